@@ -1,0 +1,3 @@
+//! truthline watches machine-learning models in production.
+pub mod event;
+pub mod finding;

@@ -1,0 +1,3 @@
+//! Starts truthline and turns its end into an exit code.
+
+fn main() {}

@@ -1,3 +1,5 @@
 //! truthline watches machine-learning models in production.
+pub mod baseline;
 pub mod event;
 pub mod finding;
+pub mod observe;

@@ -1,0 +1,23 @@
+//! What did the model's world look like when it was good?
+//!
+//! A [`Profile`] holds a coding of the features, the meaning of each score, and the same sums that production windows
+//! have, over rows of a known good time. It is built from files, or learnt from the first days of a stream by the same
+//! code. It holds counts, not rows.
+
+mod build;
+mod diff;
+mod file;
+mod profile;
+mod rows;
+mod show;
+
+pub use build::{BuildSettings, build};
+
+pub use file::{BaselineError, read, write};
+pub use profile::{LeftOut, Origin, Profile};
+pub use rows::{RowSample, SampleRow};
+
+/// Rows of a baseline from files: at most this many, those with the smallest hashes.
+pub const FILE_ROWS: usize = 200_000;
+/// Rows of a learnt baseline.
+pub const LEARNT_ROWS: usize = 20_000;

@@ -1,0 +1,89 @@
+//! What is known of a model from a good time?
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::EventTime;
+use crate::observe::{Coding, Layout, Recalibration, Statistic, Sums, truth};
+
+/// Where a profile comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Built from files.
+    Files,
+    /// Learnt from the first days of the stream.
+    Learnt,
+    /// Taken over from another version of the model.
+    Inherited {
+        /// Which version it describes.
+        from: String,
+    },
+}
+
+/// A feature that is not watched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Which.
+    pub feature: String,
+    /// Why: `id`, `date`, `counter`, `ignored`, `no values`, `too many features`.
+    pub reason: String,
+}
+
+/// The profile of one model and version.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// The model.
+    pub model: String,
+    /// The version.
+    pub version: String,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Rows that it stands on.
+    pub rows: u64,
+    /// Rows that were seen; more than `rows` when it is a sample.
+    pub seen: u64,
+    /// First and last event time of the rows.
+    pub span: Option<(EventTime, EventTime)>,
+    /// How features become codes.
+    pub coding: Coding,
+    /// The places of the sums.
+    pub layout: Arc<Layout>,
+    /// What a score meant.
+    pub map: Recalibration,
+    /// The sums over the rows.
+    pub sums: Sums,
+    /// Values of each feature that occurred once: what is left unseen is about as frequent as they (Good and Turing).
+    pub singletons: Vec<i64>,
+    /// Features that are not watched.
+    pub left_out: Vec<LeftOut>,
+}
+
+impl Profile {
+    /// Labelled rows.
+    pub fn labelled(&self) -> i64 {
+        self.sums.truth(truth::N)
+    }
+
+    /// Labelled positives and negatives.
+    pub fn classes(&self) -> (i64, i64) {
+        let positive = self.sums.truth(truth::POSITIVE);
+        (positive, self.labelled() - positive)
+    }
+
+    /// Score bins of negative and positive labels.
+    pub fn truth_bins(&self) -> (&[i64], &[i64]) {
+        (self.sums.get(Statistic::Negatives), self.sums.get(Statistic::Positives))
+    }
+
+    /// The same profile for another version.
+    #[must_use]
+    pub fn inherited_by(&self, version: &str) -> Self {
+        let from = match &self.origin {
+            Origin::Inherited { from } => from.clone(),
+            Origin::Files | Origin::Learnt => self.version.clone(),
+        };
+        Self { version: version.to_owned(), origin: Origin::Inherited { from }, ..self.clone() }
+    }
+}

@@ -1,0 +1,217 @@
+//! Where does each statistic lie in a vector of sums?
+//!
+//! Every statistic has a number and a version; both stand in the encoded bytes, so that a new statistic, or a new
+//! meaning of an old one, never reads as something else.
+
+use super::coding::Coding;
+use super::scores::BINS;
+
+/// A statistic, by its published number. A new meaning takes a new version in [`Statistic::version`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Statistic {
+    /// Rows, decisions and sums of scores: see [`super::flow`].
+    Flow = 1,
+    /// Predictions by score bin.
+    Scores = 2,
+    /// Predictions by feature and code.
+    Codes = 3,
+    /// Sums of numeric features, in their fixed point.
+    Numbers = 4,
+    /// By feature and code: sum of scores, positive decisions, sure predictions.
+    Slices = 5,
+    /// Predictions by arm.
+    Arms = 6,
+    /// Predictions by action, in 16 cells by hash.
+    Actions = 7,
+    /// Labels, decisions against labels, losses: see [`super::truth`].
+    Truth = 8,
+    /// Negative labels by score bin.
+    Negatives = 9,
+    /// Positive labels by score bin.
+    Positives = 10,
+    /// The residual core and the confusion by feature and code.
+    Cells = 11,
+    /// Unseen values by feature: a count-min sketch.
+    Unseen = 12,
+}
+
+impl Statistic {
+    /// Every statistic, in the order of the vector.
+    pub const ALL: [Self; 12] = [
+        Self::Flow,
+        Self::Scores,
+        Self::Codes,
+        Self::Numbers,
+        Self::Slices,
+        Self::Arms,
+        Self::Actions,
+        Self::Truth,
+        Self::Negatives,
+        Self::Positives,
+        Self::Cells,
+        Self::Unseen,
+    ];
+
+    /// Its name in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Flow => "flow",
+            Self::Scores => "scores",
+            Self::Codes => "codes",
+            Self::Numbers => "numbers",
+            Self::Slices => "slices",
+            Self::Arms => "arms",
+            Self::Actions => "actions",
+            Self::Truth => "truth",
+            Self::Negatives => "negatives",
+            Self::Positives => "positives",
+            Self::Cells => "cells",
+            Self::Unseen => "unseen",
+        }
+    }
+
+    /// The version of its meaning.
+    pub const fn version(self) -> u8 {
+        1
+    }
+
+    /// Whether it is complete when the inputs of a window are; the others wait for labels.
+    pub const fn of_inputs(self) -> bool {
+        !matches!(self, Self::Truth | Self::Negatives | Self::Positives | Self::Cells)
+    }
+}
+
+/// A statistic's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Which.
+    pub statistic: Statistic,
+    /// First integer.
+    pub start: usize,
+    /// Number of integers.
+    pub length: usize,
+}
+
+impl Block {
+    /// Its integers' places.
+    pub const fn range(self) -> std::ops::Range<usize> {
+        self.start..self.start + self.length
+    }
+}
+
+/// Integers a cell of labelled rows: see [`Cell`].
+pub const CELL_WIDTH: usize = 8;
+
+/// Integers a cell of predictions: sum of scores, positive decisions, sure predictions.
+pub const SLICE_WIDTH: usize = 3;
+
+/// Rows and columns of the count-min sketch of one categorical feature.
+pub(super) const UNSEEN_ROWS: usize = 4;
+pub(super) const UNSEEN_COLUMNS: usize = 64;
+
+/// What is kept of the labelled rows that share a code. One cache line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cell {
+    /// Labelled rows.
+    pub n: i64,
+    /// Positive labels.
+    pub positive: i64,
+    /// Positive labels with a positive decision.
+    pub tp: i64,
+    /// Negative labels with a positive decision.
+    pub fp: i64,
+    /// Labelled rows with a decision.
+    pub decided: i64,
+    /// Sum of e, in 2^-30.
+    pub e: i64,
+    /// Sum of e (1 - e), in 2^-30.
+    pub v: i64,
+    /// Sum of e (1 - e) logit e, in 2^-30.
+    pub vl: i64,
+}
+
+/// The places of all statistics for one coding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    blocks: [Block; 12],
+    codes: Vec<usize>,
+    length: usize,
+    cells: usize,
+    numeric: Vec<bool>,
+}
+
+impl Layout {
+    /// The layout for `coding`; without features for an empty one.
+    pub fn new(coding: &Coding) -> Self {
+        let mut codes = Vec::with_capacity(coding.features().len() + 1);
+        let mut cells = 0;
+        for feature in coding.features() {
+            codes.push(cells);
+            cells += feature.codes();
+        }
+        codes.push(cells);
+        let features = coding.features().len();
+        let mut start = 0;
+        let blocks = Statistic::ALL.map(|statistic| {
+            let length = match statistic {
+                Statistic::Flow => super::sums::flow::WIDTH,
+                Statistic::Scores | Statistic::Negatives | Statistic::Positives => BINS,
+                Statistic::Codes => cells,
+                Statistic::Numbers => features,
+                Statistic::Slices => cells * SLICE_WIDTH,
+                Statistic::Arms => 4,
+                Statistic::Actions => 16,
+                Statistic::Truth => super::sums::truth::WIDTH,
+                Statistic::Cells => cells * CELL_WIDTH,
+                Statistic::Unseen => features * UNSEEN_ROWS * UNSEEN_COLUMNS,
+            };
+            let block = Block { statistic, start, length };
+            start += length;
+            block
+        });
+        let numeric = coding.features().iter().map(super::FeatureCoding::is_numeric).collect();
+        Self { blocks, codes, length: start, cells, numeric }
+    }
+
+    /// The place of a statistic.
+    pub const fn block(&self, statistic: Statistic) -> Block {
+        self.blocks[statistic as usize - 1]
+    }
+
+    /// All places, in order.
+    pub const fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// Number of integers.
+    pub const fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Number of watched features.
+    pub const fn features(&self) -> usize {
+        self.codes.len() - 1
+    }
+
+    /// Number of (feature, code) cells.
+    pub const fn cells(&self) -> usize {
+        self.cells
+    }
+
+    /// The cells of one feature, counted over all features.
+    pub fn cells_of(&self, feature: usize) -> std::ops::Range<usize> {
+        self.codes[feature]..self.codes[feature + 1]
+    }
+
+    /// First cell of every feature.
+    #[inline]
+    pub(super) fn first_cells(&self) -> &[usize] {
+        &self.codes
+    }
+
+    /// Whether a feature is numeric.
+    pub fn is_numeric(&self, feature: usize) -> bool {
+        self.numeric[feature]
+    }
+}

@@ -1,0 +1,24 @@
+//! What is kept of the stream? Small vectors of integers that add and subtract.
+//!
+//! `coding` turns features into one byte each; `layout` says where each statistic lies; `sums` counts; `sample`
+//! keeps a few events by hash, so that cells have names; `recalibration` says what a score meant on the baseline;
+//! `codec` writes sums as bytes. Nothing here knows windows, thresholds, files or topics.
+
+mod codec;
+mod coding;
+mod layout;
+mod recalibration;
+mod sample;
+mod scores;
+mod sums;
+
+pub use codec::CodecError;
+pub use coding::{
+    CODE_INVALID, CODE_MISSING, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, CODE_VOCABULARY, CodedRow, Coding, FeatureCoding,
+    Kind, MAX_CODES, MAX_FEATURES, Mapping, UNKNOWN_CELLS, Unknown, canonical_text,
+};
+pub use layout::{Block, CELL_WIDTH, Cell, Layout, SLICE_WIDTH, Statistic};
+pub use recalibration::{BinFacts, Recalibration};
+pub use sample::{BottomK, Event};
+pub use scores::{BINS, bin_center, bin_edges, bin_of, clip, logit};
+pub use sums::{Facts, LOSS_SCALE, SCORE_SCALE, Sums, flow, truth};

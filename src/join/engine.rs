@@ -164,7 +164,7 @@ impl Join {
         if self.rules[place].is_some() {
             return false;
         }
-        let mut rules = Rules { corrections: rules.corrections.min(rules.label_window), ..rules };
+        let mut rules = rules;
         if self.label_disorder.is_none() {
             let span = self.inference_disorder.max(MINUTE);
             rules = Rules { label_window: span, early: Span::ZERO, regime: Regime::Explicit, ..rules };

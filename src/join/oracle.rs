@@ -112,16 +112,12 @@ fn settle_by_definition(
     let mut seen = BTreeSet::new();
     let mut told: Vec<((u32, EventTime, u32), Option<bool>)> = Vec::new();
     for label in labels {
-        let truth = match label.truth {
-            None => None,
-            Some(value) => match rules.truth(value) {
-                Some(truth) => Some(truth),
-                None => {
-                    counts.labels.rejected += 1;
-                    continue;
-                }
-            },
-        };
+        let truth = label.truth.map(|value| rules.truth(value));
+        if truth == Some(None) {
+            counts.labels.rejected += 1;
+            continue;
+        }
+        let truth = truth.flatten();
         if seen.insert((label.revision, label.time, label.content)) {
             told.push(((label.revision, label.time, label.content), truth));
         } else {
@@ -129,7 +125,7 @@ fn settle_by_definition(
         }
     }
     told.sort();
-    let last = time + rules.corrections.min(rules.label_window);
+    let last = time + rules.corrections;
     let (mut eligible, mut beyond): (Vec<_>, Vec<_>) = told.into_iter().partition(|((_, at, _), _)| *at <= last);
     if eligible.is_empty() && !beyond.is_empty() {
         beyond.sort_by_key(|((revision, at, content), _)| (*at, *revision, *content));
@@ -140,20 +136,17 @@ fn settle_by_definition(
     let mut table = Vec::new();
     let mut values = 0;
     for ((_, at, _), truth) in eligible {
-        match truth {
-            Some(truth) => {
-                table.push((truth, at));
-                values += 1;
-                match (values, rules.policy) {
-                    (1, _) => counts.labels.joined += 1,
-                    (_, Policy::Last) => counts.labels.corrected += 1,
-                    (_, Policy::First) => counts.labels.ignored += 1,
-                }
-            }
-            None => {
-                table.clear();
-                counts.labels.withdrawn += 1;
-            }
+        let Some(truth) = truth else {
+            table.clear();
+            counts.labels.withdrawn += 1;
+            continue;
+        };
+        table.push((truth, at));
+        values += 1;
+        match (values, rules.policy) {
+            (1, _) => counts.labels.joined += 1,
+            (_, Policy::Last) => counts.labels.corrected += 1,
+            (_, Policy::First) => counts.labels.ignored += 1,
         }
     }
     match rules.policy {

@@ -33,7 +33,7 @@ pub struct Rules {
     pub label_window: Span,
     /// How long before its prediction a label may come (E).
     pub early: Span,
-    /// How long after the prediction labels may still correct each other (C); cut at W.
+    /// How long after the prediction labels may still correct each other (C); beyond W it changes nothing.
     pub corrections: Span,
     /// What silence means.
     pub regime: Regime,

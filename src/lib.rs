@@ -3,3 +3,4 @@ pub mod baseline;
 pub mod event;
 pub mod finding;
 pub mod observe;
+pub mod join;

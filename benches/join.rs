@@ -1,0 +1,200 @@
+//! What does the join cost for one inference, for one label and for one row in memory?
+//!
+//! A steady stream: one inference a millisecond with 20 codes and a window of 1,000 s, so that a million rows are
+//! open. Each row has one label, 262 to 524 s later, in an order that jumps all over the rows. Rows are closed every
+//! 1,000 records; an inference's figure includes closing an old row.
+
+#![allow(missing_docs, clippy::disallowed_methods, clippy::print_stdout)]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::Criterion;
+use truthline::event::{EventTime, RequestKey, Span, Truth};
+use truthline::join::{Join, Limits, NewLabel, NewRow, Policy, Regime, RowView, Rules, Watch};
+
+const OPEN_ROWS: i64 = 1_000_000;
+const TICK: i64 = 1_000;
+const BATCH: i64 = 1_000;
+/// Rows whose labels come in one jumbled block.
+const BLOCK: i64 = 1 << 18;
+const START: i64 = 1_700_000_000_000_000;
+
+#[derive(Default)]
+struct Sums {
+    labelled: i64,
+    score: f64,
+    codes: u64,
+    closed: u64,
+}
+
+impl Watch for Sums {
+    fn truth(&mut self, row: &RowView<'_>, before: Option<bool>, after: Option<bool>) {
+        self.labelled += i64::from(after.is_some()) - i64::from(before.is_some());
+        self.score += row.score;
+        self.codes += row.codes.iter().map(|&code| u64::from(code)).sum::<u64>();
+    }
+    fn closed(&mut self, _: &RowView<'_>, _: Option<bool>, _: bool) {
+        self.closed += 1;
+    }
+    fn orphan(&mut self, _: EventTime) {}
+    fn unknown_label(&mut self, _: &NewLabel, _: u16) {}
+    fn duplicate(&mut self, _: u16, _: u16, _: EventTime) {}
+    fn conflict(&mut self, _: u16, _: u16, _: EventTime) {}
+    fn late_inference(&mut self, _: u16, _: u16, _: EventTime) {}
+}
+
+/// The finaliser of SplitMix64: a key that looks like a hash, for a nanosecond.
+fn key(n: i64) -> RequestKey {
+    let mix = |mut z: u64| {
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    let low = mix(n as u64);
+    RequestKey::from_bits(u128::from(low) << 64 | u128::from(mix(low ^ 0x9e37_79b9_7f4a_7c15)))
+}
+
+fn time(n: i64) -> EventTime {
+    EventTime::from_micros_unchecked(START + n * TICK)
+}
+
+struct Stream {
+    join: Join,
+    sums: Sums,
+    next: i64,
+    codes: [u8; 20],
+}
+
+impl Stream {
+    fn new() -> Self {
+        let second = Span::from_micros(1_000_000);
+        let mut join = Join::new(second, second, Limits::default());
+        let window = Span::from_micros(OPEN_ROWS * TICK);
+        join.set_rules(
+            0,
+            Rules {
+                label_window: window,
+                early: second,
+                corrections: window,
+                regime: Regime::Explicit,
+                policy: Policy::Last,
+                positive: Truth::Number(1.0),
+            },
+        );
+        Self { join, sums: Sums::default(), next: 0, codes: std::array::from_fn(|place| place as u8) }
+    }
+
+    /// A thousand inferences, and what of the old rows can go.
+    fn inferences(&mut self) {
+        for n in self.next..self.next + BATCH {
+            let row = NewRow {
+                key: key(n),
+                time: time(n),
+                model: 0,
+                cohort: 0,
+                score: 0.25,
+                bits: 1,
+                arm: 0,
+                action: 2,
+                action_prob: 1.0,
+                weight: 1.0,
+                content: n as u32,
+                codes: &self.codes,
+                layout: 0,
+            };
+            black_box(self.join.inference(row, &mut self.sums));
+        }
+        self.next += BATCH;
+        self.join.expire(&mut self.sums);
+    }
+
+    /// The labels of a thousand rows, in jumbled order.
+    fn labels(&mut self) {
+        for n in self.next - BATCH..self.next {
+            let (block, place) = (n / BLOCK - 1, n % BLOCK);
+            let asked = block * BLOCK + (place * 0x2_9e37 + 1) % BLOCK;
+            if asked < 0 {
+                continue;
+            }
+            let label = NewLabel {
+                key: key(asked),
+                time: time(n),
+                revision: 0,
+                content: n as u32,
+                truth: Some(Truth::Number((n & 1) as f64)),
+            };
+            black_box(self.join.label(label, &mut self.sums)).ok();
+        }
+    }
+
+    fn fill(&mut self) {
+        while self.next < 2 * OPEN_ROWS {
+            self.inferences();
+            self.labels();
+        }
+    }
+
+    /// Time of `count` steps of one kind, while the other kind keeps pace.
+    fn measure(&mut self, count: u64, labels: bool) -> Duration {
+        let mut spent = Duration::ZERO;
+        let batches = count.div_ceil(BATCH as u64);
+        for _ in 0..batches {
+            let start = Instant::now();
+            self.inferences();
+            let between = Instant::now();
+            self.labels();
+            spent += if labels { between.elapsed() } else { between - start };
+        }
+        spent.mul_f64(count as f64 / (batches * BATCH as u64) as f64)
+    }
+}
+
+/// Resident bytes of this process; zero where the system does not tell.
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).map_or(0, |pages| pages * 4_096)
+}
+
+fn report_memory() {
+    let before = resident();
+    let mut stream = Stream::new();
+    stream.fill();
+    let memory = stream.join.memory();
+    let per = |bytes: usize| bytes as f64 / memory.open_rows as f64;
+    println!(
+        "{} open rows: {:.1} bytes each and {:.1} of codes",
+        memory.open_rows,
+        per(memory.rows + memory.index),
+        per(memory.codes)
+    );
+    println!(
+        "  rows {:.1}, index {:.1}, corrections {} B, buffer {} B",
+        per(memory.rows),
+        per(memory.index),
+        memory.corrections,
+        memory.buffer
+    );
+    println!("  resident growth {:.1} bytes a row", per(resident().saturating_sub(before)));
+    for balance in stream.join.invariants() {
+        println!("  {balance}");
+    }
+    black_box(&stream.sums.codes);
+}
+
+fn main() {
+    report_memory();
+    let mut stream = Stream::new();
+    stream.fill();
+    let mut criterion = Criterion::default().configure_from_args();
+    criterion.bench_function("inference", |b| b.iter_custom(|count| stream.measure(count, false)));
+    criterion.bench_function("label", |b| b.iter_custom(|count| stream.measure(count, true)));
+    criterion.final_summary();
+    println!(
+        "open rows {}, labelled {}, score {}, closed {}",
+        stream.join.memory().open_rows,
+        stream.sums.labelled,
+        stream.sums.score,
+        stream.sums.closed
+    );
+}

@@ -1,0 +1,533 @@
+//! How does one record go through the join?
+//!
+//! Three moments decide, and each is a function of one partition alone:
+//! - the **watermark** of either partition: largest event time seen, less the out-of-orderness. A record before the
+//!   watermark of its own partition is late and moves nothing.
+//! - the **floor**: the largest `inference watermark - largest early horizon` so far. No inference that is still to
+//!   come can own a label before the floor.
+//!
+//! A row owns the labels of its key in `[time - early, time + label_window]`. Rows of one key never own a label
+//! together: an inference whose interval overlaps the one of a row is the same request (duplicate or conflict).
+//! A row closes when floor and label watermark have both passed its `time + label_window`. A waiting label is an
+//! orphan when the floor has passed it.
+//!
+//! **A model that appears while running** with a larger early horizon than any before: its intervals are cut at the
+//! floor of that moment, for what lies before it has been given up already. For its first `early` it may thus miss
+//! labels that came very early; the outcome is still a function of the inference partition alone.
+//!
+//! **Without a label stream** rows exist to recognise duplicates. Every model then has the interval `[time, time +
+//! span]` with span = the out-of-orderness, at least one minute; silence means nothing and codes are not kept.
+
+use rustc_hash::FxHashMap;
+
+use super::row::{Labels, Row, Waiting};
+use super::settle::{MAX_LABELS_PER_ROW, Settled, Told, settle};
+use super::store::{Number, Store};
+use super::{Balance, Counts, LabelPlaced, NewLabel, NewRow, Placed, Regime, Rules, Watch};
+use crate::event::{EventTime, Reject, RejectReason, RequestKey, Span};
+
+/// Rows lie in buckets of this share of their label window, waiting labels of the early horizon.
+const BUCKETS: i64 = 64;
+const SECOND: Span = Span::from_micros(1_000_000);
+const MINUTE: Span = Span::from_micros(60_000_000);
+/// Emptied lists of labels that are kept for the next row with several.
+const SPARE_LISTS: usize = 1_024;
+
+/// How much one join may keep. What goes beyond is rejected, and the join is capped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Open rows; default 100 million, which is about 8 GB and the codes.
+    pub rows: usize,
+    /// Labels that wait for their inference; default 10 million, which is about 0.5 GB.
+    pub buffered_labels: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { rows: 100_000_000, buffered_labels: 10_000_000 }
+    }
+}
+
+/// Bytes that a join has allocated, by part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Open rows.
+    pub open_rows: usize,
+    /// Labels that wait.
+    pub buffered_labels: usize,
+    /// Bytes of the rows.
+    pub rows: usize,
+    /// Bytes of their codes.
+    pub codes: usize,
+    /// Bytes of the index of the rows.
+    pub index: usize,
+    /// Bytes of the labels of rows that have several (an estimate from above).
+    pub corrections: usize,
+    /// Bytes of the waiting labels and their index.
+    pub buffer: usize,
+}
+
+impl Memory {
+    /// All bytes.
+    pub const fn total(&self) -> usize {
+        self.rows + self.codes + self.index + self.corrections + self.buffer
+    }
+}
+
+/// The rules of a model, and since when they hold.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    rules: Rules,
+    /// The floor when the rules were set: the model owns no label before it.
+    since: Option<EventTime>,
+    /// Width of the buckets of its rows.
+    width: Span,
+}
+
+impl Held {
+    fn first_label(&self, time: EventTime) -> Option<EventTime> {
+        Some(time - self.rules.early).max(self.since)
+    }
+
+    fn last_label(&self, time: EventTime) -> EventTime {
+        time + self.rules.label_window
+    }
+
+    fn owns(&self, time: EventTime, label: EventTime) -> bool {
+        self.first_label(time) <= Some(label) && label <= self.last_label(time)
+    }
+}
+
+/// The join of one task. See the file's head for how it decides.
+pub struct Join {
+    inference_disorder: Span,
+    label_disorder: Option<Span>,
+    limits: Limits,
+    rules: Vec<Option<Held>>,
+    largest_early: Span,
+    inference_watermark: Option<EventTime>,
+    label_watermark: Option<EventTime>,
+    floor: Option<EventTime>,
+    rows: Store<Row>,
+    waiting: Store<Waiting>,
+    /// The labels of rows that have several; at most [`MAX_LABELS_PER_ROW`] each.
+    several: FxHashMap<Number, Vec<Told>>,
+    spare: Vec<Vec<Told>>,
+    /// Scratch: the waiting labels that an inference finds.
+    found: Vec<(Number, NewLabel)>,
+    counts: Counts,
+}
+
+fn held(rules: &[Option<Held>], model: u16) -> &Held {
+    rules.get(usize::from(model)).and_then(Option::as_ref).expect("the rules of a model are set before its first row")
+}
+
+impl Join {
+    /// A join of an inference partition and a label partition, each with its out-of-orderness.
+    pub fn new(inference_disorder: Span, label_disorder: Span, limits: Limits) -> Self {
+        Self::build(inference_disorder, Some(label_disorder), limits)
+    }
+
+    /// A join without a label stream: it only recognises duplicates and conflicts.
+    pub fn without_labels(inference_disorder: Span, limits: Limits) -> Self {
+        Self::build(inference_disorder, None, limits)
+    }
+
+    fn build(inference_disorder: Span, label_disorder: Option<Span>, limits: Limits) -> Self {
+        Self {
+            inference_disorder,
+            label_disorder,
+            limits,
+            rules: Vec::new(),
+            largest_early: Span::ZERO,
+            inference_watermark: None,
+            label_watermark: None,
+            floor: None,
+            rows: Store::new(),
+            waiting: Store::new(),
+            several: FxHashMap::default(),
+            spare: Vec::new(),
+            found: Vec::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Sets the rules of a model, once; returns whether they were taken (`false`: the model has rules already).
+    ///
+    /// A model that appears while running is set just before its first inference, so that every run sets it at the
+    /// same place of the partition.
+    pub fn set_rules(&mut self, model: u16, rules: Rules) -> bool {
+        let place = usize::from(model);
+        if self.rules.len() <= place {
+            self.rules.resize(place + 1, None);
+        }
+        if self.rules[place].is_some() {
+            return false;
+        }
+        let mut rules = rules;
+        if self.label_disorder.is_none() {
+            let span = self.inference_disorder.max(MINUTE);
+            rules = Rules { label_window: span, early: Span::ZERO, regime: Regime::Explicit, ..rules };
+        }
+        let width = Span::from_micros(rules.label_window.micros() / BUCKETS).max(SECOND);
+        self.rules[place] = Some(Held { rules, since: self.floor, width });
+        self.largest_early = self.largest_early.max(rules.early);
+        true
+    }
+
+    /// Takes one inference.
+    ///
+    /// # Panics
+    /// If its model has no rules, or its layout has another number of codes than before.
+    pub fn inference(&mut self, row: NewRow<'_>, watch: &mut impl Watch) -> Placed {
+        self.counts.inferences.read += 1;
+        let before = self.inference_watermark;
+        let late = before.filter(|&watermark| row.time < watermark);
+        let same = self.same_request(&row, late);
+        if let Some(watermark) = late {
+            if same == Some(true) {
+                self.counts.inferences.duplicate += 1;
+                watch.duplicate(row.model, row.cohort, row.time);
+                return Placed::Duplicate;
+            }
+            self.counts.inferences.late += 1;
+            watch.late_inference(row.model, row.cohort, watermark);
+            return Placed::Late;
+        }
+        self.raise_inferences(row.time - self.inference_disorder);
+        match same {
+            Some(true) => {
+                self.counts.inferences.duplicate += 1;
+                watch.duplicate(row.model, row.cohort, row.time);
+                Placed::Duplicate
+            }
+            Some(false) => {
+                self.counts.inferences.conflict += 1;
+                watch.conflict(row.model, row.cohort, row.time);
+                Placed::Conflict
+            }
+            None => self.keep(&row, watch),
+        }
+    }
+
+    /// Whether a row holds the place of this inference, and if so whether with the same content.
+    ///
+    /// A late inference is compared only with rows that are certain to be here still: whether others are depends on
+    /// when memory was freed. For one in time, the rows whose intervals overlap its own are certain to be here.
+    fn same_request(&self, new: &NewRow<'_>, late: Option<EventTime>) -> Option<bool> {
+        let mine = held(&self.rules, new.model);
+        let mut place_taken = None;
+        for (_, row) in self.rows.find(new.key) {
+            let other = held(&self.rules, row.model());
+            let overlap = mine.first_label(new.time) <= Some(other.last_label(row.time()))
+                && other.first_label(row.time()) <= Some(mine.last_label(new.time));
+            let remembered =
+                late.is_none_or(|watermark| watermark <= row.time() + other.rules.label_window + other.rules.early);
+            if overlap && remembered {
+                place_taken = Some(place_taken == Some(true) || row.content() == new.content);
+            }
+        }
+        place_taken
+    }
+
+    fn keep(&mut self, new: &NewRow<'_>, watch: &mut impl Watch) -> Placed {
+        let Held { width, .. } = *held(&self.rules, new.model);
+        let due = held(&self.rules, new.model).last_label(new.time);
+        let codes = if self.label_disorder.is_some() { new.codes } else { &[] };
+        let number = if self.rows.len() < self.limits.rows {
+            self.rows.insert(Row::new(new), due, width, codes, new.layout)
+        } else {
+            None
+        };
+        let Some(number) = number else {
+            self.counts.inferences.rejected += 1;
+            self.counts.capped += 1;
+            return Placed::Refused;
+        };
+        self.counts.inferences.pending += 1;
+        if !self.waiting.is_empty() {
+            self.meet_waiting(number, new.key, watch);
+        }
+        Placed::New
+    }
+
+    /// Gives a new row the labels that have waited for it.
+    fn meet_waiting(&mut self, number: Number, key: RequestKey, watch: &mut impl Watch) {
+        let row = self.rows.get(number);
+        let (time, model) = (row.time(), row.model());
+        let rules = held(&self.rules, model);
+        let mut found = std::mem::take(&mut self.found);
+        found.extend(
+            self.waiting
+                .find(key)
+                .filter(|(_, label)| rules.owns(time, label.time()))
+                .map(|(place, label)| (place, label.label())),
+        );
+        // The index gives them in no order; the observer shall be told in one.
+        found.sort_unstable_by_key(|(_, label)| (label.revision, label.time, label.content));
+        for (place, label) in found.drain(..) {
+            self.waiting.remove(place);
+            self.counts.labels.buffered -= 1;
+            if self.meet(number, &label, watch).is_none() {
+                watch.unknown_label(&label, model);
+            }
+        }
+        self.found = found;
+    }
+
+    /// Takes one label.
+    ///
+    /// # Errors
+    /// `UnknownLabel` when its row is here and its value is neither the positive nor a negative class; `LimitReached`
+    /// when it would have to wait and too many do. Both are counted.
+    ///
+    /// # Panics
+    /// If the join was built without a label stream.
+    pub fn label(&mut self, label: NewLabel, watch: &mut impl Watch) -> Result<LabelPlaced, Reject> {
+        let disorder = self.label_disorder.expect("labels come only where there is a label stream");
+        self.counts.labels.read += 1;
+        if self.label_watermark.is_some_and(|watermark| label.time < watermark) {
+            self.counts.labels.late += 1;
+            return Ok(LabelPlaced::Late);
+        }
+        self.label_watermark = self.label_watermark.max(Some(label.time - disorder));
+
+        let rules = &self.rules;
+        let row = self.rows.find(label.key).find(|(_, row)| held(rules, row.model()).owns(row.time(), label.time));
+        if let Some((number, row)) = row {
+            let model = row.model();
+            return self.meet(number, &label, watch).ok_or_else(|| {
+                let positive = held(&self.rules, model).rules.positive;
+                Reject::new(
+                    RejectReason::UnknownLabel,
+                    format!("label {:?} is no class of its model; {positive:?} is yes, 0 and -1 are no", label.truth),
+                )
+            });
+        }
+        if Some(label.time) < self.floor {
+            self.counts.labels.orphan += 1;
+            watch.orphan(label.time);
+            return Ok(LabelPlaced::Orphan);
+        }
+        self.buffer(&label)
+    }
+
+    fn buffer(&mut self, label: &NewLabel) -> Result<LabelPlaced, Reject> {
+        let width = Span::from_micros(self.largest_early.micros() / BUCKETS).max(MINUTE);
+        let kept = if self.waiting.len() < self.limits.buffered_labels {
+            self.waiting.insert(Waiting::new(label), label.time, width, &[], 0)
+        } else {
+            None
+        };
+        if kept.is_some() {
+            self.counts.labels.buffered += 1;
+            return Ok(LabelPlaced::Buffered);
+        }
+        self.counts.labels.rejected += 1;
+        self.counts.capped += 1;
+        Err(Reject::new(
+            RejectReason::LimitReached,
+            format!("{} labels wait for their inference already", self.limits.buffered_labels),
+        ))
+    }
+
+    /// Adds a label to its row. `None`: the value is no class of the model; counted as rejected.
+    fn meet(&mut self, number: Number, label: &NewLabel, watch: &mut impl Watch) -> Option<LabelPlaced> {
+        let row = *self.rows.get(number);
+        let rules = held(&self.rules, row.model()).rules;
+        let truth = match label.truth.map(|value| rules.truth(value)) {
+            None => None,
+            Some(Some(truth)) => Some(truth),
+            Some(None) => {
+                self.counts.labels.rejected += 1;
+                return None;
+            }
+        };
+        let told = Told { time: label.time, revision: label.revision, content: label.content, truth };
+        let one;
+        let known: &[Told] = match row.labels() {
+            Labels::None => &[],
+            Labels::One(only) => {
+                one = [only];
+                &one
+            }
+            Labels::Many => self.several.get(&number).expect("a row with several labels has their list"),
+        };
+        if known.iter().any(|other| other.order() == told.order()) {
+            self.counts.labels.duplicate += 1;
+            return Some(LabelPlaced::Duplicate);
+        }
+        if known.len() >= MAX_LABELS_PER_ROW {
+            self.counts.labels.ignored += 1;
+            self.counts.capped += 1;
+            return Some(LabelPlaced::Ignored);
+        }
+        let horizon = row.time() + rules.corrections;
+        let before = settle(known, horizon, rules.policy);
+        let after = match row.labels() {
+            Labels::None => {
+                self.rows.get_mut(number).set_only_label(&told);
+                settle(&[told], horizon, rules.policy)
+            }
+            labels => {
+                let list = self.several.entry(number).or_insert_with(|| self.spare.pop().unwrap_or_default());
+                if let Labels::One(only) = labels {
+                    list.push(only);
+                    self.rows.get_mut(number).set_many_labels();
+                }
+                list.push(told);
+                settle(list, horizon, rules.policy)
+            }
+        };
+        self.count_labels(&before, -1);
+        self.count_labels(&after, 1);
+        self.stand(number, &before, &after, watch);
+        Some(LabelPlaced::Met)
+    }
+
+    fn count_labels(&mut self, settled: &Settled, sign: i64) {
+        let labels = &mut self.counts.labels;
+        labels.joined += sign * settled.joined;
+        labels.corrected += sign * settled.corrected;
+        labels.withdrawn += sign * settled.withdrawn;
+        labels.ignored += sign * settled.ignored;
+    }
+
+    /// Writes what now stands into the row, counts it and tells the observer.
+    fn stand(&mut self, number: Number, before: &Settled, after: &Settled, watch: &mut impl Watch) {
+        if before.standing == after.standing {
+            return;
+        }
+        self.rows.get_mut(number).set_standing(after.standing);
+        let turned = i64::from(after.standing.is_some()) - i64::from(before.standing.is_some());
+        self.counts.inferences.labelled += turned;
+        self.counts.inferences.pending -= turned;
+
+        let (codes, layout) = self.rows.codes(number);
+        let view = self.rows.get(number).view(codes, layout);
+        let truth = |settled: &Settled| settled.standing.map(|(truth, _)| truth);
+        let time = |settled: &Settled| settled.standing.map(|(_, time)| time);
+        if truth(before) != truth(after) {
+            watch.truth(&view, truth(before), truth(after));
+        }
+        if time(before) != time(after) {
+            watch.label_time(&view, time(before), time(after));
+        }
+    }
+
+    /// Closes the rows and gives up the labels that the watermarks allow, and frees their memory.
+    ///
+    /// May be called at any time; the outcome after the last call is the same. Once a second, or every few thousand
+    /// records, is a good rhythm: a call costs a few nanoseconds for each bucket and each row that it closes.
+    pub fn expire(&mut self, watch: &mut impl Watch) {
+        let Self { rules, rows, waiting, several, spare, counts, .. } = self;
+        if let Some(floor) = self.floor {
+            waiting.sweep(floor, Waiting::time, |_, label, _, _| {
+                counts.labels.buffered -= 1;
+                counts.labels.orphan += 1;
+                watch.orphan(label.time());
+            });
+        }
+        let passed = if self.label_disorder.is_some() { self.floor.min(self.label_watermark) } else { self.floor };
+        let Some(passed) = passed else { return };
+        let due = |row: &Row| held(rules, row.model()).last_label(row.time());
+        rows.sweep(passed, due, |number, row, codes, layout| {
+            let view = row.view(codes, layout);
+            let mut truth = row.standing().map(|(truth, _)| truth);
+            let assumed = truth.is_none() && held(rules, row.model()).rules.regime == Regime::ImplicitNegative;
+            if assumed {
+                truth = Some(false);
+                counts.inferences.pending -= 1;
+                counts.inferences.labelled += 1;
+                counts.inferences.assumed_negative += 1;
+                watch.truth(&view, None, truth);
+            } else if truth.is_none() {
+                counts.inferences.pending -= 1;
+                counts.inferences.never_labelled += 1;
+            }
+            if let Labels::Many = row.labels() {
+                let mut list = several.remove(&number).expect("a row with several labels has their list");
+                list.clear();
+                if spare.len() < SPARE_LISTS {
+                    spare.push(list);
+                }
+            }
+            watch.closed(&view, truth, assumed);
+        });
+    }
+
+    /// Raises the inference watermark to `at`, if it is lower: the end of a replayed input.
+    pub fn end_of_inferences(&mut self, at: EventTime) {
+        self.raise_inferences(at);
+    }
+
+    /// Raises the label watermark to `at`, if it is lower: the end of a replayed input.
+    pub fn end_of_labels(&mut self, at: EventTime) {
+        self.label_watermark = self.label_watermark.max(Some(at));
+    }
+
+    fn raise_inferences(&mut self, at: EventTime) {
+        if Some(at) > self.inference_watermark {
+            self.inference_watermark = Some(at);
+            self.floor = self.floor.max(Some(at - self.largest_early));
+        }
+    }
+
+    /// The watermarks of the inferences and of the labels; `None` before the first record.
+    pub const fn watermarks(&self) -> (Option<EventTime>, Option<EventTime>) {
+        (self.inference_watermark, self.label_watermark)
+    }
+
+    /// Counts an inference that never reached the join because it was unusable.
+    pub const fn count_rejected_inference(&mut self) {
+        self.counts.inferences.read += 1;
+        self.counts.inferences.rejected += 1;
+    }
+
+    /// Counts an inference that sampling left out.
+    pub const fn count_unsampled_inference(&mut self) {
+        self.counts.inferences.read += 1;
+        self.counts.inferences.unsampled += 1;
+    }
+
+    /// Counts a label that never reached the join because it was unusable.
+    pub const fn count_rejected_label(&mut self) {
+        self.counts.labels.read += 1;
+        self.counts.labels.rejected += 1;
+    }
+
+    /// Counts a label that sampling left out.
+    pub const fn count_unsampled_label(&mut self) {
+        self.counts.labels.read += 1;
+        self.counts.labels.unsampled += 1;
+    }
+
+    /// What became of every record so far.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Both equations with both their sides.
+    pub fn invariants(&self) -> [Balance; 2] {
+        self.counts.invariants()
+    }
+
+    /// What is allocated now.
+    pub fn memory(&self) -> Memory {
+        let (rows, codes, index) = self.rows.bytes();
+        let (labels, _, labels_index) = self.waiting.bytes();
+        let list = size_of::<Vec<Told>>();
+        let lists: usize = self.several.values().chain(&self.spare).map(|l| l.capacity() * size_of::<Told>()).sum();
+        // A place of the map: number, list, one control byte, rounded up.
+        let several = self.several.capacity() * (list + 16) * 8 / 7 + self.spare.capacity() * list + lists;
+        Memory {
+            open_rows: self.rows.len(),
+            buffered_labels: self.waiting.len(),
+            rows,
+            codes,
+            index,
+            corrections: several,
+            buffer: labels + labels_index,
+        }
+    }
+}

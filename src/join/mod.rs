@@ -1,0 +1,35 @@
+//! Which label belongs to which prediction, how long is it waited for, and what became of the rest?
+//!
+//! One [`Join`] belongs to one task: the same partition of the inference topic and of the label topic. It keeps a
+//! packed row for each prediction until nothing can change it any more, and tells a [`Watch`] about every change.
+//!
+//! Belonging is pure event time. A label belongs to the row of its key with `-early <= t_label - t_row <= label_window`;
+//! the watermarks (largest event time seen on a partition, less its out-of-orderness) decide which records are late
+//! and when memory is freed. What comes out depends on the order within each partition only where a record is late
+//! or contradicts another one; it never depends on how the two partitions interleave or when [`Join::expire`] runs.
+//!
+//! Files, in reading order: `rules` (what a user sets), `row` (what is kept), `settle` (what several labels of one
+//! row amount to), `engine` (the join itself), `store` (where rows and waiting labels lie), `counts` (the two
+//! equations), `watch` (what is told).
+//!
+//! Not here: decoding, windows, statistics, disks.
+
+mod counts;
+mod engine;
+mod row;
+mod rules;
+mod settle;
+mod store;
+mod watch;
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod tests;
+
+pub use counts::{Balance, Counts, InferenceCounts, LabelCounts};
+pub use engine::{Join, Limits, Memory};
+pub use row::{NewLabel, NewRow, RowView};
+pub use rules::{Policy, Regime, Rules};
+pub use settle::MAX_LABELS_PER_ROW;
+pub use watch::{LabelPlaced, Placed, Watch};

@@ -100,7 +100,7 @@ fn usable(x: f64, n: f64, error: f64) -> bool {
     n > 0.0 && n.is_finite() && (0.0..=n).contains(&x) && error > 0.0 && error < 1.0
 }
 
-/// The p with I_p(a, b) = `lower_tail`, approached from below.
+/// The p with `I_p(a, b)` = `lower_tail`, approached from below.
 fn beta_quantile(a: f64, b: f64, lower_tail: f64, start: f64) -> f64 {
     let mut p = if start > 0.0 && start < 1.0 { start } else { a / (a + b) };
     for step in 0..MAX_STEPS {
@@ -124,7 +124,7 @@ fn beta_quantile(a: f64, b: f64, lower_tail: f64, start: f64) -> f64 {
     p
 }
 
-/// The p with I_(1-p)(b, a) = `upper_tail`, approached from above.
+/// The p with `I_(1-p)(b, a)` = `upper_tail`, approached from above.
 fn beta_isf(a: f64, b: f64, upper_tail: f64, start: f64) -> f64 {
     let mut p = if start > 0.0 && start < 1.0 { start } else { a / (a + b) };
     for step in 0..MAX_STEPS {

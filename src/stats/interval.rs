@@ -205,7 +205,9 @@ mod tests {
             let (low, high) = (exact_lower(x, n, error).unwrap(), exact_upper(x, n, error).unwrap());
             prop_assert!(low <= x / n && x / n <= high && (0.0..=1.0).contains(&low) && (0.0..=1.0).contains(&high));
             if x < n {
-                prop_assert!((binomial_lower(x, n, high) / error - 1.0).abs() < 1e-9);
+                // Near 1 the bound itself is rounded to steps of 2^-53, which the tail feels n - x times.
+                let rounding = (n - x) * f64::EPSILON / (1.0 - high);
+                prop_assert!((binomial_lower(x, n, high) / error - 1.0).abs() < 1e-9 + rounding);
             }
             if x > 0.0 {
                 prop_assert!((binomial_upper(x, n, low) / error - 1.0).abs() < 1e-9);

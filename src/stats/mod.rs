@@ -6,8 +6,11 @@
 //! Logarithms and exponentials come from `libm`, so that a replay on another machine gives the same bits.
 
 pub mod concentration;
+pub mod confusion;
+pub mod discrimination;
 pub mod distribution;
 pub mod interval;
+pub mod loss;
 pub mod pool;
 pub mod rate;
 pub mod tails;

@@ -101,7 +101,8 @@ pub struct AveragePrecision {
     pub high: f64,
 }
 
-/// Average precision from bins, with the bounds that any order inside the bins, ties or not, must respect; `None` without positives.
+/// Average precision from bins, with the bounds that any order inside the bins, ties or not, must respect; `None`
+/// without positives.
 pub fn average_precision(bins: &[ScoreBin]) -> Option<AveragePrecision> {
     let (_, positives) = totals(bins);
     if positives == 0 {
@@ -109,8 +110,12 @@ pub fn average_precision(bins: &[ScoreBin]) -> Option<AveragePrecision> {
     }
     let (mut hits, mut misses) = (0_u64, 0_u64);
     let (mut value, mut low, mut high) = (0.0, 0.0, 0.0);
-    for bin in bins.iter().rev().filter(|bin| bin.negatives + bin.positives > 0) {
+    for bin in bins.iter().rev() {
         let (pos, neg) = (bin.positives, bin.negatives);
+        if pos == 0 {
+            misses += neg;
+            continue;
+        }
         high += pos as f64 * (hits + pos) as f64 / (hits + pos + misses) as f64;
         // sum over i = 1..pos of (hits + i) / (hits + i + f) = pos - f (H(hits + f + pos) - H(hits + f))
         let above = misses + neg;

@@ -4,3 +4,4 @@ pub mod event;
 pub mod finding;
 pub mod observe;
 pub mod join;
+pub mod stats;

@@ -1,0 +1,16 @@
+//! What can be said from counts? Pure functions from small tables of integers to numbers.
+//!
+//! Nothing here knows of events, windows of time, models or alerts: tables go in, an estimate, an interval or a p-value
+//! comes out. The common ground of the files is [`tails`], [`interval`], [`rate`] and [`pool`]; the others do not know
+//! each other. A function that has nothing to say (no trials, one class) answers `None`; no NaN leaves the room.
+//! Logarithms and exponentials come from `libm`, so that a replay on another machine gives the same bits.
+
+pub mod concentration;
+pub mod confusion;
+pub mod discrimination;
+pub mod distribution;
+pub mod interval;
+pub mod loss;
+pub mod pool;
+pub mod rate;
+pub mod tails;

@@ -1,0 +1,545 @@
+//! Has a share moved by more than is tolerated? Exact tests of counts, valid at any level and any sample size.
+//!
+//! The reference share is itself estimated from a sample, so "window against estimated share" is not enough. Following
+//! Berger and Boos (1994, "P values maximized over a confidence set for the nuisance parameter"): take the exact upper
+//! bound of the reference share that fails with chance `gamma`, move it by the tolerated floor, take the binomial tail
+//! of the window there, and add `gamma`:
+//!
+//!   p = P(X >= x | n, bound(x0, m, gamma) (+) floor) + gamma.
+//!
+//! The binomial tail grows with the share, so its maximum over the confidence set is at the bound. The p-value is valid
+//! for every true share at or under the floor: it falls below any level with at most that chance. It is conservative
+//! (both errors are taken at their worst together), and it is never below `gamma`, which is therefore set to a tenth of
+//! the level at stake.
+//!
+//! Overdispersion: all counts are divided by `phi` >= 1, the factor by which the variance between windows exceeds the
+//! binomial one; the tails accept reals.
+//!
+//! Effects are in the unit of the floor: a difference of shares, or a ratio of shares.
+
+use super::interval::{exact_lower, exact_upper};
+use super::tails::{binomial_lower, binomial_upper, normal_isf};
+
+/// Hits among trials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tally {
+    /// How often it happened.
+    pub hits: u64,
+    /// How often it could have happened.
+    pub trials: u64,
+}
+
+impl Tally {
+    /// `hits` of `trials`.
+    pub fn new(hits: u64, trials: u64) -> Self {
+        Self { hits, trials }
+    }
+
+    /// Hits over trials; `None` without trials, or with more hits than trials.
+    pub fn share(self) -> Option<f64> {
+        (self.trials > 0 && self.hits <= self.trials).then(|| self.hits as f64 / self.trials as f64)
+    }
+}
+
+/// Which departures count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The window lies above the reference.
+    Higher,
+    /// The window lies below the reference.
+    Lower,
+    /// Both, at twice the smaller p-value.
+    Either,
+}
+
+/// The departure that is tolerated: part of the null hypothesis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Floor {
+    /// Shares may differ by this much, >= 0.
+    Difference(f64),
+    /// Shares may differ by this factor, >= 1, in either direction.
+    Ratio(f64),
+}
+
+/// The terms of a test.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Terms {
+    /// The level an alarm is judged at; it decides the smallest detectable effect only.
+    pub level: f64,
+    /// The chance that the bound on the reference fails; part of the p-value.
+    pub gamma: f64,
+    /// Overdispersion between windows, >= 1.
+    pub phi: f64,
+}
+
+impl Terms {
+    /// The usual terms at a level: a tenth of it for the reference, no overdispersion.
+    pub fn at(level: f64) -> Self {
+        Self { level, gamma: 0.1 * level, phi: 1.0 }
+    }
+
+    /// The same with overdispersion; factors below 1 count as 1.
+    #[must_use]
+    pub fn with_phi(self, phi: f64) -> Self {
+        Self { phi: phi.max(1.0), ..self }
+    }
+
+    /// The same with level and gamma divided over `looks` readings.
+    #[must_use]
+    pub fn shared(self, looks: f64) -> Self {
+        Self { level: self.level / looks, gamma: self.gamma / looks, ..self }
+    }
+}
+
+/// What a test of shares found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RateTest {
+    /// Chance of so much under the null hypothesis, at most; in (0, 1].
+    pub p_value: f64,
+    /// The window's share.
+    pub value: f64,
+    /// The reference's share.
+    pub reference: f64,
+    /// Value less reference; for a ratio floor value over reference, the reference smoothed by half a hit.
+    pub effect: f64,
+    /// The smallest effect (same unit, on the side asked for; for both sides the nearer one) that would have been
+    /// significant at the level with this many trials; `None` if none would.
+    pub smallest_detectable: Option<f64>,
+}
+
+/// The two-sample test: a window's tally against a reference's.
+///
+/// `None` where either has no trials or a floor or term is out of range.
+pub fn rate_test(window: Tally, reference: Tally, side: Side, floor: Floor, terms: Terms) -> Option<RateTest> {
+    let bounds = NullBounds::new(reference, side, floor, terms)?;
+    let value = window.share()?;
+    let share = reference.share()?;
+    let hits = window.hits as f64;
+    let trials = window.trials as f64;
+    let p_value = bounds.p_value(hits, trials);
+    let effect_of = |x: f64| match floor {
+        Floor::Difference(_) => x / trials - share,
+        Floor::Ratio(_) => x / trials / ((reference.hits as f64 + 0.5) / (reference.trials as f64 + 1.0)),
+    };
+    let higher = bounds.smallest_significant(window.trials, terms.level).map(|x| effect_of(x as f64));
+    let lower = bounds.largest_significant(window.trials, terms.level).map(|x| effect_of(x as f64));
+    let nearer = match (higher, lower, floor) {
+        (Some(high), Some(low), Floor::Difference(_)) => Some(if high <= -low { high } else { low }),
+        (Some(high), Some(low), Floor::Ratio(_)) => Some(if high * low <= 1.0 { high } else { low }),
+        (one, other, _) => one.or(other),
+    };
+    Some(RateTest { p_value, value, reference: share, effect: effect_of(hits), smallest_detectable: nearer })
+}
+
+/// The p-value of [`rate_test`] alone, without the smallest detectable effect, which costs most of it.
+pub fn rate_p_value(window: Tally, reference: Tally, side: Side, floor: Floor, terms: Terms) -> Option<f64> {
+    window.share()?;
+    Some(NullBounds::new(reference, side, floor, terms)?.p_value(window.hits as f64, window.trials as f64))
+}
+
+/// The one-sample test against a known limit, H0: share <= limit. The p-value is the exact binomial tail.
+pub fn rate_above(window: Tally, limit: f64, terms: Terms) -> Option<RateTest> {
+    rate_against(window, limit, Side::Higher, terms)
+}
+
+/// The one-sample test against a known limit, H0: share >= limit.
+pub fn rate_below(window: Tally, limit: f64, terms: Terms) -> Option<RateTest> {
+    rate_against(window, limit, Side::Lower, terms)
+}
+
+/// One sample, known limit.
+fn rate_against(window: Tally, limit: f64, side: Side, terms: Terms) -> Option<RateTest> {
+    let value = window.share()?;
+    if !(0.0..=1.0).contains(&limit) || terms.phi.is_nan() || terms.phi < 1.0 {
+        return None;
+    }
+    let bounds = NullBounds {
+        upper: (side != Side::Lower).then_some(limit),
+        lower: (side != Side::Higher).then_some(limit),
+        phi: terms.phi,
+        gamma: 0.0,
+        factor: 1.0,
+    };
+    let trials = window.trials as f64;
+    let nearest = bounds
+        .smallest_significant(window.trials, terms.level)
+        .or_else(|| bounds.largest_significant(window.trials, terms.level));
+    Some(RateTest {
+        p_value: bounds.p_value(window.hits as f64, trials),
+        value,
+        reference: limit,
+        effect: value - limit,
+        smallest_detectable: nearest.map(|x| x as f64 / trials - limit),
+    })
+}
+
+/// The shares at the edge of the null hypothesis, and how to turn a window's tail there into a p-value.
+#[derive(Clone, Copy, Debug)]
+struct NullBounds {
+    /// Largest share of the null, if the upper side is asked for.
+    upper: Option<f64>,
+    /// Smallest share of the null, if the lower side is asked for.
+    lower: Option<f64>,
+    phi: f64,
+    gamma: f64,
+    /// 2 for two sides.
+    factor: f64,
+}
+
+impl NullBounds {
+    fn new(reference: Tally, side: Side, floor: Floor, terms: Terms) -> Option<Self> {
+        reference.share()?;
+        let Terms { gamma, phi, .. } = terms;
+        let floor_is_usable = match floor {
+            Floor::Difference(difference) => (0.0..=1.0).contains(&difference),
+            Floor::Ratio(ratio) => ratio >= 1.0 && ratio.is_finite(),
+        };
+        if !(floor_is_usable && phi >= 1.0 && phi.is_finite() && gamma > 0.0 && gamma < 1.0) {
+            return None;
+        }
+        let (hits, trials) = (reference.hits as f64 / phi, reference.trials as f64 / phi);
+        let upper = match side {
+            Side::Lower => None,
+            Side::Higher | Side::Either => {
+                let bound = exact_upper(hits, trials, gamma)?;
+                Some(match floor {
+                    Floor::Difference(difference) => (bound + difference).min(1.0),
+                    Floor::Ratio(ratio) => (bound * ratio).min(1.0),
+                })
+            }
+        };
+        let lower = match side {
+            Side::Higher => None,
+            Side::Lower | Side::Either => {
+                let bound = exact_lower(hits, trials, gamma)?;
+                Some(match floor {
+                    Floor::Difference(difference) => (bound - difference).max(0.0),
+                    Floor::Ratio(ratio) => bound / ratio,
+                })
+            }
+        };
+        Some(Self { upper, lower, phi, gamma, factor: if side == Side::Either { 2.0 } else { 1.0 } })
+    }
+
+    fn p_higher(&self, hits: f64, trials: f64) -> f64 {
+        self.upper
+            .map_or(1.0, |share| self.factor * (binomial_upper(hits / self.phi, trials / self.phi, share) + self.gamma))
+    }
+
+    fn p_lower(&self, hits: f64, trials: f64) -> f64 {
+        self.lower
+            .map_or(1.0, |share| self.factor * (binomial_lower(hits / self.phi, trials / self.phi, share) + self.gamma))
+    }
+
+    fn p_value(&self, hits: f64, trials: f64) -> f64 {
+        // Only one side can be small: take the tail on the side where the window lies.
+        let share = hits / trials;
+        let mut p = 1.0_f64;
+        if self.upper.is_some_and(|bound| share > bound) {
+            p = p.min(self.p_higher(hits, trials));
+        }
+        if self.lower.is_some_and(|bound| share < bound) {
+            p = p.min(self.p_lower(hits, trials));
+        }
+        p
+    }
+
+    /// The fewest hits above the null that are significant at the level.
+    fn smallest_significant(&self, trials: u64, level: f64) -> Option<u64> {
+        let share = self.upper?;
+        let guess = guess(share, trials, self.phi, (level / self.factor - self.gamma).max(f64::MIN_POSITIVE));
+        first_true(0, trials, guess, |x| self.p_higher(x as f64, trials as f64) <= level)
+    }
+
+    /// The most hits below the null that are significant at the level.
+    fn largest_significant(&self, trials: u64, level: f64) -> Option<u64> {
+        let share = 1.0 - self.lower?;
+        let guess = guess(share, trials, self.phi, (level / self.factor - self.gamma).max(f64::MIN_POSITIVE));
+        // Counted in misses, so that the same search serves.
+        first_true(0, trials, guess, |misses| self.p_lower((trials - misses) as f64, trials as f64) <= level)
+            .map(|misses| trials - misses)
+    }
+}
+
+/// About where the upper tail of Binomial(trials, share) reaches a level: normal, with the cubic term for skewness.
+fn guess(share: f64, trials: u64, phi: f64, level: f64) -> u64 {
+    let z = normal_isf(level.min(0.5));
+    let n = trials as f64;
+    let spread = (phi * n * share * (1.0 - share)).sqrt();
+    let skew = phi * (1.0 - 2.0 * share) * (z * z - 1.0) / 6.0;
+    (n * share + z * spread + skew).clamp(0.0, n) as u64
+}
+
+/// The first x in low..=high where a predicate that stays true becomes true: doubling steps away from a guess, then
+/// halving. `None` if it never does.
+fn first_true(low: u64, high: u64, guess: u64, is_true: impl Fn(u64) -> bool) -> Option<u64> {
+    let mut step = 1;
+    // Invariant: everything below `from` is false; `to` is true, or one past the end.
+    let (mut from, mut to) = (low, high + 1);
+    let mut probe = guess.clamp(low, high);
+    if is_true(probe) {
+        to = probe;
+        while to > from {
+            probe = to.saturating_sub(step).max(from);
+            if is_true(probe) {
+                to = probe;
+                step *= 2;
+            } else {
+                from = probe + 1;
+                break;
+            }
+        }
+    } else {
+        from = probe + 1;
+        while from < to {
+            probe = (from - 1 + step).min(high);
+            if is_true(probe) {
+                to = probe;
+                break;
+            }
+            from = probe + 1;
+            step *= 2;
+        }
+    }
+    while from < to {
+        let middle = from + (to - from) / 2;
+        if is_true(middle) {
+            to = middle;
+        } else {
+            from = middle + 1;
+        }
+    }
+    (to <= high).then_some(to)
+}
+
+/// Are there more (fewer) hits than single chances add up to? The tail of a sum of unequal Bernoulli variables.
+///
+/// `expected` is the sum of the chances over `trials`. By Hoeffding (1956, theorem 5), among all chances with that sum
+/// equal ones have the heaviest tails from one above (below) the mean on, so the binomial tail with the mean chance
+/// bounds the truth; nearer to the mean the answer is 1. Counts are divided by `phi`. `None` where `expected` is
+/// outside [0, trials].
+pub fn sum_tail(observed: Tally, expected: f64, side: Side, phi: f64) -> Option<f64> {
+    observed.share()?;
+    let (hits, trials) = (observed.hits as f64 / phi, observed.trials as f64 / phi);
+    if !(phi >= 1.0 && phi.is_finite() && expected >= 0.0 && expected <= observed.trials as f64) {
+        return None;
+    }
+    let chance = (expected / observed.trials as f64).min(1.0);
+    let mean = expected / phi;
+    let higher = if hits >= mean + 1.0 { binomial_upper(hits, trials, chance) } else { 1.0 };
+    let lower = if hits <= mean - 1.0 { binomial_lower(hits, trials, chance) } else { 1.0 };
+    Some(match side {
+        Side::Higher => higher,
+        Side::Lower => lower,
+        Side::Either => (2.0 * higher.min(lower)).min(1.0),
+    })
+}
+
+/// Has traffic changed by more than a factor? The conditional test of two Poisson counts over two exposures (for
+/// example seconds), exact: given their total, the window's count is binomial (Przyborowski and Wilenski 1940).
+///
+/// H0: rates differ by at most `ratio` >= 1. `None` without exposure or without any event.
+pub fn volume_test(window: (u64, f64), reference: (u64, f64), side: Side, ratio: f64, phi: f64) -> Option<f64> {
+    let ((x, time), (x0, time0)) = (window, reference);
+    let usable = |value: f64| value > 0.0 && value.is_finite();
+    if x + x0 == 0 || !(usable(time) && usable(time0) && ratio >= 1.0 && phi >= 1.0 && usable(ratio) && usable(phi)) {
+        return None;
+    }
+    let (hits, total) = (x as f64 / phi, (x + x0) as f64 / phi);
+    let chance = |factor: f64| factor * time / (factor * time + time0);
+    let higher = binomial_upper(hits, total, chance(ratio));
+    let lower = binomial_lower(hits, total, chance(1.0 / ratio));
+    Some(match side {
+        Side::Higher => higher,
+        Side::Lower => lower,
+        Side::Either => (2.0 * higher.min(lower)).min(1.0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SIDES: [Side; 3] = [Side::Higher, Side::Lower, Side::Either];
+
+    fn points(n: u64, p: f64) -> Vec<f64> {
+        let mut row = vec![1.0];
+        for _ in 0..n {
+            let mut next = vec![0.0; row.len() + 1];
+            for (k, mass) in row.iter().enumerate() {
+                next[k] += mass * (1.0 - p);
+                next[k + 1] += mass * p;
+            }
+            row = next;
+        }
+        row
+    }
+
+    #[test]
+    fn the_true_level_never_exceeds_the_nominal_one() {
+        // Every outcome of both samples, a grid of true shares at the edge of the null and inside it.
+        for (n, m) in [(5_u64, 8_u64), (12, 20), (25, 15)] {
+            for level in [1e-2, 1e-3, 1e-5, 1e-7] {
+                for (floor, moved) in [
+                    (Floor::Difference(0.0), 0.0),
+                    (Floor::Difference(0.1), 0.1),
+                    (Floor::Difference(0.1), 0.05),
+                    (Floor::Ratio(1.5), f64::NAN),
+                ] {
+                    for side in SIDES {
+                        let terms = Terms::at(level);
+                        let mut significant = Vec::new();
+                        for x0 in 0..=m {
+                            for x in 0..=n {
+                                let p = rate_p_value(Tally::new(x, n), Tally::new(x0, m), side, floor, terms).unwrap();
+                                if p <= level {
+                                    significant.push((x0 as usize, x as usize));
+                                }
+                            }
+                        }
+                        for base in (0..=40).map(|k| f64::from(k) / 40.0) {
+                            for up in [true, false] {
+                                let share = match (moved.is_nan(), up) {
+                                    (true, true) => base * 1.5,
+                                    (true, false) => base / 1.5,
+                                    (false, true) => base + moved,
+                                    (false, false) => base - moved,
+                                };
+                                if !(0.0..=1.0).contains(&share) {
+                                    continue;
+                                }
+                                let (a, b) = (points(m, base), points(n, share));
+                                let chance: f64 = significant.iter().map(|&(x0, x)| a[x0] * b[x]).sum();
+                                assert!(
+                                    chance <= level * (1.0 + 1e-9),
+                                    "{n} {m} {level} {floor:?} {side:?} base {base} share {share}: {chance:e}"
+                                );
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn power_is_not_lost_a_strong_move_is_found() {
+        let terms = Terms::at(1e-8);
+        let found =
+            rate_test(Tally::new(200, 1000), Tally::new(2000, 20_000), Side::Higher, Floor::Difference(0.01), terms);
+        assert!(found.unwrap().p_value < 1e-8);
+        let quiet =
+            rate_test(Tally::new(110, 1000), Tally::new(2000, 20_000), Side::Higher, Floor::Difference(0.01), terms);
+        assert!(quiet.unwrap().p_value > 0.1);
+    }
+
+    #[test]
+    fn a_known_limit_gives_the_binomial_tail() {
+        // Tenfold of ten at one tenth: 1e-10 exactly.
+        let found = rate_above(Tally::new(10, 10), 0.1, Terms::at(1e-6)).unwrap();
+        assert!((found.p_value / 1e-10 - 1.0).abs() < 1e-12);
+        let found = rate_below(Tally::new(0, 10), 0.9, Terms::at(1e-6)).unwrap();
+        assert!((found.p_value / 1e-10 - 1.0).abs() < 1e-9);
+        assert!(rate_above(Tally::new(0, 10), 0.1, Terms::at(1e-6)).unwrap().p_value >= 1.0);
+    }
+
+    #[test]
+    fn nothing_is_said_without_trials() {
+        let (some, none, terms) = (Tally::new(1, 10), Tally::default(), Terms::at(1e-3));
+        assert!(rate_test(none, some, Side::Either, Floor::Difference(0.0), terms).is_none());
+        assert!(rate_test(some, none, Side::Either, Floor::Difference(0.0), terms).is_none());
+        assert!(rate_test(some, some, Side::Either, Floor::Ratio(0.5), terms).is_none());
+        assert!(rate_above(none, 0.5, terms).is_none());
+        assert!(sum_tail(none, 0.0, Side::Higher, 1.0).is_none());
+        assert!(volume_test((0, 1.0), (0, 1.0), Side::Either, 1.0, 1.0).is_none());
+    }
+
+    #[test]
+    fn the_tail_of_a_sum_bounds_the_exact_convolution() {
+        let chances: Vec<f64> = (0..60).map(|k| 0.01 + 0.012 * f64::from(k)).collect();
+        let mut row = vec![1.0];
+        for p in &chances {
+            let mut next = vec![0.0; row.len() + 1];
+            for (k, mass) in row.iter().enumerate() {
+                next[k] += mass * (1.0 - p);
+                next[k + 1] += mass * p;
+            }
+            row = next;
+        }
+        let expected: f64 = chances.iter().sum();
+        for x in 0..=60_usize {
+            let tally = Tally::new(x as u64, 60);
+            let (upper, lower): (f64, f64) = (row[x..].iter().rev().sum(), row[..=x].iter().sum());
+            assert!(sum_tail(tally, expected, Side::Higher, 1.0).unwrap() >= upper * (1.0 - 1e-9));
+            assert!(sum_tail(tally, expected, Side::Lower, 1.0).unwrap() >= lower * (1.0 - 1e-9));
+        }
+    }
+
+    #[test]
+    fn volume_is_judged_by_the_conditional_binomial() {
+        // Equal exposures, ratio 1: 20 of 20 events in the window has chance 2^-20.
+        let p = volume_test((20, 60.0), (0, 60.0), Side::Higher, 1.0, 1.0).unwrap();
+        assert!((p * 1_048_576.0 - 1.0).abs() < 1e-12);
+    }
+
+    proptest! {
+        #[test]
+        fn p_falls_as_the_window_moves_away(
+            x0 in 0_u64..300, rest in 0_u64..3000, n in 1_u64..2000, x in 0_u64..2000, floor in 0.0_f64..0.2,
+        ) {
+            let (x, reference) = (x % n, Tally::new(x0, x0 + rest + 1));
+            let (floor, terms) = (Floor::Difference(floor), Terms::at(1e-6));
+            let p = |x, side| rate_p_value(Tally::new(x, n), reference, side, floor, terms).unwrap();
+            prop_assert!(p(x + 1, Side::Higher) <= p(x, Side::Higher) * (1.0 + 1e-9));
+            prop_assert!(p(x + 1, Side::Lower) >= p(x, Side::Lower) * (1.0 - 1e-9));
+        }
+
+        #[test]
+        fn p_is_a_probability_whatever_the_counts(
+            x in 0_u64..50, n in 0_u64..50, x0 in 0_u64..50, m in 0_u64..50, floor in 0.0_f64..=1.0, phi in 1.0_f64..8.0,
+        ) {
+            for side in SIDES {
+                for floor in [Floor::Difference(floor), Floor::Ratio(1.0 + floor)] {
+                    let terms = Terms::at(1e-4).with_phi(phi);
+                    let found = rate_test(Tally::new(x, n), Tally::new(x0, m), side, floor, terms);
+                    prop_assert_eq!(found.is_none(), n == 0 || m == 0 || x > n || x0 > m);
+                    if let Some(found) = found {
+                        prop_assert!(found.p_value > 0.0 && found.p_value <= 1.0);
+                        prop_assert!(found.effect.is_finite());
+                        prop_assert!(found.smallest_detectable.is_none_or(f64::is_finite));
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn the_smallest_detectable_effect_is_where_significance_begins(
+            x0 in 0_u64..300, rest in 1_u64..3000, n in 1_u64..3000, side in 0_usize..2,
+        ) {
+            let (reference, floor, terms) = (Tally::new(x0, x0 + rest), Floor::Difference(0.01), Terms::at(1e-5));
+            let side = SIDES[side];
+            let significant =
+                |x: u64| rate_p_value(Tally::new(x, n), reference, side, floor, terms).unwrap() <= terms.level;
+            let found = rate_test(Tally::new(0, n), reference, side, floor, terms).unwrap().smallest_detectable;
+            let count = found.map(|effect| ((effect + reference.share().unwrap()) * n as f64).round() as u64);
+            match (side, count) {
+                (Side::Higher, Some(x)) => prop_assert!(significant(x) && (x == 0 || !significant(x - 1))),
+                (Side::Higher, None) => prop_assert!(!significant(n)),
+                (_, Some(x)) => prop_assert!(significant(x) && (x == n || !significant(x + 1))),
+                (_, None) => prop_assert!(!significant(0)),
+            }
+        }
+
+        #[test]
+        fn overdispersion_only_weakens_the_evidence(x in 0_u64..400, x0 in 0_u64..2000, phi in 1.0_f64..5.0) {
+            let (window, reference) = (Tally::new(x, 400), Tally::new(x0, 2000));
+            let p = |phi| {
+                let terms = Terms::at(1e-6).with_phi(phi);
+                rate_p_value(window, reference, Side::Either, Floor::Difference(0.0), terms).unwrap()
+            };
+            prop_assert!(p(phi) >= p(1.0) * (1.0 - 1e-9));
+        }
+    }
+}

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::model::{Claim, FeatureConfig};
 use super::topics::{Adapter, Topic};
 use super::{Config, ModelConfig};
+use crate::event::value_hash;
 
 type Lines = BTreeMap<String, String>;
 
@@ -22,8 +23,8 @@ pub(super) fn digest(config: &Config) -> String {
             lines.insert(format!("models\u{1f}{name}\u{1f}{key}"), value);
         }
     }
-    let text: String = lines.iter().map(|(key, value)| format!("{key}\u{1f}{value}\n")).collect();
-    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
+    let text: Vec<String> = lines.iter().map(|(key, value)| format!("{key}\u{1f}{value}\n")).collect();
+    format!("{:016x}", value_hash(&text.concat()))
 }
 
 /// What is in `lines` and not the same in `other`; what only `other` has is marked as gone.

@@ -48,7 +48,7 @@ const MAPPING: &str = "names with paths";
 
 /// Every key, in the order of the documentation.
 pub const KEYS: &[Key] = &[
-    key("kafka.brokers", "host:port, …", "localhost:9092", "kafka-0:9092,kafka-1:9092", "The brokers to start from."),
+    key("kafka.brokers", "host:port, …", "localhost:9092", "'kafka-0:9092,kafka-1:9092'", "The brokers to start from."),
     key("kafka.group", "text", "truthline", "truthline-fraud", "The consumer group."),
     key(
         "kafka.properties",
@@ -306,8 +306,22 @@ pub(super) fn refuse_unknown(reader: &Reader, tree: &Json) {
 
 /// `shown` is the key as its author wrote it, `known` the same in the words of the table.
 fn walk(reader: &Reader, tree: &Json, shown: &str, known: &str) {
-    let Some(map) = tree.as_object() else { return };
     let names = names_under(known);
+    let Some(map) = tree.as_object() else {
+        // A topic may be its name alone; every other section holds keys.
+        if !tree.is_null() && !KEYS.iter().any(|key| key.path == known) {
+            let accepted: Vec<&str> = names.iter().copied().collect();
+            reader.note(
+                shown,
+                format!(
+                    "{} is not accepted; a section with keys is: {}",
+                    super::reader::shown(tree),
+                    accepted.join(", ")
+                ),
+            );
+        }
+        return;
+    };
     for (name, value) in map {
         let shown = join(shown, name);
         let known_child = if known == "models" {

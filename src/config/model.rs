@@ -12,6 +12,7 @@ use super::reader::{Node, as_count};
 use super::source;
 use super::vocabulary::{Policy, Regime};
 use crate::event::{Span, Truth};
+use crate::indicator::Indicator;
 
 /// The longest accepted window with all its levels: ten years.
 const LONGEST: Span = Span::DAY.times(3_653);
@@ -242,11 +243,19 @@ pub(super) fn read(node: &Node<'_>, base: &ModelConfig) -> ModelConfig {
             .map(|path| source::beside(node.file(), Path::new(&path)))
             .or_else(|| base.baseline.clone()),
         claims: claims(&node.child("claims"), &base.claims),
-        mute: node
-            .child("mute")
-            .texts("a list of indicator patterns, as in [input.*]")
-            .unwrap_or_else(|| base.mute.clone()),
+        mute: mute(&node.child("mute")).unwrap_or_else(|| base.mute.clone()),
     }
+}
+
+fn mute(node: &Node<'_>) -> Option<Vec<String>> {
+    let patterns = node.texts("a list of indicator patterns, as in [input.*]")?;
+    for pattern in &patterns {
+        if !Indicator::ALL.iter().any(|indicator| matches(pattern, indicator.name())) {
+            let near = Indicator::nearest(pattern).map_or("`truthline explain` lists them", Indicator::name);
+            node.refuse(format_args!("'{pattern}' fits no indicator; try {near}"));
+        }
+    }
+    Some(patterns)
 }
 
 fn positive_span(node: &Node<'_>, base: Span) -> Span {

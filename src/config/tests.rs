@@ -123,10 +123,10 @@ fn values_outside_their_range_are_refused() {
         ("defaults: {window: 1d, levels: [1, 5000]}", "ten years"),
         ("defaults: {correction_window: 8d}", "label_window"),
         ("defaults: {false_alarms_per_month: 0}", "above 0"),
-        ("defaults: {false_alarms_per_month: .inf}", "above 0"),
+        ("defaults: {false_alarms_per_month: inf}", "above 0"),
         ("defaults: {positive: null}", "positive class"),
         ("defaults: {threshold: -0.1}", "[0, 1]"),
-        ("defaults: {threshold: .nan}", "[0, 1]"),
+        ("defaults: {threshold: nan}", "[0, 1]"),
         ("defaults: {ages: 7d ago}", "durations"),
         ("defaults: {features: {age: {floor: 0}}}", "above 0"),
         ("defaults: {mute: [input.drft]}", "input.drift"),
@@ -135,7 +135,8 @@ fn values_outside_their_range_are_refused() {
         ("state: {memory: lots}", "512MiB"),
         ("start: yesterday", "earliest"),
         ("kafka: {properties: {enable.auto.commit: true}}", "sets this property itself"),
-        ("defaults: 7", "names with their settings"),
+        ("defaults: 7", "a section with keys"),
+        ("models: {fraud: 1d}", "a section with keys"),
         ("models: [fraud]", "names with their settings"),
     ] {
         let error = refused(text);

@@ -26,9 +26,8 @@ pub enum Policy {
 
 /// Which field of a foreign record is which field of ours.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(transparent)]
 pub struct Mapping {
     /// Our field to theirs.
-    #[serde(flatten)]
     pub fields: std::collections::BTreeMap<String, String>,
 }

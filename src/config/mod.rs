@@ -129,6 +129,11 @@ impl Config {
         self.models.get(name).unwrap_or(&self.defaults)
     }
 
+    /// The settings for every model that has none of its own.
+    pub fn defaults(&self) -> &ModelConfig {
+        &self.defaults
+    }
+
     /// The models with settings of their own, by name.
     pub fn named_models(&self) -> impl Iterator<Item = (&str, &ModelConfig)> {
         self.models.iter().map(|(name, model)| (name.as_str(), model))

@@ -1,0 +1,368 @@
+//! Which keys are there, what do they mean, and which one did the author mean?
+//!
+//! The table is the only list of keys: it finds unknown ones, decides which variables of the environment count, and
+//! a test holds `docs/configuration.md` to it. The keys of `models.NAME` are those of `defaults`.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use super::reader::Reader;
+
+/// One key of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The full path; `*` stands for a name that the user chooses.
+    pub path: &'static str,
+    /// What is accepted.
+    pub accepted: &'static str,
+    /// The value where nothing is said.
+    pub default: &'static str,
+    /// A value that could stand there.
+    pub example: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+impl Key {
+    /// Whether the user chooses the names below this key, so that the table does not list them.
+    pub fn is_open(&self) -> bool {
+        self.accepted.starts_with("names")
+    }
+}
+
+const fn key(
+    path: &'static str,
+    accepted: &'static str,
+    default: &'static str,
+    example: &'static str,
+    meaning: &'static str,
+) -> Key {
+    Key { path, accepted, default, example, meaning }
+}
+
+const SPAN: &str = "duration";
+const FLAG: &str = "true, false";
+const NAMES: &str = "list of names";
+const MAPPING: &str = "names with paths";
+
+/// Every key, in the order of the documentation.
+pub const KEYS: &[Key] = &[
+    key("kafka.brokers", "host:port, …", "localhost:9092", "'kafka-0:9092,kafka-1:9092'", "The brokers to start from."),
+    key("kafka.group", "text", "truthline", "truthline-fraud", "The consumer group."),
+    key(
+        "kafka.properties",
+        "names with values",
+        "{}",
+        "{sasl.mechanism: PLAIN}",
+        "Further properties of the client library. Those that truthline sets itself are refused by name.",
+    ),
+    key(
+        "topics.inferences",
+        "name or section",
+        "inferences",
+        "predictions",
+        "The topic of the predictions: its name, or a section with the keys below.",
+    ),
+    key("topics.inferences.name", "text", "inferences", "predictions", "The name of the topic."),
+    key(
+        "topics.inferences.out_of_order",
+        SPAN,
+        "10m",
+        "1h",
+        "How far behind the latest event time of its partition a record may come and still be on time.",
+    ),
+    key("topics.inferences.adapter", "native, mapped", "native", "mapped", "The form of the records."),
+    key(
+        "topics.inferences.mapping",
+        MAPPING,
+        "null",
+        "{request_id: id, score: result.p}",
+        "With `adapter: mapped`: which field of your records is which field of ours. See [records](records.md).",
+    ),
+    key(
+        "topics.labels",
+        "name, section or null",
+        "labels",
+        "outcomes",
+        "The topic of the labels; null when there are none.",
+    ),
+    key("topics.labels.name", "text", "labels", "outcomes", "The name of the topic."),
+    key("topics.labels.out_of_order", SPAN, "10m", "1d", "As for the predictions."),
+    key("topics.labels.adapter", "native, mapped", "native", "mapped", "The form of the records."),
+    key("topics.labels.mapping", MAPPING, "null", "{request_id: id, label: fraud}", "As for the predictions."),
+    key("topics.baseline.adapter", "native, mapped", "native", "mapped", "The form of the rows of a baseline."),
+    key("topics.baseline.mapping", MAPPING, "null", "{request_id: id, label: y}", "As for the predictions."),
+    key("topics.prefix", "text", "truthline", "watch", "Stands before the name of every output topic."),
+    key("start", "earliest, latest, time", "earliest", "2026-01-01T00:00:00Z", "Where a new consumer group begins."),
+    key("commit.interval", SPAN, "1s", "5s", "The time between two commits."),
+    key(
+        "commit.guarantee",
+        "exactly_once, at_least_once",
+        "exactly_once",
+        "at_least_once",
+        "How safely progress is stored.",
+    ),
+    key("commit.strict", FLAG, "false", "true", "The stricter form of transactions."),
+    key("state.dir", "path", "null", "/var/lib/truthline", "A folder for local snapshots."),
+    key("state.memory", "size", "1GiB", "512MiB", "Memory for pending predictions."),
+    key("state.disk", "size", "10GiB", "50GiB", "Disk for pending predictions beyond the memory."),
+    key(
+        "state.restore",
+        "changelog",
+        "changelog",
+        "changelog",
+        "Where a restarted process finds its pending predictions.",
+    ),
+    key("state.standby", FLAG, "false", "true", "Whether another process keeps a warm copy."),
+    key(
+        "state.sampling",
+        "1.0",
+        "1.0",
+        "1.0",
+        "The share of requests that are watched. Other values are not in this release.",
+    ),
+    key("join.repartition", FLAG, "false", "true", "Whether both topics are first written anew by request id."),
+    key("http.listen", "host:port", "127.0.0.1:9464", "0.0.0.0:9464", "Where the page and the metrics are served."),
+    key("outcomes", "false", "false", "false", "Whether joined records are written. Not in this release."),
+    key(
+        "instance",
+        "text",
+        "null",
+        "truthline-0",
+        "The name of this process in its group; null for the name of the host.",
+    ),
+    key(
+        "defaults.task",
+        "auto, binary",
+        "auto",
+        "binary",
+        "What kind of question the model answers. `auto`: a score means binary.",
+    ),
+    key(
+        "defaults.window",
+        SPAN,
+        "1h",
+        "1d",
+        "The length of the base window. Windows do not overlap and are aligned to UTC.",
+    ),
+    key(
+        "defaults.levels",
+        "list of whole numbers",
+        "null",
+        "[1, 7, 28]",
+        "Longer windows, in base windows. Null: 1, 24, 168 where the window divides a day into several parts, else 1, 7, 28.",
+    ),
+    key(
+        "defaults.ages",
+        "list of durations",
+        "[0s, 1h, 1d, 7d]",
+        "[0s, 1d]",
+        "When the figures of a window are revised, after its end. Ages from `label_window` on are left out, because the final revision comes then in any case.",
+    ),
+    key(
+        "defaults.label_window",
+        SPAN,
+        "7d",
+        "60d",
+        "How long truth may take. A label that comes later does not count.",
+    ),
+    key("defaults.early", SPAN, "1h", "0s", "How long before its prediction a label may come."),
+    key(
+        "defaults.correction_window",
+        SPAN,
+        "null",
+        "3d",
+        "How long a label may be corrected. Null: `label_window`, which it may not exceed.",
+    ),
+    key(
+        "defaults.labels",
+        "explicit, implicit_negative",
+        "explicit",
+        "implicit_negative",
+        "What silence means: `explicit`, nothing; `implicit_negative`, a negative once `label_window` has passed.",
+    ),
+    key(
+        "defaults.label_policy",
+        "last, first",
+        "last",
+        "first",
+        "Which of several labels of one request counts, by revision and event time.",
+    ),
+    key(
+        "defaults.threshold",
+        "number in [0, 1]",
+        "null",
+        "0.5",
+        "The decision threshold. Null: the decision or threshold of each record, else 0.5.",
+    ),
+    key("defaults.positive", "number, true, false, text", "1", "fraud", "The label of the positive class."),
+    key(
+        "defaults.false_alarms_per_month",
+        "number above 0",
+        "0.1",
+        "1",
+        "How many false alerts a month you accept for this model. The limits of all its tests follow from it.",
+    ),
+    key(
+        "defaults.features",
+        "names with settings",
+        "{}",
+        "{age: {type: numeric}}",
+        "What you know about features, by name.",
+    ),
+    key("defaults.features.*.ignore", FLAG, "false", "true", "The feature is not watched."),
+    key(
+        "defaults.features.*.type",
+        "numeric, categorical",
+        "null",
+        "categorical",
+        "How it is read. Null: as the baseline says.",
+    ),
+    key(
+        "defaults.features.*.policy",
+        "allow, hash, drop",
+        "null",
+        "hash",
+        "How its values appear in what leaves truthline: as they are, as a hash, not at all.",
+    ),
+    key(
+        "defaults.features.*.floor",
+        "share in (0, 1)",
+        "null",
+        "0.1",
+        "The smallest drift worth an alert. Null: the floor of `input.drift`.",
+    ),
+    key(
+        "defaults.features.*.cyclic",
+        "daily, weekly",
+        "null",
+        "daily",
+        "A rhythm that the feature follows by itself. It is then judged on windows that cover whole cycles.",
+    ),
+    key("defaults.slices.auto", FLAG, "true", "false", "Whether subgroups are found automatically."),
+    key(
+        "defaults.slices.features",
+        NAMES,
+        "null",
+        "[country, device]",
+        "Look for subgroups in these features only. Null: in all that fit.",
+    ),
+    key("defaults.slices.pairs", FLAG, "true", "false", "Whether pairs of features are searched."),
+    key("defaults.slices.protected", NAMES, "[]", "[sex]", "Features whose groups are always listed."),
+    key(
+        "defaults.costs.false_negative",
+        "number from 0",
+        "null",
+        "100",
+        "What a missed positive costs, in a unit of yours.",
+    ),
+    key(
+        "defaults.costs.false_positive",
+        "number from 0",
+        "null",
+        "5",
+        "What a false alarm of the model costs, in the same unit.",
+    ),
+    key("defaults.costs.retraining", "number from 0", "null", "2000", "What a new model costs, in the same unit."),
+    key("defaults.learn", SPAN, "7d", "14d", "How long a baseline is learnt where none is given."),
+    key(
+        "defaults.baseline",
+        "path",
+        "null",
+        "baseline.json",
+        "The baseline file. A relative path is looked for beside the configuration first.",
+    ),
+    key(
+        "defaults.claims",
+        "names with claims",
+        "null",
+        "{auc: {value: 0.91}}",
+        "Metrics claimed at training, by name.",
+    ),
+    key("defaults.claims.*.value", "number", "null", "0.91", "The claimed value."),
+    key("defaults.claims.*.n", "whole number", "null", "50000", "On how many rows it was measured."),
+    key("defaults.claims.*.trials", "whole number", "null", "20", "The best of how many tries it was."),
+    key(
+        "defaults.mute",
+        "list of patterns",
+        "[]",
+        "[input.late]",
+        "Indicators that stay silent. A `*` stands for any text.",
+    ),
+    key(
+        "models",
+        "names with settings",
+        "{}",
+        "{fraud: {window: 1d}}",
+        "Settings of single models, by name: the keys of `defaults`.",
+    ),
+];
+
+/// Notes each key of the tree that the table does not have.
+pub(super) fn refuse_unknown(reader: &Reader, tree: &Json) {
+    walk(reader, tree, "", "");
+}
+
+/// `shown` is the key as its author wrote it, `known` the same in the words of the table.
+fn walk(reader: &Reader, tree: &Json, shown: &str, known: &str) {
+    let names = names_under(known);
+    let Some(map) = tree.as_object() else {
+        // A topic may be its name alone; every other section holds keys.
+        if !tree.is_null() && !KEYS.iter().any(|key| key.path == known) {
+            let accepted: Vec<&str> = names.iter().copied().collect();
+            reader.note(
+                shown,
+                format!(
+                    "{} is not accepted; a section with keys is: {}",
+                    super::reader::shown(tree),
+                    accepted.join(", ")
+                ),
+            );
+        }
+        return;
+    };
+    for (name, value) in map {
+        let shown = join(shown, name);
+        let known_child = if known == "models" {
+            "defaults".to_owned()
+        } else if names.contains("*") {
+            join(known, "*")
+        } else if names.contains(name.as_str()) {
+            join(known, name)
+        } else {
+            let nearest = nearest(name, names.iter().copied());
+            let accepted: Vec<&str> = names.iter().copied().collect();
+            let hint = nearest.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            reader.note(shown, format!("unknown key{hint} (accepted here: {})", accepted.join(", ")));
+            continue;
+        };
+        let open = KEYS.iter().any(|key| key.path == known_child && key.is_open());
+        if !open || known_child == "models" || !names_under(&known_child).is_empty() {
+            walk(reader, value, &shown, &known_child);
+        }
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// The names that may stand directly under a path of the table.
+fn names_under(path: &str) -> BTreeSet<&'static str> {
+    KEYS.iter()
+        .filter_map(|key| {
+            let rest = if path.is_empty() { key.path } else { key.path.strip_prefix(path)?.strip_prefix('.')? };
+            rest.split('.').next()
+        })
+        .collect()
+}
+
+/// The known name that is most like `name`, if one is like it at all.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .min()
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(name.len()) / 3)
+        .map(|(_, candidate)| candidate)
+}

@@ -27,7 +27,6 @@ pub use avro::{SchemaError, SchemaStore, WriterSchema};
 pub use limits::Limits;
 pub use mapped::{Cells, Table};
 pub use mapping::{Column, Constant, Mapping, MappingError, TimeMapping, TimeUnit};
-pub(crate) use scalar::shorten;
 
 use crate::event::{BaselineRow, FeatureNames, Inference, Label, Reject, RejectReason};
 use scratch::Scratch;

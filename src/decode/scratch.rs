@@ -170,11 +170,10 @@ impl Scratch {
     /// Keeps a feature's value. A number that is none becomes null.
     pub(super) fn put_feature(&self, into: &mut Features, slot: Slot, value: Scalar<'_>) -> Result<(), Reject> {
         let value = match value {
-            Scalar::Null => Value::Null,
             Scalar::Bool(value) => Value::Bool(value),
             Scalar::Int(value) => Value::Int(value),
             Scalar::Float(value) if value.is_finite() => Value::Float(value),
-            Scalar::Float(_) => Value::Null,
+            Scalar::Float(_) | Scalar::Null => Value::Null,
             Scalar::Text(text) => {
                 if text.len() > self.limits.text_bytes {
                     return Err(too_long(self.names.name(slot), text, self.limits.text_bytes));

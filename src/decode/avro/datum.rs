@@ -232,7 +232,7 @@ impl<'de> Deserializer<'de> for Datum<'de, '_> {
             }
             Node::Array(item) => visitor.visit_seq(Items { schema, item: *item, input, in_block: 0, done: false }),
             Node::Map(value) => visitor.visit_map(Entries { schema, value: *value, input, in_block: 0, done: false }),
-            Node::Record(fields) => visitor.visit_map(Fields { schema, fields: fields.iter(), value: None, input }),
+            Node::Record(fields) => visitor.visit_map(Fields { schema, rest: fields.iter(), value: None, input }),
             // The schema's parser refuses it.
             Node::Union(_) => Err(Fault::Index(0)),
         }
@@ -302,7 +302,7 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
 /// The fields of a record.
 struct Fields<'de, 'r> {
     schema: &'r WriterSchema,
-    fields: std::slice::Iter<'r, (Box<str>, usize)>,
+    rest: std::slice::Iter<'r, (Box<str>, usize)>,
     value: Option<usize>,
     input: &'r mut Input<'de>,
 }
@@ -311,7 +311,7 @@ impl<'de> MapAccess<'de> for Fields<'de, '_> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        let Some((name, node)) = self.fields.next() else { return Ok(None) };
+        let Some((name, node)) = self.rest.next() else { return Ok(None) };
         self.value = Some(*node);
         let name: StrDeserializer<'_, Fault> = (&**name).into_deserializer();
         seed.deserialize(name).map(Some)

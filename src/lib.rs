@@ -11,3 +11,7 @@ pub mod event;
 pub mod finding;
 pub mod indicator;
 pub mod telemetry;
+pub mod decode;
+pub mod event;
+pub mod finding;
+pub mod ingest;

@@ -1,0 +1,66 @@
+//! What can go wrong with a file, and what can be done about it?
+//!
+//! A bad record is never one of these: it is a reject, and the file is read on.
+
+use std::io;
+
+use crate::decode::{MappingError, SchemaError};
+
+/// Why a source cannot be read, or not be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Check the path and the rights.
+    #[error("cannot open {path}")]
+    Open {
+        /// The path as given.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Try again, or get a whole copy: the disk, the pipe or the compressed stream failed.
+    #[error("cannot read {path} after byte {byte}")]
+    Read {
+        /// The path as given.
+        path: String,
+        /// Bytes of the file read so far.
+        byte: u64,
+        /// What the system or the decompressor says.
+        source: io::Error,
+    },
+    /// Convert the file.
+    #[error("{path}: {what} cannot be read; accepted: {accepted}")]
+    Unsupported {
+        /// The path as given.
+        path: String,
+        /// What is not supported.
+        what: String,
+        /// What is.
+        accepted: &'static str,
+    },
+    /// Get a whole copy: the structure of the file is broken, and nothing after the place can be trusted.
+    #[error("{path} is broken at byte {byte}: {what}")]
+    Corrupt {
+        /// The path as given.
+        path: String,
+        /// Where the broken part starts; in a compressed text, bytes of the file read so far.
+        byte: u64,
+        /// What was found and what was expected.
+        what: String,
+    },
+    /// Correct the mapping.
+    #[error("the mapping does not fit {path}")]
+    Mapping {
+        /// The path as given.
+        path: String,
+        /// Which entry, and what would fit.
+        source: MappingError,
+    },
+    /// Write the file with another schema.
+    #[error("the schema in {path} cannot be used")]
+    Schema {
+        /// The path as given.
+        path: String,
+        /// Why not.
+        source: SchemaError,
+    },
+}

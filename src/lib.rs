@@ -1,17 +1,24 @@
 //! truthline watches machine-learning models in production.
-pub mod baseline;
+//!
+//! It joins what models predicted with what later turned out to be true, keeps exact statistics of both, and says what
+//! changed, how sure it is, what probably caused it and what to do.
+//!
+//! The rooms, in the order in which a record walks through them. Imports run one way only: see `tests/house.rs`.
+
 pub mod event;
-pub mod finding;
-pub mod observe;
-pub mod join;
 pub mod stats;
-pub mod commands;
-pub mod config;
-pub mod event;
-pub mod finding;
+
 pub mod indicator;
-pub mod telemetry;
+
 pub mod decode;
-pub mod event;
-pub mod finding;
 pub mod ingest;
+pub mod join;
+pub mod observe;
+
+pub mod baseline;
+pub mod config;
+
+pub mod finding;
+
+pub mod commands;
+pub mod telemetry;

@@ -1,0 +1,82 @@
+//! At which level must one test be passed, so that a model raises no more false alarms a month than its user allows?
+//!
+//! The allowance is divided four times, each time equally: over families of indicators, over the keys of a family
+//! (features, values, slices, metrics), over the levels of windows, and over the windows of that level in a month of
+//! 30 days. Every test is valid at its level whatever the others do, so the expected number of false alarms adds up to
+//! the allowance at most. More features make each test stricter, never the model louder.
+
+use crate::event::Span;
+
+/// Kinds of question that share the allowance equally.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// Missing values.
+    Missing,
+    /// Unseen values.
+    Unseen,
+    /// Single values that grow.
+    Emerging,
+    /// Numbers outside the baseline's range.
+    Range,
+    /// Distributions of features.
+    Drift,
+    /// Scores and decisions.
+    Predictions,
+    /// Rate and coverage of labels.
+    Labels,
+    /// Metrics.
+    Performance,
+    /// Calibration.
+    Calibration,
+    /// Subgroups.
+    Slices,
+    /// Late and contradictory records.
+    Plumbing,
+}
+
+/// Number of families.
+const FAMILIES: f64 = 11.0;
+const MONTH: Span = Span::DAY.times(30);
+
+/// A model's allowance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Budget {
+    alarms_per_month: f64,
+    window: Span,
+    levels: usize,
+}
+
+impl Budget {
+    /// `alarms_per_month` for a model with base windows of length `window` and so many levels of them.
+    pub const fn new(alarms_per_month: f64, window: Span, levels: usize) -> Self {
+        Self { alarms_per_month, window, levels }
+    }
+
+    /// The level of one test of a family with `keys` tests in each window of `multiple` base windows.
+    ///
+    /// A window longer than a month counts as one a month.
+    pub fn level(&self, _family: Family, keys: usize, multiple: u32) -> f64 {
+        let length = self.window.micros() as f64 * f64::from(multiple);
+        let windows = (MONTH.micros() as f64 / length).max(1.0);
+        self.alarms_per_month / (FAMILIES * keys.max(1) as f64 * self.levels.max(1) as f64 * windows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_levels_of_all_tests_of_a_month_add_up_to_the_allowance() {
+        let budget = Budget::new(0.1, Span::DAY, 3);
+        let keys = [20, 20, 300, 20, 20, 2, 2, 7, 2, 900, 2];
+        let mut sum = 0.0;
+        for keys in keys {
+            for multiple in [1, 7, 28] {
+                let windows = 30.0 / f64::from(multiple);
+                sum += budget.level(Family::Drift, keys, multiple) * keys as f64 * windows;
+            }
+        }
+        assert!((sum - 0.1).abs() < 1e-12, "{sum}");
+    }
+}

@@ -1,0 +1,281 @@
+//! Do the inputs still look as they did?
+//!
+//! Per feature: missing values, values never seen, single values that grow, numbers out of range, and the distribution
+//! as a whole. All are counts of codes in the window against counts of codes on the baseline, tested exactly.
+
+use super::budget::Family;
+use super::naming::{code_name, value_name};
+use super::reading::{Context, Reading, count};
+use super::words::{amount, percent};
+use crate::baseline::Profile;
+use crate::finding::Subject;
+use crate::indicator::{EMERGING_RATIO, Indicator};
+use crate::observe::{BottomK, CODE_INVALID, CODE_MISSING, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, FeatureCoding};
+use crate::stats::distribution::{self, Part};
+use crate::stats::interval::exact_upper;
+use crate::stats::rate::{Floor, Side, Tally, rate_above, rate_test};
+
+/// All readings of the inputs of one window.
+pub fn readings(context: &Context<'_>) -> Vec<Reading> {
+    let Some(profile) = context.profile else { return Vec::new() };
+    let mut readings = Vec::new();
+    for (place, feature) in profile.coding.features().iter().enumerate() {
+        let look = Look { context, profile, place, feature };
+        readings.extend(look.missing());
+        readings.extend(look.unseen());
+        readings.extend(look.out_of_range());
+        readings.extend(look.drift());
+        readings.extend(look.emerging());
+    }
+    readings
+}
+
+/// The codes that drift compares: values, without missing ones. Unknown values are one group.
+pub fn drift_counts(feature: &FeatureCoding, codes: &[i64]) -> Vec<u64> {
+    if feature.is_numeric() {
+        return codes[usize::from(CODE_INVALID) + 1..].iter().copied().map(count).collect();
+    }
+    let unknown: i64 = codes[usize::from(CODE_UNKNOWN)..usize::from(CODE_TAIL)].iter().sum();
+    let rest = codes[usize::from(CODE_TAIL)..].iter().copied();
+    std::iter::once(unknown).chain(rest).map(count).collect()
+}
+
+/// The code behind a place in [`drift_counts`].
+pub fn drift_code(feature: &FeatureCoding, place: usize) -> usize {
+    match (feature.is_numeric(), place) {
+        (true, place) => usize::from(CODE_UNDER) + place,
+        (false, 0) => usize::from(CODE_UNKNOWN),
+        (false, place) => usize::from(CODE_TAIL) + place - 1,
+    }
+}
+
+struct Look<'a> {
+    context: &'a Context<'a>,
+    profile: &'a Profile,
+    place: usize,
+    feature: &'a FeatureCoding,
+}
+
+impl Look<'_> {
+    fn now(&self) -> &[i64] {
+        self.context.sums.codes(self.place)
+    }
+
+    fn then(&self) -> &[i64] {
+        self.profile.sums.codes(self.place)
+    }
+
+    fn subject(&self) -> Subject {
+        Subject { feature: Some(self.feature.name().to_owned()), ..Subject::default() }
+    }
+
+    fn features(&self) -> usize {
+        self.profile.coding.features().len()
+    }
+
+    /// Rows with a value, now and on the baseline.
+    fn filled(&self) -> (u64, u64) {
+        let filled = |codes: &[i64]| count(codes.iter().sum::<i64>() - codes[usize::from(CODE_MISSING)]);
+        (filled(self.now()), filled(self.then()))
+    }
+
+    fn share(&self, indicator: Indicator, family: Family, now: Tally, then: Tally) -> Option<Reading> {
+        if now.trials < indicator.min_n() {
+            return None;
+        }
+        let floor = indicator.floor();
+        let terms = self.context.terms(family, self.features());
+        let test = rate_test(now, then, Side::Higher, Floor::Difference(floor), terms)?;
+        Some(Reading::of_rate(indicator, self.subject(), &test, floor, now.trials, terms))
+    }
+
+    fn missing(&self) -> Option<Reading> {
+        let tally = |codes: &[i64]| Tally::new(count(codes[usize::from(CODE_MISSING)]), count(codes.iter().sum()));
+        let reading =
+            self.share(Indicator::InputMissingRate, Family::Missing, tally(self.now()), tally(self.then()))?;
+        let text = format!(
+            "'{}' is missing in {} of the rows; on the baseline it was {}.",
+            self.feature.name(),
+            percent(reading.value),
+            percent(reading.reference)
+        );
+        Some(reading.saying(text))
+    }
+
+    fn unseen(&self) -> Option<Reading> {
+        if self.feature.is_numeric() {
+            return None;
+        }
+        let unknown = self.now()[usize::from(CODE_UNKNOWN)..usize::from(CODE_TAIL)].iter().sum();
+        let (filled, baseline) = self.filled();
+        // Good and Turing: what the baseline left unseen is about as frequent as what it saw once.
+        let then = Tally::new(count(self.profile.singletons[self.place]).min(baseline), baseline);
+        let reading =
+            self.share(Indicator::InputUnseenValue, Family::Unseen, Tally::new(count(unknown), filled), then)?;
+        let names = self.names();
+        let text = format!(
+            "{} of the values of '{}' never occurred on the baseline, where {} was to be expected{}.",
+            percent(reading.value),
+            self.feature.name(),
+            percent(reading.reference),
+            if names.is_empty() { String::new() } else { format!("; for example {}", names.join(", ")) }
+        );
+        Some(reading.saying(text).with("examples", names))
+    }
+
+    /// Up to five names of unseen values, the most frequent in the sample first.
+    fn names(&self) -> Vec<String> {
+        let names = self.context.sums.named(self.place).map(by_frequency).unwrap_or_default();
+        let mut shown: Vec<String> =
+            names.iter().take(5).map(|(_, text)| value_name(self.context.config, self.feature, text)).collect();
+        shown.dedup();
+        shown
+    }
+
+    fn out_of_range(&self) -> Option<Reading> {
+        if !self.feature.is_numeric() {
+            return None;
+        }
+        let over = self.feature.code_over();
+        let outside = |codes: &[i64]| codes[usize::from(CODE_INVALID)] + codes[usize::from(CODE_UNDER)] + codes[over];
+        let (filled, baseline) = self.filled();
+        // The next value lies outside of m earlier ones with chance 2 / (m + 1).
+        let then = Tally::new((count(outside(self.then())) + 2).min(baseline), baseline);
+        let now = Tally::new(count(outside(self.now())), filled);
+        let reading = self.share(Indicator::InputOutOfRange, Family::Range, now, then)?;
+        let text = format!(
+            "{} of the values of '{}' lie outside what the baseline saw ({} below, {} above, {} no numbers).",
+            percent(reading.value),
+            self.feature.name(),
+            self.now()[usize::from(CODE_UNDER)],
+            self.now()[over],
+            self.now()[usize::from(CODE_INVALID)],
+        );
+        Some(reading.saying(text))
+    }
+
+    fn drift(&self) -> Option<Reading> {
+        let indicator = Indicator::InputDrift;
+        let now = drift_counts(self.feature, self.now());
+        let then = drift_counts(self.feature, self.then());
+        let n: u64 = now.iter().sum();
+        if n < indicator.min_n() {
+            return None;
+        }
+        let settings = self.context.config.features.get(self.feature.name());
+        let floor = settings.and_then(|settings| settings.floor).unwrap_or_else(|| indicator.floor());
+        let terms = self.context.terms(Family::Drift, self.features());
+        let shift = distribution::shift_test(&now, &then, self.feature.is_numeric(), floor, terms)?;
+        let psi = distribution::psi(&now, &then).unwrap_or(0.0);
+        let name = |place| code_name(self.context.config, self.feature, drift_code(self.feature, place));
+        let what = match shift.part {
+            Part::Cell(place) => format!("the share of {}", name(place)),
+            Part::UpTo(place) => format!("the share up to {}", name(place)),
+        };
+        let text = format!(
+            "The distribution of '{}' has moved: {what} is {}, on the baseline {} (PSI {}).",
+            self.feature.name(),
+            percent(shift.value),
+            percent(shift.reference),
+            amount(psi)
+        );
+        let interval = crate::stats::interval::wilson(shift.value * n as f64, n as f64, 0.05);
+        Some(
+            Reading {
+                indicator,
+                subject: self.subject(),
+                value: shift.value,
+                reference: shift.reference,
+                effect: shift.effect,
+                floor,
+                strength: shift.effect.abs() / floor,
+                interval: interval.map(|interval| [interval.low, interval.high]),
+                n,
+                p_value: shift.p_value,
+                level: terms.level,
+                smallest_detectable: None,
+                evidence: std::collections::BTreeMap::new(),
+                text,
+            }
+            .with("psi", psi)
+            .with("moved", what),
+        )
+    }
+
+    /// Single values whose share has grown beyond all proportion.
+    fn emerging(&self) -> Vec<Reading> {
+        let indicator = Indicator::InputEmergingValue;
+        let (n, m) = self.filled();
+        if self.feature.is_numeric() || n < indicator.min_n() || m == 0 {
+            return Vec::new();
+        }
+        let mut readings = Vec::new();
+        for code in usize::from(CODE_TAIL) + 1..self.feature.codes() {
+            let text = code_name(self.context.config, self.feature, code);
+            readings.extend(self.grown(&text, count(self.now()[code]), count(self.then()[code])));
+        }
+        for (text, hits) in self.heavy_unseen() {
+            let name = value_name(self.context.config, self.feature, &text);
+            readings.extend(self.grown(&name, hits, 0));
+        }
+        readings
+    }
+
+    fn grown(&self, name: &str, hits: u64, before: u64) -> Option<Reading> {
+        let indicator = Indicator::InputEmergingValue;
+        let (n, m) = self.filled();
+        // One look a value: those of the vocabulary, and at most as many unseen ones as there are cells.
+        let keys: usize = self.profile.coding.features().iter().filter(|f| !f.is_numeric()).map(FeatureCoding::codes).sum();
+        let terms = self.context.terms(Family::Emerging, keys);
+        let known = exact_upper(before as f64, m as f64, terms.gamma)?;
+        let limit = (EMERGING_RATIO * known).max(indicator.floor()).min(1.0);
+        let test = rate_above(Tally::new(hits.min(n), n), limit, terms)?;
+        let then = before as f64 / m as f64;
+        let subject = Subject { value: Some(name.to_owned()), ..self.subject() };
+        let reading = Reading::of_rate(indicator, subject, &test, indicator.floor(), n, terms);
+        let text = format!(
+            "'{name}' now makes up {} of '{}'; on the baseline it was {}.",
+            percent(test.value),
+            self.feature.name(),
+            if before == 0 { "never seen".to_owned() } else { percent(then) }
+        );
+        Some(Reading {
+            reference: then,
+            effect: test.value - then,
+            strength: test.value / limit,
+            p_value: (test.p_value + terms.gamma).min(1.0),
+            text,
+            ..reading
+        })
+    }
+
+    /// Unseen values that stand at least three times in the sample, with a count that errs upwards by the sketch only.
+    fn heavy_unseen(&self) -> Vec<(String, u64)> {
+        let sums = self.context.sums;
+        let Some(sample) = sums.named(self.place) else { return Vec::new() };
+        let unknown: i64 = self.now()[usize::from(CODE_UNKNOWN)..usize::from(CODE_TAIL)].iter().sum();
+        by_frequency(sample)
+            .into_iter()
+            .take_while(|(times, _)| *times >= 3)
+            .filter_map(|(times, text)| {
+                let hash = crate::event::value_hash(&text);
+                let sketched = sums.unseen_count(self.place, hash);
+                let sampled = unknown as f64 * times as f64 / sample.len() as f64;
+                // When light values crowd the sketch it says too much; the sample then says less.
+                let hits = if sketched as f64 > 2.0 * sampled { sampled as u64 } else { count(sketched) };
+                (hits > 0).then_some((text, hits))
+            })
+            .collect()
+    }
+}
+
+/// The values of a sample by how often they stand in it, then by name.
+pub fn by_frequency(sample: &BottomK) -> Vec<(usize, String)> {
+    let mut times: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
+    for (_, event) in sample.iter() {
+        *times.entry(&event.value).or_insert(0) += 1;
+    }
+    let mut list: Vec<(usize, String)> = times.into_iter().map(|(text, times)| (times, text.to_owned())).collect();
+    list.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    list
+}

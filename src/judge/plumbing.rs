@@ -1,0 +1,68 @@
+//! Is what arrives sound: in time, without contradictions, and do labels find their predictions?
+//!
+//! These questions need no baseline: their null hypothesis is "no more than the floor".
+
+use super::budget::{Budget, Family};
+use super::reading::{Context, Reading, count};
+use super::words::percent;
+use crate::event::Window;
+use crate::finding::Subject;
+use crate::indicator::Indicator;
+use crate::observe::flow;
+use crate::stats::rate::{Tally, Terms, rate_above};
+
+const KEYS: usize = 2;
+
+/// Late and contradictory inferences of one window of a model.
+pub fn readings(context: &Context<'_>) -> Vec<Reading> {
+    let terms = context.terms(Family::Plumbing, KEYS);
+    let accepted = count(context.sums.flow(flow::N) + context.sums.flow(flow::UNSCORED));
+    let late = count(context.sums.flow(flow::LATE));
+    let conflict = count(context.sums.flow(flow::CONFLICT));
+    let mut readings = Vec::new();
+    if let Some(reading) = above(Indicator::InputLate, Tally::new(late, accepted + late), terms) {
+        let text = format!(
+            "{} of the inferences came after their partition's watermark and were not counted.",
+            percent(reading.value)
+        );
+        readings.push(reading.saying(text));
+    }
+    if let Some(reading) = above(Indicator::JoinConflict, Tally::new(conflict, accepted + conflict), terms) {
+        let text = format!(
+            "{} of the inferences repeat the id of another one with a different content; the first was kept.",
+            percent(reading.value)
+        );
+        readings.push(reading.saying(text));
+    }
+    readings
+}
+
+/// What the pipeline counts of labels in one window of their own event time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LabelFlow {
+    /// Labels read in time.
+    pub read: i64,
+    /// Labels that never met a prediction.
+    pub orphan: i64,
+}
+
+/// Labels without a prediction, in one window of the pipeline.
+pub fn orphans(flow: LabelFlow, budget: Budget, _window: Window) -> Option<Reading> {
+    let terms = Terms::at(budget.level(Family::Plumbing, KEYS, 1));
+    let reading = above(Indicator::JoinOrphans, Tally::new(count(flow.orphan), count(flow.read)), terms)?;
+    let text = format!(
+        "{} of the labels belong to no prediction that was read; ids may differ, or a topic may be incomplete.",
+        percent(reading.value)
+    );
+    Some(reading.saying(text))
+}
+
+fn above(indicator: Indicator, tally: Tally, terms: Terms) -> Option<Reading> {
+    if tally.trials < indicator.min_n() {
+        return None;
+    }
+    let test = rate_above(tally, indicator.floor(), terms)?;
+    let reading = Reading::of_rate(indicator, Subject::default(), &test, indicator.floor(), tally.trials, terms);
+    // The floor is the limit itself: strength is how many times it is passed.
+    Some(Reading { strength: test.value / indicator.floor(), ..reading })
+}

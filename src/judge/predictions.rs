@@ -1,0 +1,115 @@
+//! Do the scores and decisions still look as they did? No label is needed to ask.
+
+use super::budget::Family;
+use super::reading::{Context, Reading, count};
+use super::words::{amount, percent};
+use crate::baseline::Profile;
+use crate::finding::Subject;
+use crate::indicator::Indicator;
+use crate::observe::{Statistic, Sums, bin_edges, flow};
+use crate::stats::distribution::{self, Part};
+use crate::stats::pool::equal_mass;
+use crate::stats::rate::{Floor, Side, Tally, rate_test};
+
+/// Groups of score bins that drift compares: about equal shares of the baseline.
+const GROUPS: usize = 20;
+/// Both tests of this room share one allowance.
+const KEYS: usize = 2;
+
+/// All readings of the predictions of one window.
+pub fn readings(context: &Context<'_>) -> Vec<Reading> {
+    let Some(profile) = context.profile else { return Vec::new() };
+    drift(context, profile).into_iter().chain(decisions(context, profile)).collect()
+}
+
+/// Counts by group of score bins, now and on the baseline, with each group's highest score.
+pub fn score_groups(sums: &Sums, profile: &Profile) -> (Vec<u64>, Vec<u64>, Vec<f64>) {
+    let now: Vec<u64> = sums.get(Statistic::Scores).iter().copied().map(count).collect();
+    let then: Vec<u64> = profile.sums.get(Statistic::Scores).iter().copied().map(count).collect();
+    let groups = equal_mass(&then, GROUPS);
+    let total = |counts: &[u64], range: &std::ops::Range<usize>| counts[range.clone()].iter().sum();
+    (
+        groups.iter().map(|range| total(&now, range)).collect(),
+        groups.iter().map(|range| total(&then, range)).collect(),
+        groups.iter().map(|range| bin_edges(range.end - 1).1).collect(),
+    )
+}
+
+fn drift(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
+    let indicator = Indicator::PredictionDrift;
+    let (now, then, tops) = score_groups(context.sums, profile);
+    let n: u64 = now.iter().sum();
+    if n < indicator.min_n() {
+        return None;
+    }
+    let floor = indicator.floor();
+    let terms = context.terms(Family::Predictions, KEYS);
+    let shift = distribution::shift_test(&now, &then, true, floor, terms)?;
+    let psi = distribution::psi(&now, &then).unwrap_or(0.0);
+    let what = match shift.part {
+        Part::Cell(place) => {
+            let low = if place == 0 { 0.0 } else { tops[place - 1] };
+            format!("scores from {} to {}", amount(low), amount(tops[place]))
+        }
+        Part::UpTo(place) => format!("scores up to {}", amount(tops[place])),
+    };
+    let text = format!(
+        "The scores have moved: {what} make up {}, on the baseline {} (PSI {}).",
+        percent(shift.value),
+        percent(shift.reference),
+        amount(psi)
+    );
+    let interval = crate::stats::interval::wilson(shift.value * n as f64, n as f64, 0.05);
+    Some(
+        Reading {
+            indicator,
+            subject: Subject::default(),
+            value: shift.value,
+            reference: shift.reference,
+            effect: shift.effect,
+            floor,
+            strength: shift.effect.abs() / floor,
+            interval: interval.map(|interval| [interval.low, interval.high]),
+            n,
+            p_value: shift.p_value,
+            level: terms.level,
+            smallest_detectable: None,
+            evidence: std::collections::BTreeMap::new(),
+            text,
+        }
+        .with("psi", psi)
+        .with("moved", what),
+    )
+}
+
+fn decisions(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
+    let indicator = Indicator::DecisionRate;
+    let tally = |sums: &Sums| Tally::new(count(sums.flow(flow::POSITIVE)), count(sums.flow(flow::DECIDED)));
+    let (now, then) = (tally(context.sums), tally(&profile.sums));
+    if now.trials < indicator.min_n() || then.trials < indicator.min_n() {
+        return None;
+    }
+    let terms = context.terms(Family::Predictions, KEYS);
+    let test = rate_test(now, then, Side::Either, Floor::Ratio(1.0 + indicator.floor()), terms)?;
+    let text = format!(
+        "{} of the decisions are positive; on the baseline {} were.",
+        percent(test.value),
+        percent(test.reference)
+    );
+    Some(relative(indicator, &test, now.trials, terms).saying(text))
+}
+
+/// A reading of a test with a ratio for a floor: the effect is told as a share of the reference.
+pub(super) fn relative(
+    indicator: Indicator,
+    test: &crate::stats::rate::RateTest,
+    n: u64,
+    terms: crate::stats::rate::Terms,
+) -> Reading {
+    let floor = indicator.floor();
+    let reading = Reading::of_rate(indicator, Subject::default(), test, floor * test.reference, n, terms);
+    // Down by a factor counts as much as up by it.
+    let ratio = test.effect.max(f64::MIN_POSITIVE);
+    let strength = libm::fabs(libm::log(ratio)) / libm::log(1.0 + floor);
+    Reading { strength: strength.min(1e6), ..reading }
+}

@@ -5,12 +5,18 @@
 //! each other. A function that has nothing to say (no trials, one class) answers `None`; no NaN leaves the room.
 //! Logarithms and exponentials come from `libm`, so that a replay on another machine gives the same bits.
 
+pub mod calibration_error;
+pub mod calibration_test;
+pub mod chance_sum;
 pub mod concentration;
 pub mod confusion;
 pub mod discrimination;
 pub mod distribution;
+pub mod evidence;
+pub mod forecast;
 pub mod interval;
 pub mod loss;
 pub mod pool;
 pub mod rate;
+pub mod recalibration;
 pub mod tails;

@@ -1,0 +1,205 @@
+//! Have the scores become miscalibrated, beyond the baseline's own error and a tolerated amount?
+//!
+//! Two questions, both on the logit scale:
+//!
+//! - [`offset_test`]: does every case need about the same shift? Positives observed against the sum of the stated chances.
+//!   The null widens the chances: all logits moved by the floor plus what the baseline's own offset may be wrong
+//!   (a normal quantile of its standard error at `gamma`, an asymptotic step, on the baseline's sample alone). The tail
+//!   of the window is that of a sum of binomials, right at any level ([`crate::stats::chance_sum`]);
+//! - [`slope_test`]: do the scores spread too far or too little? A normal test of the difference of two fitted slopes,
+//!   asymptotic: it abstains below [`FEW`] cases of a class, and takes the larger of two variances of the window's slope,
+//!   at its own fit and at the reference's. At levels below 1e-6 its p-value is an approximation.
+
+use super::chance_sum::{sum_lower, sum_upper};
+use super::forecast::{ForecastBin, sigmoid, totals};
+use super::rate::Terms;
+use super::recalibration::{Recalibration, recalibrate, slope_variance_under};
+use super::tails::{normal_isf, normal_sf};
+
+/// Cases of the smaller class below which a slope is not tested.
+pub const FEW: u64 = 20;
+
+/// What a test of the offset found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OffsetTest {
+    /// Chance of so much under the null, both sides; in (0, 1].
+    pub p_value: f64,
+    /// Positives.
+    pub observed: u64,
+    /// Sum of the stated chances.
+    pub expected: f64,
+    /// Log of the observed odds factor, to first order: (observed - expected) / sum of chance (1 - chance), held
+    /// between -10 and 10. For the fitted offset see [`crate::stats::recalibration::recalibrate_offset`].
+    pub effect: f64,
+    /// The smallest offset about half of which would have been found at the level: the null's edge plus a normal
+    /// quantile; for display.
+    pub smallest_detectable: f64,
+}
+
+/// The test of H0: the offset is within the floor, allowing for the standard error of the baseline's offset. Two-sided;
+/// `None` without cases, or where no score leaves room (all 0 or 1).
+pub fn offset_test(bins: &[ForecastBin], baseline_error: f64, floor: f64, terms: Terms) -> Option<OffsetTest> {
+    let (cases, observed) = totals(bins);
+    let Terms { level, gamma, phi } = terms;
+    let usable = |value: f64| value >= 0.0 && value.is_finite();
+    let ranges = gamma > 0.0 && gamma < 1.0 && level > 0.0 && level < 1.0 && phi >= 1.0 && phi.is_finite();
+    if cases == 0 || !(usable(baseline_error) && usable(floor) && ranges) {
+        return None;
+    }
+    let edge = floor + normal_isf(gamma) * baseline_error;
+    let moved = |by: f64| -> Vec<(f64, f64)> {
+        bins.iter().filter(|bin| bin.cases > 0).map(|bin| (bin.cases as f64 / phi, sigmoid(bin.logit() + by))).collect()
+    };
+    let mass = |parts: &[(f64, f64)]| parts.iter().map(|&(n, p)| n * p).sum::<f64>();
+    let (stated, hits) = (moved(0.0), observed as f64 / phi);
+    let information: f64 = stated.iter().map(|&(n, p)| n * p * (1.0 - p)).sum();
+    if information <= 0.0 {
+        return None;
+    }
+    let expected = mass(&stated);
+    // The side is the one on which the window lies, so only one tail is needed.
+    let tail = if hits >= expected { sum_upper(&moved(edge), hits) } else { sum_lower(&moved(-edge), hits) };
+    Some(OffsetTest {
+        p_value: (2.0 * (tail + gamma)).min(1.0),
+        observed,
+        expected: expected * phi,
+        effect: ((hits - expected) / information).clamp(-10.0, 10.0),
+        smallest_detectable: edge + normal_isf((0.5 * level - gamma).max(1e-300)) / information.sqrt(),
+    })
+}
+
+/// What a test of the slope found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SlopeTest {
+    /// Asymptotic two-sided p-value; in (0, 1].
+    pub p_value: f64,
+    /// The window's line.
+    pub window: Recalibration,
+    /// The window's slope less the reference's.
+    pub effect: f64,
+    /// The smallest difference that would have been significant at the level.
+    pub smallest_detectable: f64,
+}
+
+/// The test of H0: the window's slope is within `floor` of the reference's. `None` with few cases of a class or no fit.
+pub fn slope_test(bins: &[ForecastBin], reference: &Recalibration, floor: f64, terms: Terms) -> Option<SlopeTest> {
+    let (cases, positives) = totals(bins);
+    let levels = terms.level > 0.0 && terms.level < 1.0 && terms.phi >= 1.0 && terms.phi.is_finite();
+    if positives.min(cases - positives) < FEW || !(floor >= 0.0 && floor.is_finite() && levels) {
+        return None;
+    }
+    let window = recalibrate(bins)?;
+    let under = slope_variance_under(bins, reference).unwrap_or(0.0);
+    let spread = (terms.phi * (window.slope_variance.max(under) + reference.slope_variance)).sqrt();
+    let effect = window.slope - reference.slope;
+    let beyond = (effect.abs() - floor) / spread;
+    let p_value = if beyond > 0.0 { (2.0 * normal_sf(beyond)).max(f64::MIN_POSITIVE) } else { 1.0 };
+    (spread > 0.0 && spread.is_finite()).then(|| SlopeTest {
+        p_value,
+        window,
+        effect,
+        smallest_detectable: floor + normal_isf(0.5 * terms.level) * spread,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bin(cases: u64, positives: u64, score: f64) -> ForecastBin {
+        ForecastBin { cases, positives, score }
+    }
+
+    #[test]
+    fn the_level_of_the_offset_holds_at_the_edge_of_the_null_by_enumeration() {
+        // Known baseline (no error): every outcome of three bins, chances moved by exactly the floor.
+        let (scores, cases) = ([0.02, 0.1, 0.4], [30_u64, 12, 6]);
+        let point = |k: u64, n: u64, p: f64| {
+            let choose: f64 = (0..k).map(|i| libm::log((n - i) as f64 / (i + 1) as f64)).sum();
+            libm::exp(choose + k as f64 * libm::log(p) + (n - k) as f64 * libm::log1p(-p))
+        };
+        for floor in [0.0, 0.2] {
+            for level in [0.05, 1e-3, 1e-6, 1e-8] {
+                for moved in [floor, 0.0, -floor] {
+                    let mut true_level = 0.0;
+                    for a in 0..=cases[0] {
+                        for b in 0..=cases[1] {
+                            for c in 0..=cases[2] {
+                                let hits = [a, b, c];
+                                let bins: Vec<_> = (0..3).map(|k| bin(cases[k], hits[k], scores[k])).collect();
+                                let found = offset_test(&bins, 0.0, floor, Terms::at(level)).unwrap();
+                                if found.p_value <= level {
+                                    true_level += (0..3)
+                                        .map(|k| point(hits[k], cases[k], sigmoid(bins[k].logit() + moved)))
+                                        .product::<f64>();
+                                }
+                            }
+                        }
+                    }
+                    assert!(true_level <= level, "{floor} {level} {moved}: {true_level:e}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_slope_keeps_its_level_in_simulation() {
+        // 2,000 cases on twenty score bins at five per cent positives, 4,000 windows, true line = reference.
+        let scores: Vec<f64> = (0..20).map(|k| sigmoid(-6.0 + 0.35 * f64::from(k))).collect();
+        let mut state = 11_u64;
+        let mut uniform = || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let (rounds, level) = (4000, 0.01);
+        let mut alarms = 0;
+        for _ in 0..rounds {
+            let bins: Vec<_> = scores
+                .iter()
+                .map(|&score| bin(100, (0..100).filter(|_| uniform() < score).count() as u64, score))
+                .collect();
+            let found = slope_test(&bins, &Recalibration::IDENTITY, 0.0, Terms::at(level));
+            alarms += u32::from(found.is_some_and(|found| found.p_value <= level));
+        }
+        // Expectation 40 at most; 40 + 5 standard deviations.
+        assert!(alarms <= 72, "{alarms}");
+    }
+
+    #[test]
+    fn an_overconfident_version_is_found_by_its_slope() {
+        let bins: Vec<_> = (0..20)
+            .map(|k| {
+                let logit = -4.0 + 0.4 * f64::from(k);
+                bin(1000, (1000.0 * sigmoid(0.6 * logit)).round() as u64, sigmoid(logit))
+            })
+            .collect();
+        let found = slope_test(&bins, &Recalibration::IDENTITY, 0.12, Terms::at(1e-7)).unwrap();
+        assert!(found.p_value < 1e-7 && (found.effect + 0.4).abs() < 0.01);
+    }
+
+    proptest! {
+        #[test]
+        fn p_is_a_probability_and_grows_with_floor_and_error(
+            counts in prop::collection::vec((0_u64..60, 0_u64..60, 0.0_f64..=1.0), 0..8),
+            floor in 0.0_f64..0.5, error in 0.0_f64..0.3, phi in 1.0_f64..4.0,
+        ) {
+            let bins: Vec<_> = counts.iter().map(|&(neg, pos, s)| bin(neg + pos, pos, s)).collect();
+            let terms = Terms::at(1e-6).with_phi(phi);
+            if let Some(found) = offset_test(&bins, error, floor, terms) {
+                prop_assert!(found.p_value > 0.0 && found.p_value <= 1.0);
+                prop_assert!(found.effect.is_finite() && found.smallest_detectable.is_finite());
+                let tighter = offset_test(&bins, 0.0, 0.5 * floor, terms).unwrap();
+                // The margin of the approximation may differ between the two by a few per cent.
+                prop_assert!(tighter.p_value <= found.p_value * 1.1, "{} {}", tighter.p_value, found.p_value);
+            }
+            if let Some(found) = slope_test(&bins, &Recalibration::IDENTITY, floor, terms) {
+                prop_assert!(found.p_value > 0.0 && found.p_value <= 1.0 && found.smallest_detectable.is_finite());
+            }
+        }
+    }
+}

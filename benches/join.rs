@@ -44,7 +44,7 @@ impl Watch for Sums {
     fn late_inference(&mut self, _: u16, _: u16, _: EventTime) {}
 }
 
-/// The finaliser of SplitMix64: a key that looks like a hash, for a nanosecond.
+/// The finaliser of `SplitMix64`: a key that looks like a hash, for a nanosecond.
 fn key(n: i64) -> RequestKey {
     let mix = |mut z: u64| {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -420,6 +420,7 @@ impl Join {
     /// May be called at any time; the outcome after the last call is the same. Once a second, or every few thousand
     /// records, is a good rhythm: a call costs a few nanoseconds for each bucket and each row that it closes.
     pub fn expire(&mut self, watch: &mut impl Watch) {
+        let settled = self.settled();
         let Self { rules, rows, waiting, several, spare, counts, .. } = self;
         if let Some(floor) = self.floor {
             waiting.sweep(floor, Waiting::time, |_, label, _, _| {
@@ -428,8 +429,7 @@ impl Join {
                 watch.orphan(label.time());
             });
         }
-        let passed = if self.label_disorder.is_some() { self.floor.min(self.label_watermark) } else { self.floor };
-        let Some(passed) = passed else { return };
+        let Some(passed) = settled else { return };
         let due = |row: &Row| held(rules, row.model()).last_label(row.time());
         rows.sweep(passed, due, |number, row, codes, layout| {
             let view = row.view(codes, layout);
@@ -500,6 +500,13 @@ impl Join {
     pub const fn count_unsampled_label(&mut self) {
         self.counts.labels.read += 1;
         self.counts.labels.unsampled += 1;
+    }
+
+    /// How far the truth has come: after [`Join::expire`], the rows whose `time + label_window` lies before this are
+    /// closed, and no others. A window is complete when this has reached its end plus the label window; `None` before
+    /// both partitions had a record.
+    pub fn settled(&self) -> Option<EventTime> {
+        if self.label_disorder.is_some() { self.floor.min(self.label_watermark) } else { self.floor }
     }
 
     /// What became of every record so far.

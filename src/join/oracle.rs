@@ -34,6 +34,7 @@ pub(super) struct Input {
 /// How a row ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ended {
+    pub(super) model: u16,
     pub(super) content: u32,
     pub(super) truth: Option<bool>,
     pub(super) label_time: Option<EventTime>,
@@ -248,7 +249,14 @@ pub(super) fn expected(input: &Input) -> Outcome {
             None => counts.inferences.pending += 1,
         }
         counts.inferences.assumed_negative += i64::from(assumed);
-        let ended = Ended { content: row.content, truth, label_time: standing.map(|(_, time)| time), closed, assumed };
+        let ended = Ended {
+            model: row.model,
+            content: row.content,
+            truth,
+            label_time: standing.map(|(_, time)| time),
+            closed,
+            assumed,
+        };
         assert!(outcome.rows.insert((row.key, row.time), ended).is_none());
     }
     outcome.counts = counts;

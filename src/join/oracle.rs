@@ -156,24 +156,8 @@ fn settle_by_definition(
     }
 }
 
-/// The outcome of an input.
-pub(super) fn expected(input: &Input) -> Outcome {
-    let mut outcome = Outcome::default();
-    let mut counts = Counts::default();
-    let rules: Vec<(Rules, usize)> = input
-        .rules
-        .iter()
-        .map(|&(rules, at)| {
-            if input.label_disorder.is_some() {
-                return (rules, at);
-            }
-            let span = input.inference_disorder.max(Span::from_micros(60_000_000));
-            (Rules { label_window: span, early: Span::ZERO, regime: Regime::Explicit, ..rules }, at)
-        })
-        .collect();
-    let models: Vec<Model> =
-        rules.iter().map(|&(held, at)| Model { rules: held, since: floor_at(input, &rules, at) }).collect();
-
+/// The rows, by comparing each inference with every row before it; counts the others.
+fn place_inferences(input: &Input, models: &[Model], counts: &mut Counts, outcome: &mut Outcome) -> Vec<Asked> {
     let mut kept: Vec<Asked> = Vec::new();
     for (place, asked) in input.inferences.iter().enumerate() {
         counts.inferences.read += 1;
@@ -203,6 +187,28 @@ pub(super) fn expected(input: &Input) -> Outcome {
             outcome.conflicts.push((asked.model, asked.time));
         }
     }
+    kept
+}
+
+/// The outcome of an input.
+pub(super) fn expected(input: &Input) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut counts = Counts::default();
+    let rules: Vec<(Rules, usize)> = input
+        .rules
+        .iter()
+        .map(|&(rules, at)| {
+            if input.label_disorder.is_some() {
+                return (rules, at);
+            }
+            let span = input.inference_disorder.max(Span::from_micros(60_000_000));
+            (Rules { label_window: span, early: Span::ZERO, regime: Regime::Explicit, ..rules }, at)
+        })
+        .collect();
+    let models: Vec<Model> =
+        rules.iter().map(|&(held, at)| Model { rules: held, since: floor_at(input, &rules, at) }).collect();
+
+    let kept = place_inferences(input, &models, &mut counts, &mut outcome);
 
     let end = input.inferences.len();
     let all_early = rules.iter().filter(|(_, at)| *at <= end).map(|(held, _)| held.early).max().unwrap_or(Span::ZERO);

@@ -20,10 +20,11 @@
 
 use rustc_hash::FxHashMap;
 
+use super::interval::{Held, held};
 use super::row::{Labels, Row, Waiting};
 use super::settle::{MAX_LABELS_PER_ROW, Settled, Told, settle};
 use super::store::{Number, Store};
-use super::{Balance, Counts, LabelPlaced, NewLabel, NewRow, Placed, Regime, Rules, Watch};
+use super::{Balance, Counts, LabelPlaced, Limits, Memory, NewLabel, NewRow, Placed, Regime, Rules, Watch};
 use crate::event::{EventTime, Reject, RejectReason, RequestKey, Span};
 
 /// Rows lie in buckets of this share of their label window, waiting labels of the early horizon.
@@ -32,71 +33,6 @@ const SECOND: Span = Span::from_micros(1_000_000);
 const MINUTE: Span = Span::from_micros(60_000_000);
 /// Emptied lists of labels that are kept for the next row with several.
 const SPARE_LISTS: usize = 1_024;
-
-/// How much one join may keep. What goes beyond is rejected, and the join is capped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Open rows; default 100 million, which is about 8 GB and the codes.
-    pub rows: usize,
-    /// Labels that wait for their inference; default 10 million, which is about 0.5 GB.
-    pub buffered_labels: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { rows: 100_000_000, buffered_labels: 10_000_000 }
-    }
-}
-
-/// Bytes that a join has allocated, by part.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
-    /// Open rows.
-    pub open_rows: usize,
-    /// Labels that wait.
-    pub buffered_labels: usize,
-    /// Bytes of the rows.
-    pub rows: usize,
-    /// Bytes of their codes.
-    pub codes: usize,
-    /// Bytes of the index of the rows.
-    pub index: usize,
-    /// Bytes of the labels of rows that have several (an estimate from above).
-    pub corrections: usize,
-    /// Bytes of the waiting labels and their index.
-    pub buffer: usize,
-}
-
-impl Memory {
-    /// All bytes.
-    pub const fn total(&self) -> usize {
-        self.rows + self.codes + self.index + self.corrections + self.buffer
-    }
-}
-
-/// The rules of a model, and since when they hold.
-#[derive(Clone, Copy, Debug)]
-struct Held {
-    rules: Rules,
-    /// The floor when the rules were set: the model owns no label before it.
-    since: Option<EventTime>,
-    /// Width of the buckets of its rows.
-    width: Span,
-}
-
-impl Held {
-    fn first_label(&self, time: EventTime) -> Option<EventTime> {
-        Some(time - self.rules.early).max(self.since)
-    }
-
-    fn last_label(&self, time: EventTime) -> EventTime {
-        time + self.rules.label_window
-    }
-
-    fn owns(&self, time: EventTime, label: EventTime) -> bool {
-        self.first_label(time) <= Some(label) && label <= self.last_label(time)
-    }
-}
 
 /// The join of one task. See the file's head for how it decides.
 pub struct Join {
@@ -116,10 +52,6 @@ pub struct Join {
     /// Scratch: the waiting labels that an inference finds.
     found: Vec<(Number, NewLabel)>,
     counts: Counts,
-}
-
-fn held(rules: &[Option<Held>], model: u16) -> &Held {
-    rules.get(usize::from(model)).and_then(Option::as_ref).expect("the rules of a model are set before its first row")
 }
 
 impl Join {
@@ -420,6 +352,7 @@ impl Join {
     /// May be called at any time; the outcome after the last call is the same. Once a second, or every few thousand
     /// records, is a good rhythm: a call costs a few nanoseconds for each bucket and each row that it closes.
     pub fn expire(&mut self, watch: &mut impl Watch) {
+        let settled = self.settled();
         let Self { rules, rows, waiting, several, spare, counts, .. } = self;
         if let Some(floor) = self.floor {
             waiting.sweep(floor, Waiting::time, |_, label, _, _| {
@@ -428,8 +361,7 @@ impl Join {
                 watch.orphan(label.time());
             });
         }
-        let passed = if self.label_disorder.is_some() { self.floor.min(self.label_watermark) } else { self.floor };
-        let Some(passed) = passed else { return };
+        let Some(passed) = settled else { return };
         let due = |row: &Row| held(rules, row.model()).last_label(row.time());
         rows.sweep(passed, due, |number, row, codes, layout| {
             let view = row.view(codes, layout);
@@ -500,6 +432,13 @@ impl Join {
     pub const fn count_unsampled_label(&mut self) {
         self.counts.labels.read += 1;
         self.counts.labels.unsampled += 1;
+    }
+
+    /// How far the truth has come: after [`Join::expire`], the rows whose `time + label_window` lies before this are
+    /// closed, and no others. A window is complete when this has reached its end plus the label window; `None` before
+    /// both partitions had a record.
+    pub fn settled(&self) -> Option<EventTime> {
+        if self.label_disorder.is_some() { self.floor.min(self.label_watermark) } else { self.floor }
     }
 
     /// What became of every record so far.

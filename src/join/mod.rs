@@ -8,14 +8,16 @@
 //! and when memory is freed. What comes out depends on the order within each partition only where a record is late
 //! or contradicts another one; it never depends on how the two partitions interleave or when [`Join::expire`] runs.
 //!
-//! Files, in reading order: `rules` (what a user sets), `row` (what is kept), `settle` (what several labels of one
-//! row amount to), `engine` (the join itself), `store` (where rows and waiting labels lie), `counts` (the two
-//! equations), `watch` (what is told).
+//! Files, in reading order: `rules` (what a user sets), `row` (what is kept), `interval` (which labels a row owns),
+//! `settle` (what several labels of one row amount to), `engine` (the join itself), `store` (where rows and waiting
+//! labels lie), `limits`, `counts` (the two equations), `watch` (what is told).
 //!
 //! Not here: decoding, windows, statistics, disks.
 
 mod counts;
 mod engine;
+mod interval;
+mod limits;
 mod row;
 mod rules;
 mod settle;
@@ -28,7 +30,8 @@ mod oracle;
 mod tests;
 
 pub use counts::{Balance, Counts, InferenceCounts, LabelCounts};
-pub use engine::{Join, Limits, Memory};
+pub use engine::Join;
+pub use limits::{Limits, Memory};
 pub use row::{NewLabel, NewRow, RowView};
 pub use rules::{Policy, Regime, Rules};
 pub use settle::MAX_LABELS_PER_ROW;

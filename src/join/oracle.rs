@@ -34,6 +34,7 @@ pub(super) struct Input {
 /// How a row ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ended {
+    pub(super) model: u16,
     pub(super) content: u32,
     pub(super) truth: Option<bool>,
     pub(super) label_time: Option<EventTime>,
@@ -155,24 +156,8 @@ fn settle_by_definition(
     }
 }
 
-/// The outcome of an input.
-pub(super) fn expected(input: &Input) -> Outcome {
-    let mut outcome = Outcome::default();
-    let mut counts = Counts::default();
-    let rules: Vec<(Rules, usize)> = input
-        .rules
-        .iter()
-        .map(|&(rules, at)| {
-            if input.label_disorder.is_some() {
-                return (rules, at);
-            }
-            let span = input.inference_disorder.max(Span::from_micros(60_000_000));
-            (Rules { label_window: span, early: Span::ZERO, regime: Regime::Explicit, ..rules }, at)
-        })
-        .collect();
-    let models: Vec<Model> =
-        rules.iter().map(|&(held, at)| Model { rules: held, since: floor_at(input, &rules, at) }).collect();
-
+/// The rows, by comparing each inference with every row before it; counts the others.
+fn place_inferences(input: &Input, models: &[Model], counts: &mut Counts, outcome: &mut Outcome) -> Vec<Asked> {
     let mut kept: Vec<Asked> = Vec::new();
     for (place, asked) in input.inferences.iter().enumerate() {
         counts.inferences.read += 1;
@@ -202,6 +187,28 @@ pub(super) fn expected(input: &Input) -> Outcome {
             outcome.conflicts.push((asked.model, asked.time));
         }
     }
+    kept
+}
+
+/// The outcome of an input.
+pub(super) fn expected(input: &Input) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut counts = Counts::default();
+    let rules: Vec<(Rules, usize)> = input
+        .rules
+        .iter()
+        .map(|&(rules, at)| {
+            if input.label_disorder.is_some() {
+                return (rules, at);
+            }
+            let span = input.inference_disorder.max(Span::from_micros(60_000_000));
+            (Rules { label_window: span, early: Span::ZERO, regime: Regime::Explicit, ..rules }, at)
+        })
+        .collect();
+    let models: Vec<Model> =
+        rules.iter().map(|&(held, at)| Model { rules: held, since: floor_at(input, &rules, at) }).collect();
+
+    let kept = place_inferences(input, &models, &mut counts, &mut outcome);
 
     let end = input.inferences.len();
     let all_early = rules.iter().filter(|(_, at)| *at <= end).map(|(held, _)| held.early).max().unwrap_or(Span::ZERO);
@@ -248,7 +255,14 @@ pub(super) fn expected(input: &Input) -> Outcome {
             None => counts.inferences.pending += 1,
         }
         counts.inferences.assumed_negative += i64::from(assumed);
-        let ended = Ended { content: row.content, truth, label_time: standing.map(|(_, time)| time), closed, assumed };
+        let ended = Ended {
+            model: row.model,
+            content: row.content,
+            truth,
+            label_time: standing.map(|(_, time)| time),
+            closed,
+            assumed,
+        };
         assert!(outcome.rows.insert((row.key, row.time), ended).is_none());
     }
     outcome.counts = counts;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::oracle::{Asked, Ended, Input, Outcome};
 use super::{Join, Limits, NewLabel, NewRow, Placed, RowView, Watch};
-use crate::event::{EventTime, RequestKey};
+use crate::event::{EventTime, RequestKey, Span};
 
 pub(super) const CODES: usize = 3;
 
@@ -73,7 +73,7 @@ impl Recorder {
     /// Gives an inference to the join and notes the row, if it became one.
     pub(super) fn ask(&mut self, join: &mut Join, asked: &Asked) -> Placed {
         let codes = codes(asked.content);
-        let ended = Ended { content: asked.content, ..Ended::default() };
+        let ended = Ended { model: asked.model, content: asked.content, ..Ended::default() };
         // Noted before the call, because waiting labels are told inside it; a place that is taken stays taken.
         let place = (asked.key, asked.time);
         let was = self.outcome.rows.get(&place).copied();
@@ -171,6 +171,18 @@ pub(super) fn check(join: &Join, recorder: &Recorder) {
     assert_eq!(recorder.labelled, join.counts().inferences.labelled);
 }
 
+/// Asserts that after an expiry exactly those rows are closed that are said to be.
+fn check_settled(join: &Join, recorder: &Recorder, input: &Input) {
+    for ((_, time), row) in &recorder.outcome.rows {
+        let window = if input.label_disorder.is_some() {
+            input.rules[usize::from(row.model)].0.label_window
+        } else {
+            input.inference_disorder.max(Span::from_micros(60_000_000))
+        };
+        assert_eq!(row.closed, Some(*time + window) < join.settled());
+    }
+}
+
 /// Runs an input. `turns` says from which partition the next record comes (true: inferences), `expiries` whether
 /// memory is freed after it; both end with false.
 pub(super) fn run(input: &Input, turns: &[bool], expiries: &[bool]) -> Outcome {
@@ -209,6 +221,7 @@ pub(super) fn run(input: &Input, turns: &[bool], expiries: &[bool]) -> Outcome {
         if expiries.get(step).copied().unwrap_or(false) {
             join.expire(&mut recorder);
             check(&join, &recorder);
+            check_settled(&join, &recorder, input);
         }
         step += 1;
     }
@@ -220,6 +233,7 @@ pub(super) fn run(input: &Input, turns: &[bool], expiries: &[bool]) -> Outcome {
     }
     join.expire(&mut recorder);
     check(&join, &recorder);
+    check_settled(&join, &recorder, input);
     assert_eq!(rejected + recorder.unknown, join.counts().labels.rejected);
     assert_eq!(join.counts().capped, 0);
     recorder.finish(&join)

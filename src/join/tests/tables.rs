@@ -411,3 +411,46 @@ fn the_equations_are_printed_with_both_sides() {
     wrong.left += 1;
     assert!(!wrong.holds() && wrong.to_string().starts_with("labels 4 ≠ "), "{wrong}");
 }
+
+#[test]
+fn the_worked_example_of_the_manual() {
+    const D: i64 = 24 * H;
+    const MINUTE: i64 = H / 60;
+    let (monday, tuesday, thursday) = (0, D, 3 * D);
+    let [a, b, c, d] = [1, 2, 3, 4];
+    let example =
+        Rules { label_window: Span::DAY.times(7), early: Span::HOUR, corrections: Span::DAY.times(2), ..rules() };
+    let disorder = Span::from_micros(10 * MINUTE);
+    let mut join = Join::new(disorder, disorder, Limits::default());
+    join.set_rules(0, example);
+    let mut desk = Desk { join, watch: Recorder::new(true) };
+
+    assert_eq!(desk.ask(a, monday + 9 * H, 0), Placed::New);
+    assert_eq!(desk.tell(b, monday + 9 * H + 20 * MINUTE, YES), LabelPlaced::Buffered);
+    assert_eq!(desk.ask(b, monday + 10 * H, 0), Placed::New);
+    assert_eq!(desk.truth(b, monday + 10 * H), Some(true));
+    assert_eq!(desk.ask(b, monday + 10 * H, 0), Placed::Duplicate);
+    assert_eq!(desk.ask(b, monday + 10 * H, 1), Placed::Conflict);
+    assert_eq!(desk.tell(a, tuesday + 9 * H, NO), LabelPlaced::Met);
+    assert_eq!(desk.revise(a, tuesday + 12 * H, 1, YES), Ok(LabelPlaced::Met));
+    assert_eq!(desk.revise(a, thursday + 9 * H, 2, NO), Ok(LabelPlaced::Met));
+    assert_eq!(desk.truth(a, monday + 9 * H), Some(true));
+    assert_eq!(desk.tell(c, thursday + 9 * H + 5 * MINUTE, NO), LabelPlaced::Buffered);
+    assert_eq!(desk.tell(a, thursday + 8 * H + 49 * MINUTE, NO), LabelPlaced::Late);
+    assert_eq!(desk.ask(d, thursday + 12 * H, 0), Placed::New);
+    desk.expire();
+    assert_eq!(desk.join.counts().labels.orphan, 1);
+    desk.end(thursday + 12 * H + 8 * D);
+
+    let [inferences, labels] = desk.join.invariants();
+    assert_eq!(
+        inferences.to_string(),
+        "inferences 5 = 0 rejected + 1 duplicate + 1 conflict + 0 late + 0 unsampled + 2 labelled + 0 pending \
+         + 1 never labelled"
+    );
+    assert_eq!(
+        labels.to_string(),
+        "labels 6 = 0 rejected + 2 joined + 0 duplicate + 1 corrected + 0 withdrawn + 1 ignored by policy + 1 late \
+         + 1 orphan + 0 unsampled + 0 buffered"
+    );
+}

@@ -10,8 +10,10 @@ use crate::event::EventTime;
 
 /// The options.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  truthline replay --inferences predictions.jsonl --labels labels.jsonl --out out \
-                        --report report.html\n\nFiles: .jsonl, .csv, and both with .gz or .zst; - is standard input.")]
+#[command(
+    after_help = "Example:\n  truthline replay --inferences predictions.jsonl --labels labels.jsonl --out out\n\nFiles: .jsonl \
+                  (one JSON object a line), .csv, both also with .gz or .zst, and .avro; - is JSON on standard input."
+)]
 pub struct ReplayArgs {
     /// The configuration
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

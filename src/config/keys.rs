@@ -1,13 +1,7 @@
-//! Which keys are there, what do they mean, and which one did the author mean?
+//! Which keys are there, and what do they mean?
 //!
 //! The table is the only list of keys: it finds unknown ones, decides which variables of the environment count, and
 //! a test holds `docs/configuration.md` to it. The keys of `models.NAME` are those of `defaults`.
-
-use std::collections::BTreeSet;
-
-use serde_json::Value as Json;
-
-use super::reader::Reader;
 
 /// One key of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +71,8 @@ pub const KEYS: &[Key] = &[
         "topics.inferences.mapping",
         MAPPING,
         "null",
-        "{request_id: id, score: result.p}",
-        "With `adapter: mapped`: which field of your records is which field of ours. See [records](records.md).",
+        "{request_id: id, score: p}",
+        "With `adapter: mapped`: which column of your CSV files is which field of ours. See [records](records.md).",
     ),
     key(
         "topics.labels",
@@ -298,71 +292,3 @@ pub const KEYS: &[Key] = &[
         "Settings of single models, by name: the keys of `defaults`.",
     ),
 ];
-
-/// Notes each key of the tree that the table does not have.
-pub(super) fn refuse_unknown(reader: &Reader, tree: &Json) {
-    walk(reader, tree, "", "");
-}
-
-/// `shown` is the key as its author wrote it, `known` the same in the words of the table.
-fn walk(reader: &Reader, tree: &Json, shown: &str, known: &str) {
-    let names = names_under(known);
-    let Some(map) = tree.as_object() else {
-        // A topic may be its name alone; every other section holds keys.
-        if !tree.is_null() && !KEYS.iter().any(|key| key.path == known) {
-            let accepted: Vec<&str> = names.iter().copied().collect();
-            reader.note(
-                shown,
-                format!(
-                    "{} is not accepted; a section with keys is: {}",
-                    super::reader::shown(tree),
-                    accepted.join(", ")
-                ),
-            );
-        }
-        return;
-    };
-    for (name, value) in map {
-        let shown = join(shown, name);
-        let known_child = if known == "models" {
-            "defaults".to_owned()
-        } else if names.contains("*") {
-            join(known, "*")
-        } else if names.contains(name.as_str()) {
-            join(known, name)
-        } else {
-            let nearest = nearest(name, names.iter().copied());
-            let accepted: Vec<&str> = names.iter().copied().collect();
-            let hint = nearest.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            reader.note(shown, format!("unknown key{hint} (accepted here: {})", accepted.join(", ")));
-            continue;
-        };
-        let open = KEYS.iter().any(|key| key.path == known_child && key.is_open());
-        if !open || known_child == "models" || !names_under(&known_child).is_empty() {
-            walk(reader, value, &shown, &known_child);
-        }
-    }
-}
-
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
-}
-
-/// The names that may stand directly under a path of the table.
-fn names_under(path: &str) -> BTreeSet<&'static str> {
-    KEYS.iter()
-        .filter_map(|key| {
-            let rest = if path.is_empty() { key.path } else { key.path.strip_prefix(path)?.strip_prefix('.')? };
-            rest.split('.').next()
-        })
-        .collect()
-}
-
-/// The known name that is most like `name`, if one is like it at all.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .min()
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(name.len()) / 3)
-        .map(|(_, candidate)| candidate)
-}

@@ -9,6 +9,7 @@
 //! `docs/configuration.md` is held equal to the table [`KEYS`] by a test.
 
 mod digest;
+mod document;
 mod error;
 mod keys;
 mod model;
@@ -19,11 +20,13 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod unknown;
 mod vocabulary;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub use document::table;
 pub use error::{ConfigError, Problem};
 pub use keys::{KEYS, Key};
 pub use model::{Claim, Costs, Cycle, FeatureConfig, FeatureKind, ModelConfig, Slices, Task, ValuePolicy};
@@ -98,7 +101,7 @@ impl Config {
 
     fn from_tree(tree: &serde_json::Value, path: Option<&Path>) -> Result<Self, ConfigError> {
         let reader = Reader::new(path);
-        keys::refuse_unknown(&reader, tree);
+        unknown::refuse(&reader, tree);
         let root = reader.root(tree);
         let defaults = model::read(&root.child("defaults"), &ModelConfig::default());
         let models = root

@@ -29,5 +29,5 @@ pub enum Policy {
 #[serde(transparent)]
 pub struct Mapping {
     /// Our field to theirs.
-    pub fields: std::collections::BTreeMap<String, String>,
+    pub fields: std::collections::BTreeMap<String, serde_json::Value>,
 }

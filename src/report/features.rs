@@ -1,0 +1,129 @@
+//! Which inputs moved, how far, and in which values?
+//!
+//! Ranked by the distance in the latest window that has one: the largest difference of shares for categories, of
+//! cumulative shares for numbers. The lines of all features share one scale.
+
+use serde::Serialize;
+
+use super::alerts::Fact;
+use super::chart::{bar, spark};
+use super::number::{self, Unit};
+use super::series::{Series, middle};
+use crate::finding::{Figure, Movement};
+
+/// Features that are seen without unfolding.
+const SHOWN: usize = 6;
+/// Cells of a feature that are shown.
+const CELLS_SHOWN: usize = 4;
+/// A distance that fills less than the whole height even if nothing moved more: noise should look like noise.
+const CALM: f64 = 0.05;
+
+/// A cell that moved.
+#[derive(Clone, Debug, Serialize)]
+struct Cell {
+    text: String,
+    now: String,
+    before: String,
+    svg: String,
+}
+
+/// One feature.
+#[derive(Clone, Debug, Serialize)]
+struct Feature {
+    name: String,
+    distance: String,
+    psi: String,
+    peak: String,
+    spark: String,
+    facts: Vec<Fact>,
+    loud: bool,
+    cells: Vec<Cell>,
+}
+
+/// All features of a version.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Features {
+    window: String,
+    first: Vec<Feature>,
+    more: Vec<Feature>,
+}
+
+impl Features {
+    /// The features of the latest window. `None` when none is watched.
+    pub(super) fn new(series: &Series<'_>) -> Option<Self> {
+        let latest = series.windows().iter().rev().find(|summary| !summary.inputs.features.is_empty())?;
+        let size = |movement: &Movement| movement.distance.or(movement.psi).filter(|d| d.is_finite());
+        let most =
+            series.windows().iter().flat_map(|summary| &summary.inputs.features).filter_map(size).fold(CALM, f64::max);
+        let mut ranked: Vec<&Movement> = latest.inputs.features.iter().collect();
+        ranked.sort_by(|a, b| {
+            let place = |movement: &Movement| size(movement).unwrap_or(f64::NEG_INFINITY);
+            place(b).total_cmp(&place(a)).then(a.feature.cmp(&b.feature))
+        });
+        let mut first: Vec<Feature> = ranked
+            .into_iter()
+            .map(|movement| {
+                let values: Vec<(i64, Option<f64>)> = series
+                    .windows()
+                    .iter()
+                    .map(|summary| {
+                        let same = summary.inputs.features.iter().find(|other| other.feature == movement.feature);
+                        (middle(summary.window), same.and_then(size))
+                    })
+                    .collect();
+                feature(movement, &values, most, series)
+            })
+            .collect();
+        let more = if first.len() > SHOWN + 1 { first.split_off(SHOWN) } else { Vec::new() };
+        Some(Self { window: number::window(latest.window.start, latest.window.end), first, more })
+    }
+}
+
+fn feature(movement: &Movement, values: &[(i64, Option<f64>)], most: f64, series: &Series<'_>) -> Feature {
+    let peak = values
+        .iter()
+        .filter_map(|(at, value)| value.filter(|v| v.is_finite()).map(|value| (*at, value)))
+        .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+    let peak = peak
+        .map_or(number::NONE.into(), |(at, value)| format!("{} on {}", number::metric(value), number::short_day(at)));
+    let share = |name: &str, figure: &Figure| {
+        let reference = figure.reference.filter(|r| r.is_finite());
+        let was = reference.map_or(String::new(), |r| format!(" (baseline {})", number::share(r)));
+        Fact::new(name, format!("{}{was}", Unit::Share.text(figure.value)))
+    };
+    let mut facts = vec![share("missing", &movement.missing), share("unfamiliar", &movement.unfamiliar)];
+    if let Some(mean) = movement.mean.filter(|m| m.is_finite()) {
+        let was = movement.mean_reference.filter(|m| m.is_finite());
+        let was = was.map_or(String::new(), |m| format!(" (baseline {})", number::plain(m)));
+        facts.push(Fact::new("mean", format!("{}{was}", number::plain(mean))));
+    }
+    let widest = movement.cells.iter().flat_map(|(_, now, before)| [*now, *before]).filter(|s| s.is_finite());
+    let widest = widest.fold(0.0, f64::max);
+    let mut cells: Vec<&(String, f64, f64)> = movement.cells.iter().collect();
+    cells.sort_by(|a, b| (b.1 - b.2).abs().total_cmp(&(a.1 - a.2).abs()).then(a.0.cmp(&b.0)));
+    Feature {
+        name: movement.feature.clone(),
+        distance: Unit::Metric.text(movement.distance),
+        psi: Unit::Metric.text(movement.psi),
+        spark: spark::draw(
+            values,
+            most,
+            series.axis(),
+            &format!("distance of {} over time, highest {peak}", movement.feature),
+        ),
+        peak,
+        // The folklore bands, for orientation only: what counts is judged with its sample size, in the alerts.
+        loud: movement.psi.is_some_and(|psi| psi >= 0.1),
+        facts,
+        cells: cells
+            .into_iter()
+            .take(CELLS_SHOWN)
+            .map(|(text, now, before)| Cell {
+                text: text.clone(),
+                now: number::share(*now),
+                before: number::share(*before),
+                svg: bar(*now, Some(*before), widest),
+            })
+            .collect(),
+    }
+}

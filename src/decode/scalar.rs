@@ -128,8 +128,21 @@ impl Scalar<'_> {
 pub(super) fn time_reject(field: Field, error: &TimeError) -> Reject {
     match error {
         TimeError::OutOfRange { .. } => Reject::new(RejectReason::TimeOutOfRange, format!("{}: {error}", field.name())),
-        TimeError::NotATime(text) => refuse(RejectReason::WrongType, field, &format!("is '{text}'")),
+        TimeError::NotATime(text) => not_a_time(field, text, field.accepted()),
     }
+}
+
+/// The reject of a text that cannot be read as a time. The end of the year 9999, a usual stand-in for "never", is
+/// beyond what the parser knows; it is a time all the same, outside the sane years.
+#[cold]
+pub(super) fn not_a_time(field: Field, text: &str, accepted: &str) -> Reject {
+    let year = text.split_once('-').and_then(|(year, _)| year.parse::<u32>().ok());
+    if year.is_some_and(|year| year > 2_199) {
+        let detail = format!("{} is '{}', outside the years 1980 to 2199", field.name(), shorten(text));
+        return Reject::new(RejectReason::TimeOutOfRange, detail);
+    }
+    let detail = format!("{} is '{}'; accepted: {accepted}", field.name(), shorten(text));
+    Reject::new(RejectReason::WrongType, detail)
 }
 
 /// The reject of a text above its limit.

@@ -7,8 +7,8 @@ use jiff::{Timestamp, fmt::strtime};
 
 use super::field::Field;
 use super::mapping::{MappingError, TimeMapping, TimeUnit};
-use super::scalar::{Scalar, shorten};
-use crate::event::{Reject, RejectReason};
+use super::scalar::{Scalar, not_a_time, shorten};
+use crate::event::Reject;
 
 /// Reads the times of one table.
 #[derive(Clone, Debug)]
@@ -50,10 +50,7 @@ impl TableTime {
             TimeUnit::Us => (scaled(cell, 1, 1), "microseconds since 1970 (time.unit is us)"),
             TimeUnit::Ns => (scaled(cell, 1, 1_000), "nanoseconds since 1970 (time.unit is ns)"),
         };
-        micros.map(Scalar::Int).ok_or_else(|| {
-            let detail = format!("{} is '{}'; accepted: {accepted}", field.name(), shorten(cell));
-            Reject::new(RejectReason::WrongType, detail)
-        })
+        micros.map(Scalar::Int).ok_or_else(|| not_a_time(field, cell, accepted))
     }
 
     fn text(&self, cell: &str) -> Option<i64> {

@@ -4,6 +4,7 @@
 //! length is bounded before memory is taken. A broken header, length or marker ends the file, because nothing after
 //! it can be trusted; a broken datum ends its block, because only reading a datum says where the next one starts.
 
+use std::fmt::Write as _;
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
@@ -131,7 +132,7 @@ impl Container {
                 self.broken = Some(self.number);
                 if self.left > 0 {
                     let behind = self.left;
-                    reject.detail += &format!("; {behind} records of its block stand behind it");
+                    let _ = write!(reject.detail, "; {behind} records of its block stand behind it");
                 }
                 Ok(Next::Rejected(reject))
             }

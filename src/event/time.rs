@@ -49,7 +49,7 @@ impl EventTime {
             return Ok(time);
         }
         let sane =
-            |factor: i64| micros.checked_mul(factor).is_some_and(|m| m >= Self::EARLIEST.0 && m < Self::LATEST.0);
+            |factor: i64| micros.checked_mul(factor).is_some_and(|m| (Self::EARLIEST.0..Self::LATEST.0).contains(&m));
         let hint = if sane(SECOND) {
             "; it looks like seconds, microseconds are expected"
         } else if sane(1_000) {
@@ -113,6 +113,7 @@ impl Span {
     }
 
     /// `count` times this span.
+    #[must_use]
     pub const fn times(self, count: i64) -> Self {
         Self::from_micros(self.0.saturating_mul(count))
     }

@@ -38,7 +38,7 @@ const fn key(
 const SPAN: &str = "duration";
 const FLAG: &str = "true, false";
 const NAMES: &str = "list of names";
-const MAPPING: &str = "names with paths";
+const MAPPING: &str = "names with columns";
 
 /// Every key, in the order of the documentation.
 pub const KEYS: &[Key] = &[

@@ -13,7 +13,17 @@ pub enum Adapter {
     #[default]
     Native,
     /// Other records, by a list of which field is which.
-    Mapped(Mapping),
+    Mapped(Box<Mapping>),
+}
+
+impl Adapter {
+    /// The mapping, if there is one.
+    pub fn mapping(&self) -> Option<&Mapping> {
+        match self {
+            Self::Native => None,
+            Self::Mapped(mapping) => Some(mapping),
+        }
+    }
 }
 
 /// One input topic.
@@ -105,7 +115,7 @@ fn adapter(node: &Node<'_>) -> Adapter {
     }
 }
 
-fn read_mapping(node: &Node<'_>, raw: &Json) -> Option<Mapping> {
+fn read_mapping(node: &Node<'_>, raw: &Json) -> Option<Box<Mapping>> {
     serde_path_to_error::deserialize(raw)
         .map_err(|error| node.refuse_part(&error.path().to_string(), error.inner().to_string()))
         .ok()

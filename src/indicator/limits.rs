@@ -30,6 +30,7 @@ impl fmt::Display for FloorText {
         // Three decimals of a percentage are more than any floor has.
         let percent = (self.0 * 100_000.0).round() / 1_000.0;
         match self.1 {
+            FloorUnit::Points if percent.to_bits() == 1.0_f64.to_bits() => f.write_str("1 percentage point"),
             FloorUnit::Points => write!(f, "{percent} percentage points"),
             FloorUnit::Relative => write!(f, "{percent} % of the reference"),
             FloorUnit::Absolute => write!(f, "{}", self.0),

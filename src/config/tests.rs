@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use proptest::strategy::Strategy as _;
+
 use super::*;
 use crate::event::{Span, Truth};
 
@@ -273,5 +275,33 @@ fn a_star_in_a_mute_pattern_stands_for_any_text() {
         ("prediction.drift", false),
     ] {
         assert_eq!(model.mutes(indicator), muted, "{indicator}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_it_panic_and_every_refusal_says_something(
+        text in "((defaults|models|topics|kafka|window|levels|mute|'x'|[-:{}\\[\\],#&*!|>%@\"' \n0-9a-z.])[ :\n]?){0,24}",
+    ) {
+        if let Err(error) = Config::from_yaml(&text) {
+            proptest::prop_assert!(!error.problems.is_empty());
+            proptest::prop_assert!(error.problems.iter().all(|problem| !problem.text.is_empty()));
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_environment_does_not_matter(order in proptest::sample::subsequence((0..6).collect::<Vec<_>>(), 6).prop_shuffle()) {
+        let variables = [
+            ("TRUTHLINE_TOPICS__INFERENCES", "a"),
+            ("TRUTHLINE_TOPICS__INFERENCES__OUT_OF_ORDER", "1h"),
+            ("TRUTHLINE_TOPICS__LABELS__NAME", "b"),
+            ("TRUTHLINE_DEFAULTS__WINDOW", "1d"),
+            ("TRUTHLINE_DEFAULTS__LABEL_WINDOW", "3d"),
+            ("TRUTHLINE_DEFAULTS__CORRECTION_WINDOW", "2d"),
+        ];
+        let load = |order: &[usize]| {
+            Config::load(None, order.iter().map(|&at| (variables[at].0.to_owned(), variables[at].1.to_owned()))).unwrap()
+        };
+        proptest::prop_assert_eq!(load(&order), load(&[0, 1, 2, 3, 4, 5]));
     }
 }

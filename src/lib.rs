@@ -20,5 +20,9 @@ pub mod config;
 
 pub mod finding;
 
+pub mod judge;
+
+pub mod report;
+
 pub mod commands;
 pub mod telemetry;

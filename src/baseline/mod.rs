@@ -8,6 +8,7 @@ mod build;
 mod diff;
 mod file;
 mod profile;
+mod references;
 mod rows;
 mod show;
 
@@ -15,6 +16,7 @@ pub use build::{BuildSettings, build};
 
 pub use file::{BaselineError, read, write};
 pub use profile::{LeftOut, Origin, Profile};
+pub use references::References;
 pub use rows::{RowSample, SampleRow};
 
 /// Rows of a baseline from files: at most this many, those with the smallest hashes.

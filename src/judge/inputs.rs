@@ -10,7 +10,10 @@ use super::words::{amount, percent};
 use crate::baseline::Profile;
 use crate::finding::Subject;
 use crate::indicator::{EMERGING_RATIO, Indicator};
-use crate::observe::{BottomK, CODE_INVALID, CODE_MISSING, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, FeatureCoding};
+use crate::event::{RequestKey, value_hash};
+use crate::observe::{
+    BottomK, CODE_INVALID, CODE_MISSING, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, Event, FeatureCoding, SCORE_SCALE, UNKNOWN_CELLS, flow,
+};
 use crate::stats::distribution::{self, Part};
 use crate::stats::interval::exact_upper;
 use crate::stats::rate::{Floor, Side, Tally, rate_above, rate_test};
@@ -120,7 +123,9 @@ impl Look<'_> {
             percent(reading.reference),
             if names.is_empty() { String::new() } else { format!("; for example {}", names.join(", ")) }
         );
-        Some(reading.saying(text).with("examples", names))
+        let sample = self.context.sums.named(self.place);
+        let distinct = sample.map_or(0.0, |sample| by_frequency(sample).len() as f64 / sample.len().max(1) as f64);
+        Some(reading.saying(text).with("examples", names).with("distinct_share", distinct))
     }
 
     /// Up to five names of unseen values, the most frequent in the sample first.
@@ -196,6 +201,7 @@ impl Look<'_> {
                 smallest_detectable: None,
                 evidence: std::collections::BTreeMap::new(),
                 text,
+                examples: Vec::new(),
             }
             .with("psi", psi)
             .with("moved", what),
@@ -212,11 +218,13 @@ impl Look<'_> {
         let mut readings = Vec::new();
         for code in usize::from(CODE_TAIL) + 1..self.feature.codes() {
             let text = code_name(self.context.config, self.feature, code);
-            readings.extend(self.grown(&text, count(self.now()[code]), count(self.then()[code])));
+            let grown = self.grown(&text, count(self.now()[code]), count(self.then()[code]));
+            readings.extend(grown.map(|reading| self.exemplified(reading, code, None)));
         }
         for (text, hits) in self.heavy_unseen() {
             let name = value_name(self.context.config, self.feature, &text);
-            readings.extend(self.grown(&name, hits, 0));
+            let code = usize::from(CODE_UNKNOWN) + (value_hash(&text) % u64::from(UNKNOWN_CELLS)) as usize;
+            readings.extend(self.grown(&name, hits, 0).map(|reading| self.exemplified(reading, code, Some(&text))));
         }
         readings
     }
@@ -249,6 +257,33 @@ impl Look<'_> {
         })
     }
 
+    /// What the model makes of the value, and a few predictions to ask the truth of: only for readings that fire.
+    fn exemplified(&self, mut reading: Reading, code: usize, unseen: Option<&str>) -> Reading {
+        if !reading.fires() {
+            return reading;
+        }
+        let sums = self.context.sums;
+        let n = self.now()[code].max(1) as f64;
+        let [score, positive, sure] = sums.slice(self.place, code);
+        let whole = sums.flow(flow::N).max(1) as f64;
+        reading.examples = match unseen {
+            Some(text) => sums.named(self.place).map_or_else(Vec::new, |sample| {
+                sample.iter().filter(|(_, event)| event.value == text).map(owned).collect()
+            }),
+            None => {
+                let of_code = |event: &Event| event.codes.get(self.place).is_some_and(|&c| usize::from(c) == code);
+                sums.kept().iter().filter(|(_, event)| of_code(event)).map(owned).collect()
+            }
+        };
+        reading
+            .with("mean_score", score as f64 / SCORE_SCALE / n)
+            .with("mean_score_of_all", sums.flow(flow::SCORE) as f64 / SCORE_SCALE / whole)
+            .with("sure", sure as f64 / n)
+            .with("positive_decisions", positive as f64 / n)
+            .with("positive_decisions_of_all", sums.flow(flow::POSITIVE) as f64 / whole)
+            .with("rows", self.now()[code])
+    }
+
     /// Unseen values that stand at least three times in the sample, with a count that errs upwards by the sketch only.
     fn heavy_unseen(&self) -> Vec<(String, u64)> {
         let sums = self.context.sums;
@@ -258,7 +293,7 @@ impl Look<'_> {
             .into_iter()
             .take_while(|(times, _)| *times >= 3)
             .filter_map(|(times, text)| {
-                let hash = crate::event::value_hash(&text);
+                let hash = value_hash(&text);
                 let sketched = sums.unseen_count(self.place, hash);
                 let sampled = unknown as f64 * times as f64 / sample.len() as f64;
                 // When light values crowd the sketch it says too much; the sample then says less.
@@ -267,6 +302,10 @@ impl Look<'_> {
             })
             .collect()
     }
+}
+
+fn owned((key, event): (RequestKey, &Event)) -> (RequestKey, Event) {
+    (key, event.clone())
 }
 
 /// The values of a sample by how often they stand in it, then by name.

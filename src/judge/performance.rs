@@ -156,6 +156,7 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         smallest_detectable: None,
         evidence: std::collections::BTreeMap::new(),
         text,
+        examples: Vec::new(),
     })
 }
 

@@ -76,6 +76,7 @@ fn drift(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
             smallest_detectable: None,
             evidence: std::collections::BTreeMap::new(),
             text,
+            examples: Vec::new(),
         }
         .with("psi", psi)
         .with("moved", what),

@@ -11,10 +11,10 @@ use serde_json::Value as Json;
 use super::budget::{Budget, Family};
 use crate::baseline::Profile;
 use crate::config::ModelConfig;
-use crate::event::Window;
+use crate::event::{RequestKey, Window};
 use crate::finding::Subject;
 use crate::indicator::Indicator;
-use crate::observe::Sums;
+use crate::observe::{Event, Sums};
 use crate::stats::rate::{RateTest, Terms};
 
 /// The outcome of one look.
@@ -48,6 +48,8 @@ pub struct Reading {
     pub evidence: BTreeMap<String, Json>,
     /// One sentence.
     pub text: String,
+    /// A few of the predictions that it is about, where their truth is worth asking for.
+    pub examples: Vec<(RequestKey, Event)>,
 }
 
 /// What a look may use.
@@ -93,6 +95,7 @@ impl Reading {
             smallest_detectable: test.smallest_detectable,
             evidence: BTreeMap::new(),
             text: String::new(),
+            examples: Vec::new(),
         }
     }
 
@@ -108,6 +111,13 @@ impl Reading {
     pub fn with(mut self, name: &str, value: impl Into<Json>) -> Self {
         self.evidence.insert(name.to_owned(), value.into());
         self
+    }
+}
+
+impl Reading {
+    /// Whether it is past its level and worth an alert.
+    pub fn fires(&self) -> bool {
+        self.p_value <= self.level && self.strength >= 1.0
     }
 }
 

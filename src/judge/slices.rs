@@ -20,7 +20,7 @@ use crate::baseline::Profile;
 use crate::config::ModelConfig;
 use crate::finding::Subject;
 use crate::indicator::{Indicator, SLICE_MIN_EXPECTED};
-use crate::observe::{CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, Cell, FeatureCoding, SCORE_SCALE, Statistic, Sums, truth};
+use crate::observe::{BottomK, Event, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, Cell, FeatureCoding, SCORE_SCALE, Statistic, Sums, truth};
 use crate::stats::forecast::{ForecastBin, logit};
 use crate::stats::interval::{exact_lower, exact_upper};
 use crate::stats::rate::{Floor, Side, Tally, Terms, rate_test, sum_tail};
@@ -281,7 +281,7 @@ impl Look<'_> {
             amount(*expected)
         );
         let interval = crate::stats::interval::wilson(observed as f64, n as f64, 0.05);
-        Some(
+        let reading = Some(
             Reading {
                 indicator,
                 subject: self.subject("residual"),
@@ -297,11 +297,13 @@ impl Look<'_> {
                 smallest_detectable: None,
                 evidence: BTreeMap::new(),
                 text,
+                examples: Vec::new(),
             }
             .with("observed", observed)
             .with("expected", *expected)
             .with("logit_of_expected", logit(stated)),
-        )
+        );
+        reading.map(|reading| self.exemplified(reading))
     }
 
     fn error_rates(&self) -> Vec<Reading> {
@@ -346,7 +348,21 @@ impl Look<'_> {
         let reading =
             Reading::of_rate(Indicator::SliceErrorRate, self.subject(metric), &test, ERROR_FLOOR, now.trials, self.terms);
         let strength = (effect / ERROR_FLOOR).max(0.0);
-        Some(Reading { p_value, strength, text, ..reading })
+        Some(self.exemplified(Reading { p_value, strength, text, ..reading }))
+    }
+
+    /// A few predictions of the slice: only for readings that fire.
+    fn exemplified(&self, mut reading: Reading) -> Reading {
+        if reading.fires() {
+            let slice = &self.sliced.slice;
+            let of_slice = |event: &Event| {
+                event.codes.get(slice.feature).is_some_and(|&code| slice.codes.contains(&usize::from(code)))
+            };
+            let samples = [Some(self.context.sums.kept()), self.context.sums.named(slice.feature)];
+            let events = samples.into_iter().flatten().flat_map(BottomK::iter);
+            reading.examples = events.filter(|(_, event)| of_slice(event)).map(|(k, event)| (k, event.clone())).collect();
+        }
+        reading
     }
 }
 

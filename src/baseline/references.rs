@@ -1,0 +1,88 @@
+//! With what is a window compared?
+//!
+//! With the baseline of its version; without one, with the newest baseline of its model, marked as inherited; without
+//! any, with what the model's first days taught. The window's start alone decides, never the moment of arrival. What was
+//! learnt has two lessons: features and scores first, the truth when the labels of those days are mature.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Profile;
+use crate::event::EventTime;
+
+/// What a model's first days taught.
+#[derive(Clone, Debug)]
+struct Learnt {
+    from: EventTime,
+    profile: Arc<Profile>,
+    truth_from: Option<EventTime>,
+    with_truth: Option<Arc<Profile>>,
+}
+
+/// All references. Cheap to clone; tasks and judge hold the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct References {
+    files: BTreeMap<String, BTreeMap<String, Arc<Profile>>>,
+    newest: BTreeMap<String, Arc<Profile>>,
+    learnt: BTreeMap<String, Learnt>,
+}
+
+impl References {
+    /// References from baselines of files.
+    pub fn new(profiles: impl IntoIterator<Item = Profile>) -> Self {
+        let mut references = Self::default();
+        for profile in profiles {
+            let profile = Arc::new(profile);
+            let newest = references.newest.entry(profile.model.clone()).or_insert_with(|| profile.clone());
+            let age = |profile: &Profile| (profile.span.map(|(_, to)| to), profile.version.clone());
+            if age(&profile) > age(newest) {
+                *newest = profile.clone();
+            }
+            let versions = references.files.entry(profile.model.clone()).or_default();
+            versions.insert(profile.version.clone(), profile);
+        }
+        references
+    }
+
+    /// Whether the model has a baseline from a file.
+    pub fn has_file(&self, model: &str) -> bool {
+        self.files.contains_key(model)
+    }
+
+    /// The first lesson: features and scores, for windows that start at `from` or later.
+    pub fn learn(&mut self, model: &str, from: EventTime, profile: Profile) {
+        let profile = Arc::new(profile);
+        self.learnt.insert(model.to_owned(), Learnt { from, profile, truth_from: None, with_truth: None });
+    }
+
+    /// The second lesson: the truth, for windows that start at `from` or later.
+    ///
+    /// # Panics
+    /// If there was no first lesson, or it had other features.
+    pub fn learn_truth(&mut self, model: &str, from: EventTime, profile: Profile) {
+        let learnt = self.learnt.get_mut(model).expect("the truth is learnt after the features");
+        assert!(learnt.profile.layout == profile.layout, "both lessons have the same features");
+        learnt.truth_from = Some(from);
+        learnt.with_truth = Some(Arc::new(profile));
+    }
+
+    /// The reference of a window that starts at `start`.
+    pub fn of(&self, model: &str, version: &str, start: EventTime) -> Option<Arc<Profile>> {
+        if let Some(versions) = self.files.get(model) {
+            let own = versions.get(version);
+            return own.or_else(|| self.newest.get(model)).cloned();
+        }
+        let learnt = self.learnt.get(model)?;
+        match (&learnt.with_truth, learnt.truth_from) {
+            (Some(profile), Some(from)) if start >= from => Some(profile.clone()),
+            _ => (start >= learnt.from).then(|| learnt.profile.clone()),
+        }
+    }
+
+    /// Every profile in force at the end, for reports: model, version, profile.
+    pub fn all(&self) -> impl Iterator<Item = &Profile> {
+        let files = self.files.values().flat_map(BTreeMap::values);
+        let learnt = self.learnt.values().map(|learnt| learnt.with_truth.as_ref().unwrap_or(&learnt.profile));
+        files.chain(learnt).map(AsRef::as_ref)
+    }
+}

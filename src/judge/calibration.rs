@@ -1,0 +1,96 @@
+//! Do eight in ten of the cases given 0.8 still occur?
+//!
+//! Not "is the model calibrated", but "has its calibration moved": scores are first recalibrated on the baseline, and
+//! a line `logit P = a + b logit e` is fitted over the score bins of the window. On the baseline itself a is 0 and b is
+//! 1, each with an error that is part of the test.
+
+use super::budget::Family;
+use super::performance::speaks;
+use super::reading::{Context, Reading, count};
+use super::slices::expected_bins;
+use super::words::amount;
+use crate::baseline::Profile;
+use crate::finding::Subject;
+use crate::indicator::Indicator;
+use crate::observe::truth;
+use crate::stats::calibration_test::{offset_test, slope_test};
+use crate::stats::recalibration::{Recalibration, recalibrate, recalibrate_offset};
+
+/// All readings of the calibration of one mature window.
+pub fn readings(context: &Context<'_>) -> Vec<Reading> {
+    let Some(profile) = context.profile else { return Vec::new() };
+    if !speaks(context.sums) || !speaks(&profile.sums) {
+        return Vec::new();
+    }
+    intercept(context, profile).into_iter().chain(slope(context, profile)).collect()
+}
+
+/// The line of a window against the baseline: offset with slope 1, and slope, each with its standard error.
+pub fn line(context: &Context<'_>) -> Option<[(f64, f64); 2]> {
+    let profile = context.profile?;
+    let bins = expected_bins(context.sums, profile);
+    let offset = recalibrate_offset(&bins)?;
+    let line = recalibrate(&bins)?;
+    Some([(offset.offset, offset.variance.sqrt()), (line.slope, line.slope_variance.sqrt())])
+}
+
+fn reading(indicator: Indicator, value: f64, error: f64, reference: f64, p_value: f64) -> Reading {
+    let floor = indicator.floor();
+    let effect = value - reference;
+    let reach = 1.959_963_984_540_054 * error;
+    Reading {
+        indicator,
+        subject: Subject::default(),
+        value,
+        reference,
+        effect,
+        floor,
+        strength: effect.abs() / floor,
+        interval: Some([value - reach, value + reach]),
+        n: 0,
+        p_value,
+        level: 0.0,
+        smallest_detectable: None,
+        evidence: std::collections::BTreeMap::new(),
+        text: String::new(),
+        examples: Vec::new(),
+    }
+}
+
+fn intercept(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
+    let indicator = Indicator::CalibrationIntercept;
+    let terms = context.terms(Family::Calibration, 2);
+    let bins = expected_bins(context.sums, profile);
+    let own = recalibrate_offset(&expected_bins(&profile.sums, profile))?;
+    let test = offset_test(&bins, own.variance.sqrt(), indicator.floor(), terms)?;
+    let fitted = recalibrate_offset(&bins)?;
+    let direction = if fitted.offset > 0.0 { "more" } else { "fewer" };
+    let text = format!(
+        "{} positives arrived where the scores let expect {}: {direction} than stated, on all levels of the score.",
+        test.observed,
+        amount(test.expected)
+    );
+    Some(Reading {
+        n: count(context.sums.truth(truth::N)),
+        level: terms.level,
+        smallest_detectable: Some(test.smallest_detectable),
+        text,
+        ..reading(indicator, fitted.offset, fitted.variance.sqrt(), 0.0, test.p_value)
+    })
+}
+
+fn slope(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
+    let indicator = Indicator::CalibrationSlope;
+    let terms = context.terms(Family::Calibration, 2);
+    let own: Recalibration = recalibrate(&expected_bins(&profile.sums, profile))?;
+    let test = slope_test(&expected_bins(context.sums, profile), &own, indicator.floor(), terms)?;
+    let kind = if test.effect < 0.0 { "too extreme" } else { "too timid" };
+    let text = format!("The scores are {kind}: the calibration slope is {}.", amount(test.window.slope));
+    Some(Reading {
+        n: count(context.sums.truth(truth::N)),
+        level: terms.level,
+        smallest_detectable: Some(test.smallest_detectable),
+        text,
+        ..reading(indicator, test.window.slope, test.window.slope_variance.sqrt(), own.slope, test.p_value)
+    })
+}

@@ -1,0 +1,178 @@
+//! What probably caused these alerts, what should be done, and would a new model help?
+//!
+//! Causes are tried in a fixed order and the first match owns the incident; what fits less well stays as evidence. The
+//! order puts what makes every other figure meaningless first: broken plumbing and broken inputs, then new kinds of
+//! cases, then shifts of the whole. It is an argument from the pattern of alerts, never a proof: `confidence` says how
+//! much of the pattern is there.
+
+use crate::finding::{Advice, Alert, Cause, Retrain, Verdict};
+
+/// Labels of a new kind of case that are enough to learn from: as for any metric.
+const ENOUGH_LABELS: u64 = 200;
+/// Unseen values of which more than this share occur once are slips, not a new category.
+const SLIPS: f64 = 0.5;
+
+/// The pattern of an incident's alerts.
+pub struct Pattern<'a> {
+    alerts: Vec<&'a Alert>,
+}
+
+/// What follows from a pattern.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdicts {
+    /// The cause.
+    pub cause: Cause,
+    /// How much of its pattern is there, from 0 to 1.
+    pub confidence: f64,
+    /// What to do, first one first.
+    pub advice: Vec<Advice>,
+    /// Whether a new model would help.
+    pub retrain: Retrain,
+}
+
+impl<'a> Pattern<'a> {
+    /// The pattern of these alerts.
+    pub fn new(alerts: impl IntoIterator<Item = &'a Alert>) -> Self {
+        Self { alerts: alerts.into_iter().collect() }
+    }
+
+    fn all(&self, indicator: &str) -> impl Iterator<Item = &'a Alert> {
+        self.alerts.iter().copied().filter(move |alert| alert.indicator == indicator)
+    }
+
+    fn has(&self, indicator: &str) -> bool {
+        self.all(indicator).next().is_some()
+    }
+
+    fn metric_fell(&self, metrics: &[&str]) -> bool {
+        self.all("performance.degradation")
+            .any(|alert| alert.subject.metric.as_deref().is_some_and(|metric| metrics.contains(&metric)))
+    }
+
+    /// Unseen values that are slips of the pen rather than one new category.
+    fn slips(&self) -> bool {
+        self.all("input.unseen_value").any(|alert| {
+            let emerging = self.all("input.emerging_value").any(|other| other.subject.feature == alert.subject.feature);
+            let distinct = alert.evidence.get("distinct_share").and_then(serde_json::Value::as_f64);
+            !emerging && distinct.is_some_and(|share| share > SLIPS)
+        })
+    }
+
+    /// The largest number of labels behind any alert on a slice.
+    fn slice_labels(&self) -> u64 {
+        self.all("slice.error_rate").map(|alert| alert.n).max().unwrap_or(0)
+    }
+
+    /// Decides.
+    pub fn decide(&self) -> Verdicts {
+        let (cause, confidence) = self.cause();
+        Verdicts { cause, confidence, advice: self.advice(cause), retrain: self.retrain(cause) }
+    }
+
+    fn cause(&self) -> (Cause, f64) {
+        let broken = self.has("input.missing_rate") || self.has("input.out_of_range") || self.slips();
+        let emerging = self.has("input.emerging_value") || self.has("input.unseen_value");
+        let slice = self.has("slice.error_rate");
+        let drift = self.has("input.drift");
+        let worse = self.has("performance.degradation");
+        let order = self.metric_fell(&["auc"]) || self.has("calibration.slope");
+        let offset = self.has("calibration.intercept");
+        if self.has("join.orphans") || self.has("join.conflict") || self.has("label.coverage") {
+            return (Cause::LabelPipeline, 0.8);
+        }
+        if broken {
+            return (Cause::BrokenInput, if worse || slice { 0.9 } else { 0.8 });
+        }
+        if emerging {
+            let whole_chain = self.has("input.emerging_value") && slice;
+            return (Cause::EmergingCategory, if whole_chain { 0.95 } else { 0.6 });
+        }
+        if self.collapsed() {
+            return (Cause::DecisionCollapse, 0.7);
+        }
+        if order {
+            return (Cause::ConceptDrift, if drift { 0.6 } else { 0.8 });
+        }
+        if offset || self.has("label.rate") {
+            return (if drift { Cause::CovariateShift } else { Cause::LabelShift }, 0.6);
+        }
+        if slice {
+            return (Cause::Subgroup, 0.8);
+        }
+        if drift {
+            return (Cause::CovariateShift, if worse { 0.6 } else { 0.8 });
+        }
+        if worse {
+            return (Cause::ConceptDrift, 0.4);
+        }
+        if self.has("input.late") {
+            return (Cause::LabelPipeline, 0.4);
+        }
+        (Cause::Unexplained, 0.2)
+    }
+
+    /// Decisions nearly vanished, or nearly all became positive.
+    fn collapsed(&self) -> bool {
+        self.all("decision.rate").any(|alert| {
+            let reference = alert.reference.unwrap_or(alert.value);
+            alert.value < reference / 4.0 || (1.0 - alert.value) < (1.0 - reference) / 4.0
+        })
+    }
+
+    fn advice(&self, cause: Cause) -> Vec<Advice> {
+        let worse = self.has("performance.degradation");
+        match cause {
+            Cause::BrokenInput => vec![Advice::FixInput, Advice::RouteToReview, Advice::DoNotRetrain],
+            Cause::LabelPipeline => vec![Advice::FixLabels, Advice::DoNotRetrain],
+            Cause::EmergingCategory if self.slice_labels() >= ENOUGH_LABELS => {
+                vec![Advice::RouteToReview, Advice::CollectLabels, Advice::Retrain]
+            }
+            Cause::EmergingCategory => vec![Advice::CollectLabels, Advice::RouteToReview, Advice::Wait],
+            Cause::Subgroup => vec![Advice::RouteToReview, Advice::CollectLabels, Advice::Watch],
+            Cause::DecisionCollapse => vec![Advice::RollBack, Advice::Rethreshold, Advice::DoNotRetrain],
+            Cause::ConceptDrift => vec![Advice::Retrain, Advice::Recalibrate, Advice::CollectLabels],
+            Cause::LabelShift => vec![Advice::CorrectPrior, Advice::Rethreshold, Advice::Wait],
+            Cause::CovariateShift if worse => vec![Advice::Rethreshold, Advice::Watch, Advice::Retrain],
+            Cause::CovariateShift => vec![Advice::Watch, Advice::CollectLabels],
+            _ => vec![Advice::Watch, Advice::Wait],
+        }
+    }
+
+    fn retrain(&self, cause: Cause) -> Retrain {
+        let labels = self.slice_labels();
+        let (verdict, because) = match cause {
+            Cause::BrokenInput => {
+                (Verdict::DoNotRetrain, "a model trained on broken inputs learns the fault; mend the input first".into())
+            }
+            Cause::LabelPipeline => {
+                (Verdict::DoNotRetrain, "the labels that it would learn from are incomplete or contradictory".into())
+            }
+            Cause::EmergingCategory if labels >= ENOUGH_LABELS => (
+                Verdict::Retrain,
+                format!("harm is confirmed and {labels} labels of the new cases are there to learn from"),
+            ),
+            Cause::EmergingCategory => (
+                Verdict::Wait,
+                format!("only {labels} labels of the new cases are known; a model trained today would learn next to nothing of them"),
+            ),
+            Cause::Subgroup => {
+                (Verdict::Wait, "more labels of the subgroup, or a threshold of its own, help more than a new model".into())
+            }
+            Cause::DecisionCollapse => {
+                (Verdict::DoNotRetrain, "decisions collapsed at once, which points at the deployment, not at the world".into())
+            }
+            Cause::ConceptDrift => {
+                (Verdict::Retrain, "what the inputs mean has changed, and the labels since then show it".into())
+            }
+            Cause::LabelShift => {
+                (Verdict::Wait, "only the share of positives moved; correcting the offset is enough".into())
+            }
+            Cause::CovariateShift => (
+                Verdict::RetrainCandidate,
+                "the inputs moved; whether that harms is not confirmed by the metrics".into(),
+            ),
+            _ => (Verdict::Wait, "the cause is not known".into()),
+        };
+        Retrain { verdict, because }
+    }
+}

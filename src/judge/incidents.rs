@@ -1,0 +1,274 @@
+//! Which alerts belong to one trouble?
+//!
+//! A pure fold over alerts in the order of (due time, fingerprint). An alert joins the open incident of its model that
+//! shares a feature with it; else one that began within three base windows of it; an alert on the whole (no feature)
+//! joins the latest. Otherwise it opens one. An incident is closed when all its alerts are resolved. All changes of one
+//! due time are one revision.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cause::{Pattern, Verdicts};
+use super::words::percent;
+use crate::event::{EventTime, RequestKey, Span, fnv1a_64};
+use crate::finding::{Alert, AlertState, Cause, Incident, IncidentState, LabelRequest, Severity, Verdict};
+use crate::observe::Event;
+
+/// Requests asked for per incident and due time.
+const REQUESTS: usize = 25;
+/// Requests asked for over the life of an incident.
+const REQUESTS_MAX: usize = 500;
+/// Base windows within which troubles without a common feature count as one.
+const NEAR: i64 = 3;
+
+/// An alert with the predictions it is about.
+#[derive(Clone, Debug)]
+pub struct Raised {
+    /// The alert.
+    pub alert: Alert,
+    /// Predictions whose truth is worth asking for.
+    pub examples: Vec<(RequestKey, Event)>,
+    /// Length of the model's base window.
+    pub window: Span,
+}
+
+/// What a step of the fold publishes.
+#[derive(Clone, Debug, Default)]
+pub struct Step {
+    /// Revisions, in the order of their ids.
+    pub incidents: Vec<Incident>,
+    /// Requests for labels.
+    pub requests: Vec<LabelRequest>,
+}
+
+#[derive(Clone, Debug)]
+struct Open {
+    id: String,
+    opened: EventTime,
+    began: i64,
+    model: Option<String>,
+    version: Option<String>,
+    revision: u32,
+    alerts: BTreeMap<String, Alert>,
+    resolved: BTreeSet<String>,
+    asked: BTreeSet<RequestKey>,
+}
+
+/// All open incidents. Bound: they hold at most the alerts that are not resolved, and those resolved beside them.
+#[derive(Clone, Debug, Default)]
+pub struct Incidents {
+    open: Vec<Open>,
+}
+
+impl Incidents {
+    /// Takes all alerts of one due time, sorted by fingerprint.
+    pub fn take(&mut self, as_of: EventTime, raised: &[Raised]) -> Step {
+        let mut touched = BTreeSet::new();
+        let mut step = Step::default();
+        for one in raised {
+            let alert = &one.alert;
+            if alert.severity == Severity::Info || alert.state == AlertState::Pending {
+                continue;
+            }
+            if let Some(place) = self.place(one, as_of) {
+                let open = &mut self.open[place];
+                touched.insert(open.id.clone());
+                if alert.state == AlertState::Resolved {
+                    open.resolved.insert(alert.fingerprint.clone());
+                } else {
+                    open.resolved.remove(&alert.fingerprint);
+                    open.alerts.insert(alert.fingerprint.clone(), alert.clone());
+                    step.requests.extend(open.ask(one, as_of));
+                }
+            }
+        }
+        for open in self.open.iter_mut().filter(|open| touched.contains(&open.id)) {
+            step.incidents.push(open.publish(as_of));
+            open.revision += 1;
+        }
+        step.incidents.sort_by(|a, b| a.id.cmp(&b.id));
+        self.open.retain(|open| open.resolved.len() < open.alerts.len());
+        step
+    }
+
+    /// The incident that an alert belongs to; opens one for a firing alert without any.
+    fn place(&mut self, one: &Raised, as_of: EventTime) -> Option<usize> {
+        let alert = &one.alert;
+        if let Some(place) = self.open.iter().position(|open| open.alerts.contains_key(&alert.fingerprint)) {
+            return Some(place);
+        }
+        if alert.state == AlertState::Resolved {
+            return None;
+        }
+        let features = features(alert);
+        let near = one.window.times(NEAR).micros();
+        let of_model: Vec<usize> = (0..self.open.len()).filter(|&at| self.open[at].model == alert.model).collect();
+        let shares = of_model.iter().rev().find(|&&at| !features.is_disjoint(&self.open[at].features()));
+        let close = of_model.iter().rev().find(|&&at| (alert.starts_at - self.open[at].began).abs() <= near);
+        let latest = of_model.last().filter(|_| features.is_empty());
+        if let Some(&place) = shares.or(close).or(latest) {
+            return Some(place);
+        }
+        let name = format!("{}|{}|{}", alert.model.as_deref().unwrap_or(""), as_of.micros(), alert.fingerprint);
+        self.open.push(Open {
+            id: format!("{:016x}", fnv1a_64(name.as_bytes())),
+            opened: as_of,
+            began: alert.starts_at,
+            model: alert.model.clone(),
+            version: alert.version.clone(),
+            revision: 0,
+            alerts: BTreeMap::new(),
+            resolved: BTreeSet::new(),
+            asked: BTreeSet::new(),
+        });
+        Some(self.open.len() - 1)
+    }
+}
+
+/// The features that an alert is about.
+fn features(alert: &Alert) -> BTreeSet<&str> {
+    let subject = &alert.subject;
+    let slice = subject.slice.iter().flat_map(BTreeMap::keys);
+    let pair = subject.features.iter().flatten();
+    subject.feature.iter().chain(slice).chain(pair).map(String::as_str).collect()
+}
+
+fn strength(alert: &Alert) -> f64 {
+    alert.evidence.get("strength").and_then(serde_json::Value::as_f64).unwrap_or(0.0)
+}
+
+impl Open {
+    fn features(&self) -> BTreeSet<&str> {
+        self.alerts.values().flat_map(features).collect()
+    }
+
+    /// Alerts, the strongest first.
+    fn by_strength(&self) -> Vec<&Alert> {
+        let mut alerts: Vec<&Alert> = self.alerts.values().collect();
+        alerts.sort_by(|a, b| strength(b).total_cmp(&strength(a)).then(a.fingerprint.cmp(&b.fingerprint)));
+        alerts
+    }
+
+    fn ask(&mut self, one: &Raised, as_of: EventTime) -> Vec<LabelRequest> {
+        let alert = &one.alert;
+        let worth = matches!(alert.indicator.as_str(), "input.emerging_value" | "slice.error_rate");
+        let (Some(model), Some(version), true) = (&alert.model, &alert.version, worth) else { return Vec::new() };
+        let mut requests = Vec::new();
+        for (key, event) in &one.examples {
+            if requests.len() >= REQUESTS || self.asked.len() >= REQUESTS_MAX || !self.asked.insert(*key) {
+                continue;
+            }
+            requests.push(LabelRequest {
+                request_id: event.request_id.clone(),
+                row: event.row,
+                model: model.clone(),
+                version: version.clone(),
+                event_time: event.time.micros(),
+                score: Some(event.score),
+                incident: self.id.clone(),
+                as_of: as_of.micros(),
+                reason: format!("one of the cases behind {}: {}", alert.indicator, about(alert)),
+            });
+        }
+        requests
+    }
+
+    fn publish(&self, as_of: EventTime) -> Incident {
+        let Verdicts { cause, confidence, advice, retrain } = Pattern::new(self.alerts.values()).decide();
+        let closed = self.resolved.len() >= self.alerts.len();
+        let mut evidence = BTreeMap::new();
+        let strongest = self.by_strength();
+        let lines: Vec<&str> = strongest.iter().take(8).map(|alert| alert.text.as_str()).collect();
+        evidence.insert("because".to_owned(), lines.into());
+        let performance = self.alerts.values().any(|alert| alert.indicator == "performance.degradation");
+        evidence.insert("overall_metrics_quiet".to_owned(), (!performance).into());
+        let features: Vec<&str> = self.features().into_iter().collect();
+        evidence.insert("features".to_owned(), features.into());
+        let severity = self.alerts.values().map(|alert| alert.severity).max().unwrap_or(Severity::Warning);
+        let text = self.story(cause, retrain.verdict, performance, closed);
+        Incident {
+            id: self.id.clone(),
+            model: self.model.clone(),
+            version: self.version.clone(),
+            state: if closed { IncidentState::Closed } else { IncidentState::Open },
+            revision: self.revision,
+            as_of: as_of.micros(),
+            basis_final: true,
+            opened_as_of: self.opened.micros(),
+            closed_as_of: closed.then_some(as_of.micros()),
+            cause,
+            confidence,
+            severity,
+            advice,
+            alerts: self.alerts.keys().cloned().collect(),
+            evidence,
+            retrain,
+            text,
+        }
+    }
+
+    /// What happened, what it does, what to do: three sentences.
+    fn story(&self, cause: Cause, verdict: Verdict, performance: bool, closed: bool) -> String {
+        let first = |indicator: &str| {
+            self.by_strength().into_iter().find(|alert| alert.indicator == indicator).map(|alert| alert.text.clone())
+        };
+        let what = match cause {
+            Cause::EmergingCategory => self.emerging().or_else(|| first("input.unseen_value")),
+            Cause::Subgroup => first("slice.error_rate"),
+            _ => None,
+        };
+        let what = what.or_else(|| self.by_strength().first().map(|alert| alert.text.clone())).unwrap_or_default();
+        let more = if self.alerts.len() > 1 { format!(" ({} alerts in all)", self.alerts.len()) } else { String::new() };
+        let slice = if cause == Cause::EmergingCategory { first("slice.error_rate") } else { None };
+        let harm = match (slice, performance) {
+            (Some(slice), false) => format!("{slice} The overall metrics stay quiet."),
+            (Some(slice), true) => slice,
+            (None, true) => first("performance.degradation").unwrap_or_default(),
+            (None, false) => "No overall metric has moved so far.".to_owned(),
+        };
+        let todo = if closed { "All its alerts are resolved." } else { todo(cause, verdict) };
+        format!("{what}{more} {harm} {todo}")
+    }
+
+    fn emerging(&self) -> Option<String> {
+        let strongest = self.by_strength();
+        let alert = strongest.into_iter().find(|alert| alert.indicator == "input.emerging_value")?;
+        let number = |name: &str| alert.evidence.get(name).and_then(serde_json::Value::as_f64);
+        let confident = match (number("mean_score"), number("mean_score_of_all"), number("sure")) {
+            (Some(mean), Some(all), Some(sure)) => format!(
+                " The model is sure of itself there ({} of these scores are within 0.05 of 0 or 1): its mean score is {} against {} for all traffic.",
+                percent(sure),
+                super::words::amount(mean),
+                super::words::amount(all)
+            ),
+            _ => String::new(),
+        };
+        Some(format!("{}{confident}", alert.text))
+    }
+}
+
+/// The subject of an alert in words.
+fn about(alert: &Alert) -> String {
+    let subject = &alert.subject;
+    let slice = subject.slice.iter().flatten().map(|(feature, value)| format!("{feature} = {value}"));
+    let value = subject.feature.iter().zip(&subject.value).map(|(feature, value)| format!("{feature} = {value}"));
+    slice.chain(value).collect::<Vec<_>>().join(", ")
+}
+
+fn todo(cause: Cause, verdict: Verdict) -> &'static str {
+    match (cause, verdict) {
+        (Cause::BrokenInput, _) => "Mend the input and send these cases to review; do not retrain on them.",
+        (Cause::LabelPipeline, _) => "Mend the label stream first: figures and training data both stand on it.",
+        (Cause::EmergingCategory, Verdict::Retrain) => {
+            "Send the new cases to review until a model is trained that knows them; enough labels of them are there."
+        }
+        (Cause::EmergingCategory, _) => {
+            "Collect labels of exactly these cases (see the label requests) and send them to review; retraining now would be too early."
+        }
+        (Cause::Subgroup, _) => "Look at this subgroup: review its cases and collect labels there.",
+        (Cause::DecisionCollapse, _) => "Roll back to the last version that decided normally.",
+        (Cause::ConceptDrift, _) => "Retrain on the labels since the change; until then recalibrate.",
+        (Cause::LabelShift, _) => "Correct the prior or move the threshold; a new model is not needed for that.",
+        (Cause::CovariateShift, _) => "Watch the metrics of the labels to come; retrain only if they fall.",
+        _ => "Look at the alerts of this incident; its cause is not known.",
+    }
+}

@@ -1,0 +1,234 @@
+//! When does a reading become an alert, and when does the alert end?
+//!
+//! | state | begins | ends |
+//! |---|---|---|
+//! | pending | p at or below the square root of the level | fires, or quiet |
+//! | firing | p at or below the level | quiet |
+//! | resolved | three windows in a row under half the floor | – |
+//!
+//! A window that abstains (too few events) neither raises nor calms. Each level of windows lives its own life; the
+//! published alert of a fingerprint is firing while any of them fires, and resolved when all are quiet. The lives of
+//! inputs and of labels depend on their own final windows alone, in the order of their due times.
+
+use std::collections::BTreeMap;
+
+use super::reading::Reading;
+use crate::event::{EventTime, Window};
+use crate::finding::{Alert, AlertState, Basis, Severity, fingerprint};
+
+/// Windows in a row under half the floor that end an alert.
+const QUIET: u8 = 3;
+/// An effect of this many floors is critical.
+const CRITICAL: f64 = 4.0;
+
+/// Who a reading is about, and when it was due.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The model; `None` for the pipeline.
+    pub model: Option<&'a str>,
+    /// The version.
+    pub version: Option<&'a str>,
+    /// The window that was judged.
+    pub window: Window,
+    /// How many base windows it spans.
+    pub multiple: u32,
+    /// When it was due.
+    pub as_of: EventTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Life {
+    state: AlertState,
+    starts_at: EventTime,
+    quiet: u8,
+}
+
+/// All lives of one model and version, or of the pipeline. Bound: one entry for each subject that is not quiet.
+#[derive(Clone, Debug, Default)]
+pub struct Lives {
+    lives: BTreeMap<(String, u32), Life>,
+    published: BTreeMap<String, (AlertState, EventTime)>,
+}
+
+impl Lives {
+    /// Takes one reading; the change to publish, if there is one.
+    pub fn take(&mut self, reading: &Reading, origin: &Origin<'_>) -> Option<Alert> {
+        let name = fingerprint(reading.indicator.name(), origin.model, origin.version, &reading.subject);
+        let key = (name.clone(), origin.multiple);
+        let fires = reading.fires();
+        let suspicious = reading.p_value <= reading.level.sqrt() && reading.strength >= 1.0;
+        let start = origin.window.start;
+        match self.lives.get_mut(&key) {
+            None if fires || suspicious => {
+                let state = if fires { AlertState::Firing } else { AlertState::Pending };
+                self.lives.insert(key, Life { state, starts_at: start, quiet: 0 });
+            }
+            None => return None,
+            Some(life) if fires => {
+                life.state = AlertState::Firing;
+                life.quiet = 0;
+            }
+            Some(life) if reading.strength < 0.5 => {
+                life.quiet += 1;
+                if life.quiet >= QUIET {
+                    self.lives.remove(&key);
+                }
+            }
+            Some(life) => life.quiet = 0,
+        }
+        self.publish(name, reading, origin)
+    }
+
+    /// Fingerprints that are firing, sorted.
+    pub fn firing(&self) -> Vec<String> {
+        let firing = self.published.iter().filter(|(_, (state, _))| *state == AlertState::Firing);
+        firing.map(|(name, _)| name.clone()).collect()
+    }
+
+    fn publish(&mut self, name: String, reading: &Reading, origin: &Origin<'_>) -> Option<Alert> {
+        let levels = self.lives.range((name.clone(), 0)..=(name.clone(), u32::MAX));
+        let now = levels.fold(None, |now: Option<(AlertState, EventTime)>, (_, life)| {
+            let (state, start) = now.unwrap_or((life.state, life.starts_at));
+            Some((state.max(life.state), start.min(life.starts_at)))
+        });
+        let before = self.published.get(&name).copied();
+        let (state, starts_at) = match (before, now) {
+            (None, Some((state, start))) => (state, start),
+            (Some((AlertState::Pending, start)), Some((AlertState::Firing, _))) => (AlertState::Firing, start),
+            (Some((_, start)), None) => (AlertState::Resolved, start),
+            _ => return None,
+        };
+        if state == AlertState::Resolved {
+            self.published.remove(&name);
+        } else {
+            self.published.insert(name.clone(), (state, starts_at));
+        }
+        Some(alert(name, state, starts_at, reading, origin))
+    }
+}
+
+fn alert(fingerprint: String, state: AlertState, starts_at: EventTime, reading: &Reading, origin: &Origin<'_>) -> Alert {
+    let basis = reading.indicator.basis();
+    let word = match state {
+        AlertState::Pending => "pending",
+        AlertState::Firing => "firing",
+        AlertState::Resolved => "resolved",
+    };
+    let id = format!("{fingerprint}-{}-{word}-final", origin.as_of.micros());
+    let resolved = state == AlertState::Resolved;
+    let mut evidence = reading.evidence.clone();
+    evidence.insert("strength".into(), finite(reading.strength).into());
+    evidence.insert("windows".into(), origin.multiple.into());
+    let text = if resolved { format!("Quiet again: {}", reading.text) } else { reading.text.clone() };
+    Alert {
+        id,
+        fingerprint,
+        indicator: reading.indicator.name().to_owned(),
+        state,
+        severity: severity(reading, basis),
+        model: origin.model.map(str::to_owned),
+        version: origin.version.map(str::to_owned),
+        subject: reading.subject.clone(),
+        window: origin.window.into(),
+        starts_at: starts_at.micros(),
+        ends_at: resolved.then_some(origin.window.end.micros()),
+        as_of: origin.as_of.micros(),
+        basis,
+        basis_final: true,
+        value: finite(reading.value),
+        reference: Some(finite(reading.reference)),
+        effect: Some(finite(reading.effect)),
+        floor: Some(finite(reading.floor)),
+        interval: reading.interval.filter(|interval| interval.iter().all(|bound| bound.is_finite())),
+        n: reading.n,
+        effective_n: reading.n as f64,
+        p_value: Some(finite(reading.p_value)),
+        log_e: None,
+        smallest_detectable: reading.smallest_detectable.filter(|effect| effect.is_finite()),
+        evidence,
+        text,
+    }
+}
+
+fn severity(reading: &Reading, basis: Basis) -> Severity {
+    // What is wrong with the plumbing does not become a page by its size alone.
+    if reading.strength >= CRITICAL && basis != Basis::Pipeline { Severity::Critical } else { Severity::Warning }
+}
+
+/// JSON has no other numbers.
+fn finite(x: f64) -> f64 {
+    if x.is_finite() { x } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Span;
+    use crate::finding::Subject;
+    use crate::indicator::Indicator;
+
+    fn reading(p_value: f64, strength: f64) -> Reading {
+        Reading {
+            indicator: Indicator::InputDrift,
+            subject: Subject::default(),
+            value: 0.1,
+            reference: 0.0,
+            effect: 0.1,
+            floor: 0.05,
+            strength,
+            interval: None,
+            n: 100,
+            p_value,
+            level: 1e-4,
+            smallest_detectable: None,
+            evidence: BTreeMap::new(),
+            text: "it moved.".into(),
+            examples: Vec::new(),
+        }
+    }
+
+    fn states(steps: &[(f64, f64, u32)]) -> Vec<Option<AlertState>> {
+        let mut lives = Lives::default();
+        let mut states = Vec::new();
+        for (place, &(p, strength, multiple)) in steps.iter().enumerate() {
+            let time = EventTime::from_micros_unchecked(place as i64 * Span::DAY.micros());
+            let window = Window::holding(time, Span::DAY);
+            let origin = Origin { model: Some("m"), version: Some("v"), window, multiple, as_of: window.end };
+            states.push(lives.take(&reading(p, strength), &origin).map(|alert| alert.state));
+        }
+        states
+    }
+
+    const QUIET_NOW: (f64, f64, u32) = (1.0, 0.1, 1);
+
+    #[test]
+    fn an_alert_is_pending_then_firing_then_resolved_after_three_quiet_windows() {
+        let steps = [(0.5, 2.0, 1), (5e-3, 2.0, 1), (1e-5, 2.0, 1), QUIET_NOW, QUIET_NOW, QUIET_NOW, QUIET_NOW];
+        let expected = [None, Some(AlertState::Pending), Some(AlertState::Firing), None, None, Some(AlertState::Resolved), None];
+        assert_eq!(states(&steps), expected);
+    }
+
+    #[test]
+    fn a_window_above_half_the_floor_starts_the_quiet_count_again() {
+        let steps = [(1e-5, 2.0, 1), QUIET_NOW, QUIET_NOW, (0.5, 0.6, 1), QUIET_NOW, QUIET_NOW, QUIET_NOW];
+        let mut expected = vec![None; 7];
+        expected[0] = Some(AlertState::Firing);
+        expected[6] = Some(AlertState::Resolved);
+        assert_eq!(states(&steps), expected);
+    }
+
+    #[test]
+    fn two_levels_of_windows_are_one_alert_that_ends_with_the_last_of_them() {
+        let quiet_week = (1.0, 0.1, 7);
+        let steps = [(1e-5, 2.0, 1), (1e-5, 2.0, 7), QUIET_NOW, QUIET_NOW, QUIET_NOW, quiet_week, quiet_week, quiet_week];
+        let mut expected = vec![None; 8];
+        expected[0] = Some(AlertState::Firing);
+        expected[7] = Some(AlertState::Resolved);
+        assert_eq!(states(&steps), expected);
+    }
+
+    #[test]
+    fn an_improbable_effect_under_the_floor_is_no_alert() {
+        assert_eq!(states(&[(1e-9, 0.9, 1)]), [None]);
+    }
+}

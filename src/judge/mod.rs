@@ -1,0 +1,323 @@
+//! Has something changed, how sure is that, what probably caused it, and what should be done?
+//!
+//! The judge folds what tasks have counted, closes windows, compares them with references, and publishes summaries,
+//! alerts, incidents and label requests. What it publishes as final depends on the sums of windows and on due times
+//! only: not on when or in which pieces the sums arrived.
+//!
+//! In reading order: `store` (which windows are due), `inputs`, `predictions`, `labels`, `performance`, `calibration`,
+//! `slices`, `plumbing` (the questions), `budget` (the level of each), `lives` (alerts), `incidents` and `cause`,
+//! `summary`. The judge does not know Kafka, files, tasks or the wall clock.
+
+mod budget;
+mod calibration;
+mod cause;
+mod incidents;
+mod inputs;
+mod labels;
+mod lives;
+mod naming;
+mod performance;
+mod plumbing;
+mod predictions;
+mod reading;
+mod slices;
+mod store;
+mod summary;
+mod words;
+
+pub use budget::{Budget, Family};
+pub use performance::{Measured, measure};
+pub use plumbing::LabelFlow;
+pub use store::Clock;
+pub use words::{amount, percent};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use incidents::{Incidents, Raised};
+use lives::{Lives, Origin};
+use reading::{Context, Reading};
+use store::{Due, Occasion, Schedule, Store};
+use summary::Heading;
+
+use crate::baseline::{Profile, References};
+use crate::config::{Config, ModelConfig};
+use crate::event::{EventTime, Span, Window};
+use crate::finding::{Alert, Incident, LabelRequest, Summary};
+use crate::observe::{Coding, Layout, Sums};
+
+/// Something to publish.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Finding {
+    /// A revision of a summary.
+    Summary(Box<Summary>),
+    /// A change of an alert.
+    Alert(Box<Alert>),
+    /// A revision of an incident.
+    Incident(Box<Incident>),
+    /// A prediction whose truth is worth asking for.
+    Request(Box<LabelRequest>),
+}
+
+/// Judges all models of a run.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    config: Arc<Config>,
+    references: References,
+    models: BTreeMap<(String, String), Store>,
+    pipeline: BTreeMap<EventTime, LabelFlow>,
+    pipeline_lives: Lives,
+    first_inference: Option<EventTime>,
+    waiting: BTreeMap<EventTime, Vec<Raised>>,
+    incidents: Incidents,
+    bare: Arc<Layout>,
+    labels: bool,
+    capped: bool,
+}
+
+/// A look with the model it is about.
+type Turn = (EventTime, Occasion, u32, (String, String), EventTime);
+
+impl Judge {
+    /// A judge that has seen nothing. `labels` says whether there is a label stream.
+    pub fn new(config: Arc<Config>, references: References, labels: bool) -> Self {
+        Self {
+            config,
+            references,
+            models: BTreeMap::new(),
+            pipeline: BTreeMap::new(),
+            pipeline_lives: Lives::default(),
+            first_inference: None,
+            waiting: BTreeMap::new(),
+            incidents: Incidents::default(),
+            bare: Arc::new(Layout::new(&Coding::default())),
+            labels,
+            capped: false,
+        }
+    }
+
+    /// The references in force.
+    pub const fn references(&self) -> &References {
+        &self.references
+    }
+
+    /// Changes the references: what a model's first days taught.
+    pub const fn references_mut(&mut self) -> &mut References {
+        &mut self.references
+    }
+
+    /// Notes that a limit was hit, so that equal numbers are no longer promised.
+    pub const fn cap(&mut self) {
+        self.capped = true;
+    }
+
+    /// Folds what a task has counted in a base window of a model and version.
+    pub fn fold(&mut self, model: &str, version: &str, start: EventTime, sums: &Sums) {
+        let first = self.first_inference.get_or_insert(start);
+        *first = start.min(*first);
+        let key = (model.to_owned(), version.to_owned());
+        if !self.models.contains_key(&key) {
+            let store = Store::new(self.schedule(self.config.model(model)));
+            self.models.insert(key.clone(), store);
+        }
+        self.models.get_mut(&key).expect("it was just inserted").add(start, sums);
+    }
+
+    /// Folds what a task has counted of labels, in a window of the pipeline.
+    pub fn fold_labels(&mut self, start: EventTime, flow: LabelFlow) {
+        let sum = self.pipeline.entry(start).or_default();
+        sum.read += flow.read;
+        sum.orphan += flow.orphan;
+    }
+
+    fn schedule(&self, model: &ModelConfig) -> Schedule {
+        Schedule {
+            window: model.window,
+            levels: model.levels.clone(),
+            ages: model.ages.clone(),
+            label_window: model.label_window,
+            early: model.early,
+            inference_disorder: self.config.topics.inferences.out_of_order,
+            label_disorder: self.label_disorder(),
+        }
+    }
+
+    fn label_disorder(&self) -> Option<Span> {
+        let topic = self.config.topics.labels.as_ref();
+        self.labels.then(|| topic.map_or(self.config.topics.inferences.out_of_order, |topic| topic.out_of_order))
+    }
+
+    /// Takes every look that is due by `clock`, in the order of due times.
+    pub fn advance(&mut self, clock: Clock, findings: &mut Vec<Finding>) {
+        // A look can make another one due: the windows of higher levels come to be under it.
+        loop {
+            let mut turns: Vec<Turn> = Vec::new();
+            for (key, store) in &self.models {
+                let due = store.due(clock).into_iter();
+                turns.extend(due.map(|due| (due.as_of, due.occasion, due.multiple, key.clone(), due.start)));
+            }
+            turns.sort_unstable();
+            if turns.is_empty() {
+                break;
+            }
+            for (as_of, occasion, multiple, key, start) in turns {
+                self.look(&key, &Due { as_of, occasion, multiple, start }, findings);
+            }
+        }
+        self.look_at_pipeline(clock, findings);
+        self.settle(clock, findings);
+    }
+
+    fn look(&mut self, key: &(String, String), due: &Due, findings: &mut Vec<Finding>) {
+        let (model, version) = key;
+        let config = self.config.clone();
+        let settings = config.model(model);
+        let store = self.models.get_mut(key).expect("a due window has a store");
+        let window = store.window(due.multiple, due.start);
+        let Some(sums) = store.sums(due).cloned() else { return };
+        let profile = self.references.of(model, version, due.start).filter(|profile| profile.layout == *sums.layout());
+        let context = Context {
+            window,
+            multiple: due.multiple,
+            sums: &sums,
+            profile: profile.as_ref(),
+            config: settings,
+            budget: Budget::new(settings.false_alarms_per_month, settings.window, settings.levels.len()),
+        };
+        let origin = Origin { model: Some(model), version: Some(version), window, multiple: due.multiple, as_of: due.as_of };
+        let readings = match due.occasion {
+            Occasion::Inputs => {
+                let mut readings = inputs::readings(&context);
+                readings.extend(predictions::readings(&context));
+                readings.extend(plumbing::readings(&context));
+                readings
+            }
+            Occasion::Age(_) => Vec::new(),
+            Occasion::Final if self.labels => {
+                let coverage = if due.multiple == 1 {
+                    store.first_coverage(window, labels::coverage(&context), settings.learn)
+                } else {
+                    store.known_coverage(window)
+                };
+                let mut readings = labels::readings(&context, coverage);
+                readings.extend(performance::readings(&context));
+                readings.extend(calibration::readings(&context));
+                readings.extend(slices::readings(&context));
+                readings
+            }
+            Occasion::Final => Vec::new(),
+        };
+        let lives = if due.occasion == Occasion::Inputs { &mut store.input_lives } else { &mut store.label_lives };
+        let raised = raise(lives, readings, &origin, settings);
+        let mut firing = store.input_lives.firing();
+        firing.extend(store.label_lives.firing());
+        firing.sort_unstable();
+        if due.occasion != Occasion::Inputs {
+            let heading = Heading {
+                model: model.clone(),
+                version: version.clone(),
+                revision: revision(due, settings),
+                as_of: due.as_of.micros(),
+                is_final: due.occasion == Occasion::Final,
+                labels: self.labels,
+                firing,
+                capped: self.capped,
+            };
+            findings.push(Finding::Summary(Box::new(summary::summary(&context, heading))));
+        }
+        let references = &self.references;
+        let bare = &self.bare;
+        store.seen(due, |start| references.of(model, version, start).map_or_else(|| bare.clone(), |p| p.layout.clone()));
+        self.publish(raised, due.as_of, findings);
+    }
+
+    fn publish(&mut self, raised: Vec<Raised>, as_of: EventTime, findings: &mut Vec<Finding>) {
+        for one in raised {
+            findings.push(Finding::Alert(Box::new(one.alert.clone())));
+            self.waiting.entry(as_of).or_default().push(one);
+        }
+    }
+
+    /// Orphans belong to no model: one window length and one allowance for all, those of the defaults.
+    fn look_at_pipeline(&mut self, clock: Clock, findings: &mut Vec<Finding>) {
+        let Some(disorder) = self.label_disorder() else { return };
+        let config = self.config.clone();
+        let settings = config.defaults();
+        let models = || config.named_models().map(|(_, model)| model).chain([settings]);
+        let early = models().map(|model| model.early).max().unwrap_or(Span::ZERO);
+        let wait = models().map(|model| model.label_window).max().unwrap_or(Span::ZERO);
+        loop {
+            let Some((&start, &flow)) = self.pipeline.first_key_value() else { return };
+            let window = Window { start, end: start + settings.window };
+            let settled = clock.inputs.is_some_and(|inputs| inputs > window.end + early) || clock.ended;
+            if !(settled && clock.labels.is_some_and(|labels| labels >= window.end)) {
+                return;
+            }
+            self.pipeline.pop_first();
+            // Labels of predictions from before the first one read are orphans by nature.
+            if self.first_inference.is_none_or(|first| start < first + wait) {
+                continue;
+            }
+            let budget = Budget::new(settings.false_alarms_per_month, settings.window, 1);
+            let as_of = window.end + early + self.config.topics.inferences.out_of_order.max(disorder);
+            let origin = Origin { model: None, version: None, window, multiple: 1, as_of };
+            let readings = plumbing::orphans(flow, budget, window).into_iter().collect();
+            let raised = raise(&mut self.pipeline_lives, readings, &origin, settings);
+            self.publish(raised, as_of, findings);
+        }
+    }
+
+    /// Folds the alerts that no later one can precede into incidents.
+    fn settle(&mut self, clock: Clock, findings: &mut Vec<Finding>) {
+        let early = self.config.topics.inferences.out_of_order;
+        let inputs = clock.inputs.map(|inputs| inputs + early);
+        let labels = match self.label_disorder() {
+            Some(disorder) => clock.labels.map(|labels| labels + disorder),
+            None => inputs,
+        };
+        let settled = if clock.ended { Some(EventTime::LATEST) } else { inputs.min(labels) };
+        let Some(settled) = settled else { return };
+        while let Some(entry) = self.waiting.first_entry() {
+            if *entry.key() > settled {
+                return;
+            }
+            let (as_of, mut raised) = entry.remove_entry();
+            raised.sort_by(|a, b| a.alert.fingerprint.cmp(&b.alert.fingerprint));
+            let step = self.incidents.take(as_of, &raised);
+            findings.extend(step.incidents.into_iter().map(|incident| Finding::Incident(Box::new(incident))));
+            findings.extend(step.requests.into_iter().map(|request| Finding::Request(Box::new(request))));
+        }
+    }
+
+    /// How many windows are open, over all models.
+    pub fn open_windows(&self) -> usize {
+        self.models.values().map(Store::len).sum()
+    }
+}
+
+fn raise(lives: &mut Lives, readings: Vec<Reading>, origin: &Origin<'_>, settings: &ModelConfig) -> Vec<Raised> {
+    let mut raised = Vec::new();
+    for reading in readings {
+        if settings.mutes(reading.indicator.name()) {
+            continue;
+        }
+        if let Some(alert) = lives.take(&reading, origin) {
+            raised.push(Raised { alert, examples: reading.examples, window: settings.window });
+        }
+    }
+    raised
+}
+
+/// Revisions are numbered by age; the final one comes after all ages.
+fn revision(due: &Due, settings: &ModelConfig) -> u32 {
+    match due.occasion {
+        Occasion::Age(number) => number,
+        Occasion::Final if due.multiple == 1 => settings.ages.len() as u32,
+        Occasion::Inputs | Occasion::Final => 0,
+    }
+}
+
+/// The layout that a task counts a window with.
+pub fn layout_of(profile: Option<&Arc<Profile>>, bare: &Arc<Layout>) -> Arc<Layout> {
+    profile.map_or_else(|| bare.clone(), |profile| profile.layout.clone())
+}

@@ -1,0 +1,425 @@
+//! What is known of one window, in four layers?
+
+use std::collections::BTreeMap;
+
+use super::calibration;
+use super::inputs::{drift_code, drift_counts};
+use super::labels::coverage;
+use super::naming::code_name;
+use super::performance::{confusion, measure, speaks};
+use super::predictions::score_groups;
+use super::reading::{Context, count};
+use super::slices::{self, Sliced};
+use crate::baseline::Profile;
+use crate::finding::{
+    BlindSpot, Figure, Inactive, Maturity, Movement, ScoreBin, SliceFigure, Summary, SummaryInputs, SummaryLayers,
+};
+use crate::indicator::{Indicator, Metric};
+use crate::join::Regime;
+use crate::observe::{
+    CODE_INVALID, CODE_MISSING, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, FeatureCoding, SCORE_SCALE, Statistic, Sums,
+    bin_center, bin_edges, flow, truth,
+};
+use crate::stats::distribution;
+use crate::stats::interval::wilson;
+use crate::stats::pool::equal_mass;
+use crate::stats::rate::Tally;
+
+/// Cells listed per feature, slices and score groups listed per summary.
+const CELLS: usize = 5;
+const SLICES: usize = 20;
+const GROUPS: usize = 15;
+
+/// What a summary says beside its figures.
+#[derive(Clone, Debug)]
+pub struct Heading {
+    /// The model.
+    pub model: String,
+    /// The version.
+    pub version: String,
+    /// Number of the revision.
+    pub revision: u32,
+    /// When it was due.
+    pub as_of: i64,
+    /// Whether it is the last one.
+    pub is_final: bool,
+    /// Whether there is a label stream.
+    pub labels: bool,
+    /// Fingerprints that are firing.
+    pub firing: Vec<String>,
+    /// Whether a limit was hit.
+    pub capped: bool,
+}
+
+/// Builds the summary of a window.
+pub fn summary(context: &Context<'_>, heading: Heading) -> Summary {
+    let labelled = Labelled::of(context, heading.is_final);
+    let (active, inactive) = activity(context, heading.labels);
+    Summary {
+        inputs: inputs(context),
+        predictions: predictions(context),
+        truth: if heading.labels { labelled.layer(context) } else { SummaryLayers::default() },
+        business: SummaryLayers::default(),
+        counts: counts(context.sums),
+        active,
+        inactive,
+        blind_spots: blind_spots(context, &heading),
+        model: heading.model,
+        version: heading.version,
+        window: context.window.into(),
+        revision: heading.revision,
+        as_of: heading.as_of,
+        is_final: heading.is_final,
+        alerts: heading.firing,
+        late_after_idle: 0,
+        capped: heading.capped,
+    }
+}
+
+fn counts(sums: &Sums) -> BTreeMap<String, u64> {
+    let of_flow = [
+        ("inferences", flow::N),
+        ("unscored", flow::UNSCORED),
+        ("duplicate", flow::DUPLICATE),
+        ("conflict", flow::CONFLICT),
+        ("late", flow::LATE),
+    ];
+    let of_truth = [
+        ("labelled", truth::N),
+        ("positive", truth::POSITIVE),
+        ("assumed_negative", truth::ASSUMED),
+        ("never_labelled", truth::NEVER),
+        ("closed", truth::CLOSED),
+    ];
+    let flows = of_flow.into_iter().map(|(name, place)| (name.to_owned(), count(sums.flow(place))));
+    let truths = of_truth.into_iter().map(|(name, place)| (name.to_owned(), count(sums.truth(place))));
+    flows.chain(truths).collect()
+}
+
+/// A share of counts that no label can change.
+fn share(tally: Tally, reference: Option<f64>) -> Figure {
+    let interval = wilson(tally.hits as f64, tally.trials as f64, 0.05);
+    Figure {
+        value: tally.share(),
+        interval: interval.map(|interval| [interval.low, interval.high]),
+        n: tally.trials,
+        effective_n: tally.trials as f64,
+        maturity: Maturity::Mature,
+        coverage: None,
+        expected_coverage: None,
+        estimator: "complete".to_owned(),
+        error_bound: 0.0,
+        reference,
+    }
+}
+
+fn inputs(context: &Context<'_>) -> SummaryInputs {
+    let n = count(context.sums.flow(flow::N));
+    let Some(profile) = context.profile else { return SummaryInputs { n, features: Vec::new() } };
+    let features = profile.coding.features().iter().enumerate();
+    SummaryInputs { n, features: features.map(|(place, feature)| movement(context, profile, place, feature)).collect() }
+}
+
+fn movement(context: &Context<'_>, profile: &Profile, place: usize, feature: &FeatureCoding) -> Movement {
+    let (codes, codes_then) = (context.sums.codes(place), profile.sums.codes(place));
+    let (now, then) = (drift_counts(feature, codes), drift_counts(feature, codes_then));
+    let missing = |codes: &[i64]| Tally::new(count(codes[usize::from(CODE_MISSING)]), count(codes.iter().sum()));
+    let unfamiliar = |codes: &[i64]| {
+        let strange: i64 = if feature.is_numeric() {
+            codes[usize::from(CODE_INVALID)] + codes[usize::from(CODE_UNDER)] + codes[feature.code_over()]
+        } else {
+            codes[usize::from(CODE_UNKNOWN)..usize::from(CODE_TAIL)].iter().sum()
+        };
+        Tally::new(count(strange), count(codes.iter().sum::<i64>() - codes[usize::from(CODE_MISSING)]))
+    };
+    let distance =
+        if feature.is_numeric() { distribution::kolmogorov_smirnov(&now, &then) } else { distribution::l_infinity(&now, &then) };
+    let mean = |sums: &Sums| {
+        let crate::observe::Kind::Numeric { scale, .. } = feature.kind() else { return None };
+        let numbers = sums.codes(place)[usize::from(CODE_UNDER)..].iter().sum::<i64>();
+        (numbers > 0).then(|| sums.get(Statistic::Numbers)[place] as f64 / scale / numbers as f64)
+    };
+    Movement {
+        feature: feature.name().to_owned(),
+        n: now.iter().sum(),
+        psi: distribution::psi(&now, &then),
+        distance,
+        missing: share(missing(codes), missing(codes_then).share()),
+        unfamiliar: share(unfamiliar(codes), unfamiliar(codes_then).share()),
+        mean: mean(context.sums),
+        mean_reference: mean(&profile.sums),
+        cells: moved_cells(context, feature, &now, &then),
+    }
+}
+
+fn moved_cells(context: &Context<'_>, feature: &FeatureCoding, now: &[u64], then: &[u64]) -> Vec<(String, f64, f64)> {
+    let (n, m) = (now.iter().sum::<u64>(), then.iter().sum::<u64>());
+    if n == 0 || m == 0 {
+        return Vec::new();
+    }
+    let mut cells: Vec<(usize, f64, f64)> = (0..now.len())
+        .map(|place| (place, now[place] as f64 / n as f64, then[place] as f64 / m as f64))
+        .filter(|(_, now, then)| (now - then).abs() > 0.0)
+        .collect();
+    cells.sort_by(|a, b| (b.1 - b.2).abs().total_cmp(&(a.1 - a.2).abs()).then(a.0.cmp(&b.0)));
+    cells.truncate(CELLS);
+    let name = |place| code_name(context.config, feature, drift_code(feature, place));
+    cells.into_iter().map(|(place, now, then)| (name(place), now, then)).collect()
+}
+
+fn predictions(context: &Context<'_>) -> SummaryLayers {
+    let sums = context.sums;
+    let n = count(sums.flow(flow::N));
+    let mean = |sums: &Sums| {
+        let n = sums.flow(flow::N);
+        (n > 0).then(|| sums.flow(flow::SCORE) as f64 / SCORE_SCALE / n as f64)
+    };
+    let decided = |sums: &Sums| Tally::new(count(sums.flow(flow::POSITIVE)), count(sums.flow(flow::DECIDED)));
+    let plain = |value: Option<f64>, reference: Option<f64>| Figure {
+        value,
+        interval: None,
+        ..share(Tally::new(0, n), reference)
+    };
+    let mut figures = BTreeMap::new();
+    figures.insert("mean_score".to_owned(), plain(mean(sums), context.profile.and_then(|profile| mean(&profile.sums))));
+    let reference = context.profile.and_then(|profile| decided(&profile.sums).share());
+    figures.insert("decision_rate".to_owned(), share(decided(sums), reference));
+    if let Some(profile) = context.profile {
+        let (now, then, _) = score_groups(sums, profile);
+        figures.insert("psi".to_owned(), plain(distribution::psi(&now, &then), None));
+    }
+    SummaryLayers { figures, scores: score_bins(sums), ..SummaryLayers::default() }
+}
+
+fn score_bins(sums: &Sums) -> Vec<ScoreBin> {
+    let all: Vec<u64> = sums.get(Statistic::Scores).iter().copied().map(count).collect();
+    let (negative, positive) = (sums.get(Statistic::Negatives), sums.get(Statistic::Positives));
+    equal_mass(&all, GROUPS)
+        .into_iter()
+        .map(|range| {
+            let n: u64 = all[range.clone()].iter().sum();
+            let positives: i64 = positive[range.clone()].iter().sum();
+            let negatives: i64 = negative[range.clone()].iter().sum();
+            let stated: f64 = range.clone().map(|bin| all[bin] as f64 * bin_center(bin)).sum();
+            ScoreBin {
+                low: bin_edges(range.start).0,
+                high: bin_edges(range.end - 1).1,
+                n,
+                labelled: count(positives + negatives),
+                positive: count(positives),
+                stated: if n > 0 { stated / n as f64 } else { 0.0 },
+            }
+        })
+        .collect()
+}
+
+/// How far the labels of a window are.
+struct Labelled {
+    coverage: Option<f64>,
+    maturity: Maturity,
+    estimator: &'static str,
+}
+
+impl Labelled {
+    fn of(context: &Context<'_>, is_final: bool) -> Self {
+        let predicted = context.sums.flow(flow::N);
+        let labelled = context.sums.truth(truth::N);
+        let coverage = (predicted > 0).then(|| labelled as f64 / predicted as f64);
+        // Before the delay curve is known, "half of what is expected" is half of all.
+        let maturity = match coverage {
+            _ if is_final => Maturity::Mature,
+            Some(share) if share >= 0.5 => Maturity::Provisional,
+            _ => Maturity::Immature,
+        };
+        let estimator = match (is_final, context.config.labels) {
+            (true, Regime::ImplicitNegative) => "silence_is_negative",
+            (true, Regime::Explicit) => "complete",
+            (false, _) => "labels_so_far",
+        };
+        Self { coverage, maturity, estimator }
+    }
+
+    fn figure(&self, figure: Figure) -> Figure {
+        Figure {
+            maturity: self.maturity,
+            coverage: self.coverage,
+            estimator: self.estimator.to_owned(),
+            ..figure
+        }
+    }
+
+    fn layer(&self, context: &Context<'_>) -> SummaryLayers {
+        let sums = context.sums;
+        let mut figures = BTreeMap::new();
+        let positives = |sums: &Sums| Tally::new(count(sums.truth(truth::POSITIVE)), count(sums.truth(truth::N)));
+        let profile = context.profile.filter(|profile| profile.labelled() > 0);
+        let reference = profile.and_then(|profile| positives(&profile.sums).share());
+        figures.insert("label_rate".to_owned(), self.figure(share(positives(sums), reference)));
+        let covered = Tally::new(count(sums.truth(truth::N)), count(sums.flow(flow::N)));
+        let covered = if covered.hits > covered.trials { coverage(context) } else { covered };
+        figures.insert("coverage".to_owned(), self.figure(share(covered, None)));
+        if speaks(sums)
+            && let Some([offset, slope]) = calibration::line(context)
+        {
+            for (name, (value, error), reference) in
+                [("calibration_intercept", offset, 0.0), ("calibration_slope", slope, 1.0)]
+            {
+                let reach = 1.959_963_984_540_054 * error;
+                let figure = share(Tally::new(0, count(sums.truth(truth::N))), Some(reference));
+                let interval = Some([value - reach, value + reach]);
+                figures.insert(name.to_owned(), self.figure(Figure { value: Some(value), interval, ..figure }));
+            }
+        }
+        SummaryLayers {
+            figures,
+            metrics: self.metrics(context),
+            scores: score_bins(sums),
+            slices: slice_figures(context),
+            ..SummaryLayers::default()
+        }
+    }
+
+    fn metrics(&self, context: &Context<'_>) -> BTreeMap<String, Figure> {
+        let n = count(context.sums.truth(truth::N));
+        let enough = speaks(context.sums);
+        let mut metrics = BTreeMap::new();
+        let mut insert = |name: &str, figure: Figure| metrics.insert(name.to_owned(), self.figure(figure));
+        for metric in Metric::ALL {
+            let now = measure(context.sums, metric);
+            let reference = context.profile.and_then(|profile| measure(&profile.sums, metric)).map(|then| then.value);
+            let (n, error_bound) = now.map_or((n, 0.0), |now| (now.n, now.error_bound));
+            // A displayed metric abstains below its minimum.
+            let shown = now.filter(|_| enough);
+            insert(
+                metric.name(),
+                Figure {
+                    value: shown.map(|now| now.value),
+                    interval: shown.and_then(|now| now.interval).map(|interval| [interval.low, interval.high]),
+                    error_bound,
+                    ..share(Tally::new(0, n), reference)
+                },
+            );
+        }
+        let (now, then) = (confusion(context.sums), context.profile.map(|profile| confusion(&profile.sums)));
+        let specificity = share(now.specificity_tally(), then.and_then(|table| table.specificity()));
+        insert("specificity", if enough { specificity } else { Figure { value: None, interval: None, ..specificity } });
+        let mcc = share(Tally::new(0, now.total()), then.and_then(|table| table.mcc()));
+        insert("mcc", Figure { value: now.mcc().filter(|_| enough), interval: None, ..mcc });
+        metrics
+    }
+}
+
+fn slice_figures(context: &Context<'_>) -> Vec<SliceFigure> {
+    let Some(profile) = context.profile else { return Vec::new() };
+    if profile.labelled() == 0 {
+        return Vec::new();
+    }
+    let distance = |sliced: &Sliced| {
+        let observed = sliced.cell.positive as f64;
+        (observed - sliced.expected).abs() / (sliced.expected + 1.0).sqrt()
+    };
+    let protected = |sliced: &Sliced| {
+        let name = profile.coding.features()[sliced.slice.feature].name();
+        context.config.slices.protected.iter().any(|listed| listed == name)
+    };
+    let mut all = slices::all(context);
+    all.retain(|sliced| sliced.cell.n >= 20 || protected(sliced));
+    all.sort_by(|a, b| {
+        let order = protected(b).cmp(&protected(a)).then(distance(b).total_cmp(&distance(a)));
+        order.then(a.slice.feature.cmp(&b.slice.feature)).then(a.slice.codes.start.cmp(&b.slice.codes.start))
+    });
+    all.truncate(SLICES);
+    all.iter()
+        .map(|sliced| {
+            let rates = slices::errors(&sliced.cell).map(|tallies| tallies.map(Tally::share));
+            let [fnr, fpr, error_rate] = rates.unwrap_or([None; 3]);
+            let name = profile.coding.features()[sliced.slice.feature].name().to_owned();
+            SliceFigure {
+                slice: BTreeMap::from([(name, sliced.slice.name.clone())]),
+                n: count(sliced.cell.n),
+                observed: count(sliced.cell.positive),
+                expected: sliced.expected,
+                error_rate,
+                fnr,
+                fpr,
+            }
+        })
+        .collect()
+}
+
+/// Which indicators ran, and what the others need.
+fn activity(context: &Context<'_>, labels: bool) -> (Vec<String>, Vec<Inactive>) {
+    let decided = context.sums.flow(flow::DECIDED) > 0;
+    let has_truth = context.profile.is_some_and(|profile| profile.labelled() > 0);
+    let mut active = Vec::new();
+    let mut inactive = Vec::new();
+    for &indicator in Indicator::ALL {
+        let name = indicator.name().to_owned();
+        let own = matches!(indicator, Indicator::InputLate | Indicator::JoinConflict | Indicator::JoinOrphans);
+        let needs = if !indicator.is_active() {
+            Some("a later release")
+        } else if context.config.mutes(indicator.name()) {
+            Some("to be unmuted in the configuration")
+        } else if context.profile.is_none() && !own && indicator != Indicator::LabelCoverage {
+            Some("a baseline (one is being learnt, or was learnt after this window)")
+        } else if indicator.basis() == crate::finding::Basis::Labels && !labels {
+            Some("a label stream")
+        } else if indicator.basis() == crate::finding::Basis::Labels
+            && !has_truth
+            && indicator != Indicator::LabelCoverage
+        {
+            Some("labels on the baseline")
+        } else if indicator == Indicator::DecisionRate && !decided {
+            Some("`decision`, or a threshold")
+        } else {
+            None
+        };
+        match needs {
+            Some(needs) => inactive.push(Inactive { indicator: name, needs: needs.to_owned() }),
+            None => active.push(name),
+        }
+    }
+    (active, inactive)
+}
+
+fn blind_spots(context: &Context<'_>, heading: &Heading) -> Vec<BlindSpot> {
+    let mut spots = Vec::new();
+    let mut spot = |name: &str, text: String| spots.push(BlindSpot { name: name.to_owned(), text });
+    let sums = context.sums;
+    if heading.labels {
+        let predicted = count(sums.flow(flow::N));
+        let labelled = count(sums.truth(truth::N));
+        if labelled < predicted {
+            let missing = predicted - labelled;
+            let word = if heading.is_final { "never got" } else { "have not got yet" };
+            spot("unlabelled", format!("{missing} of {predicted} predictions {word} a label; nothing is known of them."));
+        }
+        if heading.is_final && labelled > 0 && sums.truth(truth::POSITIVE) == 0 {
+            spot("one_class", "No label is positive: metrics of the positive class have no value. Check `positive`.".into());
+        }
+    } else {
+        spot("no_labels", "There is no label stream: a change of what inputs mean cannot be seen.".into());
+    }
+    if sums.flow(flow::DECIDED) == 0 {
+        spot("no_decisions", "No decision and no threshold is known: accuracy, precision and recall have no value.".into());
+    }
+    match context.profile {
+        None => spot("no_baseline", "There is no baseline for this window: nothing is compared.".into()),
+        Some(profile) => {
+            if profile.labelled() == 0 {
+                spot("baseline_without_labels", "The baseline has no labels: metrics have no reference.".into());
+            }
+            if let crate::baseline::Origin::Inherited { from } = &profile.origin {
+                spot("inherited_baseline", format!("This version has no baseline of its own; that of '{from}' is used."));
+            }
+            if !profile.left_out.is_empty() {
+                let names: Vec<&str> = profile.left_out.iter().map(|left| left.feature.as_str()).take(10).collect();
+                spot("features_left_out", format!("Not watched: {}.", names.join(", ")));
+            }
+        }
+    }
+    if sums.flow(flow::N) > 0 && sums.get(Statistic::Arms)[1..3].iter().sum::<i64>() == 0 {
+        spot("no_exploration", "No prediction was explored or held out: effects of the action itself cannot be told apart.".into());
+    }
+    spots
+}

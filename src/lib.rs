@@ -22,6 +22,8 @@ pub mod finding;
 
 pub mod judge;
 
+pub mod engine;
+
 pub mod report;
 
 pub mod commands;

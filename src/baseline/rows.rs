@@ -67,6 +67,21 @@ impl RowSample {
         }
     }
 
+    /// Forgets rows at or after a moment.
+    pub fn keep_before(&mut self, end: EventTime) {
+        self.rows.retain(|_, row| row.time < end);
+    }
+
+    /// The same rows with their truth unknown.
+    #[must_use]
+    pub fn without_truth(&self) -> Self {
+        let mut rows = self.clone();
+        for row in rows.rows.values_mut() {
+            row.positive = None;
+        }
+        rows
+    }
+
     /// The union with a sample of another part of the stream.
     pub fn merge(&mut self, other: Self) {
         self.seen += other.seen;

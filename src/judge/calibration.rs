@@ -17,7 +17,7 @@ use crate::stats::calibration_test::{offset_test, slope_test};
 use crate::stats::recalibration::{Recalibration, recalibrate, recalibrate_offset};
 
 /// All readings of the calibration of one mature window.
-pub fn readings(context: &Context<'_>) -> Vec<Reading> {
+pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     let Some(profile) = context.profile else { return Vec::new() };
     if !speaks(context.sums) || !speaks(&profile.sums) {
         return Vec::new();
@@ -26,7 +26,7 @@ pub fn readings(context: &Context<'_>) -> Vec<Reading> {
 }
 
 /// The line of a window against the baseline: offset with slope 1, and slope, each with its standard error.
-pub fn line(context: &Context<'_>) -> Option<[(f64, f64); 2]> {
+pub(super) fn line(context: &Context<'_>) -> Option<[(f64, f64); 2]> {
     let profile = context.profile?;
     let bins = expected_bins(context.sums, profile);
     let offset = recalibrate_offset(&bins)?;

@@ -13,13 +13,13 @@ const ENOUGH_LABELS: u64 = 200;
 const SLIPS: f64 = 0.5;
 
 /// The pattern of an incident's alerts.
-pub struct Pattern<'a> {
+pub(super) struct Pattern<'a> {
     alerts: Vec<&'a Alert>,
 }
 
 /// What follows from a pattern.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Verdicts {
+pub(super) struct Verdicts {
     /// The cause.
     pub cause: Cause,
     /// How much of its pattern is there, from 0 to 1.
@@ -32,7 +32,7 @@ pub struct Verdicts {
 
 impl<'a> Pattern<'a> {
     /// The pattern of these alerts.
-    pub fn new(alerts: impl IntoIterator<Item = &'a Alert>) -> Self {
+    pub(super) fn new(alerts: impl IntoIterator<Item = &'a Alert>) -> Self {
         Self { alerts: alerts.into_iter().collect() }
     }
 
@@ -64,7 +64,7 @@ impl<'a> Pattern<'a> {
     }
 
     /// Decides.
-    pub fn decide(&self) -> Verdicts {
+    pub(super) fn decide(&self) -> Verdicts {
         let (cause, confidence) = self.cause();
         Verdicts { cause, confidence, advice: self.advice(cause), retrain: self.retrain(cause) }
     }

@@ -22,7 +22,7 @@ const NEAR: i64 = 3;
 
 /// An alert with the predictions it is about.
 #[derive(Clone, Debug)]
-pub struct Raised {
+pub(super) struct Raised {
     /// The alert.
     pub alert: Alert,
     /// Predictions whose truth is worth asking for.
@@ -33,7 +33,7 @@ pub struct Raised {
 
 /// What a step of the fold publishes.
 #[derive(Clone, Debug, Default)]
-pub struct Step {
+pub(super) struct Step {
     /// Revisions, in the order of their ids.
     pub incidents: Vec<Incident>,
     /// Requests for labels.
@@ -55,13 +55,13 @@ struct Open {
 
 /// All open incidents. Bound: they hold at most the alerts that are not resolved, and those resolved beside them.
 #[derive(Clone, Debug, Default)]
-pub struct Incidents {
+pub(super) struct Incidents {
     open: Vec<Open>,
 }
 
 impl Incidents {
     /// Takes all alerts of one due time, sorted by fingerprint.
-    pub fn take(&mut self, as_of: EventTime, raised: &[Raised]) -> Step {
+    pub(super) fn take(&mut self, as_of: EventTime, raised: &[Raised]) -> Step {
         let mut touched = BTreeSet::new();
         let mut step = Step::default();
         for one in raised {

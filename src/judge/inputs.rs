@@ -19,7 +19,7 @@ use crate::stats::interval::exact_upper;
 use crate::stats::rate::{Floor, Side, Tally, rate_above, rate_test};
 
 /// All readings of the inputs of one window.
-pub fn readings(context: &Context<'_>) -> Vec<Reading> {
+pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     let Some(profile) = context.profile else { return Vec::new() };
     let mut readings = Vec::new();
     for (place, feature) in profile.coding.features().iter().enumerate() {
@@ -34,7 +34,7 @@ pub fn readings(context: &Context<'_>) -> Vec<Reading> {
 }
 
 /// The codes that drift compares: values, without missing ones. Unknown values are one group.
-pub fn drift_counts(feature: &FeatureCoding, codes: &[i64]) -> Vec<u64> {
+pub(super) fn drift_counts(feature: &FeatureCoding, codes: &[i64]) -> Vec<u64> {
     if feature.is_numeric() {
         return codes[usize::from(CODE_INVALID) + 1..].iter().copied().map(count).collect();
     }
@@ -44,7 +44,7 @@ pub fn drift_counts(feature: &FeatureCoding, codes: &[i64]) -> Vec<u64> {
 }
 
 /// The code behind a place in [`drift_counts`].
-pub fn drift_code(feature: &FeatureCoding, place: usize) -> usize {
+pub(super) fn drift_code(feature: &FeatureCoding, place: usize) -> usize {
     match (feature.is_numeric(), place) {
         (true, place) => usize::from(CODE_UNDER) + place,
         (false, 0) => usize::from(CODE_UNKNOWN),
@@ -266,14 +266,11 @@ impl Look<'_> {
         let n = self.now()[code].max(1) as f64;
         let [score, positive, sure] = sums.slice(self.place, code);
         let whole = sums.flow(flow::N).max(1) as f64;
-        reading.examples = match unseen {
-            Some(text) => sums.named(self.place).map_or_else(Vec::new, |sample| {
-                sample.iter().filter(|(_, event)| event.value == text).map(owned).collect()
-            }),
-            None => {
-                let of_code = |event: &Event| event.codes.get(self.place).is_some_and(|&c| usize::from(c) == code);
-                sums.kept().iter().filter(|(_, event)| of_code(event)).map(owned).collect()
-            }
+        reading.examples = if let Some(text) = unseen { sums.named(self.place).map_or_else(Vec::new, |sample| {
+            sample.iter().filter(|(_, event)| event.value == text).map(owned).collect()
+        }) } else {
+            let of_code = |event: &Event| event.codes.get(self.place).is_some_and(|&c| usize::from(c) == code);
+            sums.kept().iter().filter(|(_, event)| of_code(event)).map(owned).collect()
         };
         reading
             .with("mean_score", score as f64 / SCORE_SCALE / n)
@@ -309,7 +306,7 @@ fn owned((key, event): (RequestKey, &Event)) -> (RequestKey, Event) {
 }
 
 /// The values of a sample by how often they stand in it, then by name.
-pub fn by_frequency(sample: &BottomK) -> Vec<(usize, String)> {
+pub(super) fn by_frequency(sample: &BottomK) -> Vec<(usize, String)> {
     let mut times: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
     for (_, event) in sample.iter() {
         *times.entry(&event.value).or_insert(0) += 1;

@@ -15,7 +15,7 @@ const KEYS: usize = 2;
 
 /// All readings of the labels of one mature window. `coverage` is the tally of labelled among closed rows in the first
 /// mature windows of the stream, once they span the time that a baseline is learnt in.
-pub fn readings(context: &Context<'_>, coverage: Option<Tally>) -> Vec<Reading> {
+pub(super) fn readings(context: &Context<'_>, coverage: Option<Tally>) -> Vec<Reading> {
     rate(context).into_iter().chain(coverage.and_then(|first| covered(context, first))).collect()
 }
 
@@ -39,7 +39,7 @@ fn rate(context: &Context<'_>) -> Option<Reading> {
 }
 
 /// The tally of labelled among closed rows.
-pub fn coverage(context: &Context<'_>) -> Tally {
+pub(super) fn coverage(context: &Context<'_>) -> Tally {
     let closed = count(context.sums.truth(truth::CLOSED));
     Tally::new(closed.saturating_sub(count(context.sums.truth(truth::NEVER))), closed)
 }

@@ -23,7 +23,7 @@ const CRITICAL: f64 = 4.0;
 
 /// Who a reading is about, and when it was due.
 #[derive(Clone, Copy, Debug)]
-pub struct Origin<'a> {
+pub(super) struct Origin<'a> {
     /// The model; `None` for the pipeline.
     pub model: Option<&'a str>,
     /// The version.
@@ -45,14 +45,14 @@ struct Life {
 
 /// All lives of one model and version, or of the pipeline. Bound: one entry for each subject that is not quiet.
 #[derive(Clone, Debug, Default)]
-pub struct Lives {
+pub(super) struct Lives {
     lives: BTreeMap<(String, u32), Life>,
     published: BTreeMap<String, (AlertState, EventTime)>,
 }
 
 impl Lives {
     /// Takes one reading; the change to publish, if there is one.
-    pub fn take(&mut self, reading: &Reading, origin: &Origin<'_>) -> Option<Alert> {
+    pub(super) fn take(&mut self, reading: &Reading, origin: &Origin<'_>) -> Option<Alert> {
         let name = fingerprint(reading.indicator.name(), origin.model, origin.version, &reading.subject);
         let key = (name.clone(), origin.multiple);
         let fires = reading.fires();
@@ -80,7 +80,7 @@ impl Lives {
     }
 
     /// Fingerprints that are firing, sorted.
-    pub fn firing(&self) -> Vec<String> {
+    pub(super) fn firing(&self) -> Vec<String> {
         let firing = self.published.iter().filter(|(_, (state, _))| *state == AlertState::Firing);
         firing.map(|(name, _)| name.clone()).collect()
     }

@@ -8,7 +8,7 @@ use crate::event::value_hash;
 use crate::observe::{FeatureCoding, Kind};
 
 /// The policy in force for a feature.
-pub fn policy(config: &ModelConfig, feature: &FeatureCoding) -> ValuePolicy {
+pub(super) fn policy(config: &ModelConfig, feature: &FeatureCoding) -> ValuePolicy {
     if let Some(policy) = config.features.get(feature.name()).and_then(|settings| settings.policy) {
         return policy;
     }
@@ -21,7 +21,7 @@ pub fn policy(config: &ModelConfig, feature: &FeatureCoding) -> ValuePolicy {
 }
 
 /// The published name of a value.
-pub fn value_name(config: &ModelConfig, feature: &FeatureCoding, text: &str) -> String {
+pub(super) fn value_name(config: &ModelConfig, feature: &FeatureCoding, text: &str) -> String {
     match policy(config, feature) {
         ValuePolicy::Allow => text.to_owned(),
         ValuePolicy::Hash => format!("hash:{:016x}", value_hash(text)),
@@ -31,7 +31,7 @@ pub fn value_name(config: &ModelConfig, feature: &FeatureCoding, text: &str) -> 
 
 /// The published name of a code. Ranges, and names of groups of values, are not values; vocabulary may be shown
 /// unless the user said otherwise.
-pub fn code_name(config: &ModelConfig, feature: &FeatureCoding, code: usize) -> String {
+pub(super) fn code_name(config: &ModelConfig, feature: &FeatureCoding, code: usize) -> String {
     let text = feature.describe(code);
     let stated = config.features.get(feature.name()).and_then(|settings| settings.policy);
     match stated {

@@ -33,14 +33,14 @@ pub struct Measured {
 }
 
 /// Decisions against labels.
-pub fn confusion(sums: &Sums) -> Confusion {
+pub(super) fn confusion(sums: &Sums) -> Confusion {
     let [tp, fp, fn_] = [truth::TP, truth::FP, truth::FN].map(|place| count(sums.truth(place)));
     let decided = count(sums.truth(truth::DECIDED));
     Confusion { tp, fp, fn_, tn: decided.saturating_sub(tp + fp + fn_) }
 }
 
 /// The area under the ROC curve.
-pub fn auc(sums: &Sums) -> Option<Auc> {
+pub(super) fn auc(sums: &Sums) -> Option<Auc> {
     let classes = sums.get(Statistic::Negatives).iter().zip(sums.get(Statistic::Positives));
     let bins: Vec<ScoreBin> = classes
         .map(|(&negatives, &positives)| ScoreBin { negatives: count(negatives), positives: count(positives) })
@@ -87,12 +87,12 @@ pub fn measure(sums: &Sums, metric: Metric) -> Option<Measured> {
 }
 
 /// All readings of the metrics of one mature window.
-pub fn readings(context: &Context<'_>) -> Vec<Reading> {
+pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     Metric::ALL.into_iter().filter_map(|metric| reading(context, metric)).collect()
 }
 
 /// Enough labels, and enough of both classes, to speak of a metric.
-pub fn speaks(sums: &Sums) -> bool {
+pub(super) fn speaks(sums: &Sums) -> bool {
     let indicator = Indicator::PerformanceDegradation;
     let n = count(sums.truth(truth::N));
     let positive = count(sums.truth(truth::POSITIVE));

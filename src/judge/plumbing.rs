@@ -14,9 +14,9 @@ use crate::stats::rate::{Tally, Terms, rate_above};
 const KEYS: usize = 2;
 
 /// Late and contradictory inferences of one window of a model.
-pub fn readings(context: &Context<'_>) -> Vec<Reading> {
+pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     let terms = context.terms(Family::Plumbing, KEYS);
-    let accepted = count(context.sums.flow(flow::N) + context.sums.flow(flow::UNSCORED));
+    let accepted = count(context.sums.flow(flow::N));
     let late = count(context.sums.flow(flow::LATE));
     let conflict = count(context.sums.flow(flow::CONFLICT));
     let mut readings = Vec::new();
@@ -47,7 +47,7 @@ pub struct LabelFlow {
 }
 
 /// Labels without a prediction, in one window of the pipeline.
-pub fn orphans(flow: LabelFlow, budget: Budget, _window: Window) -> Option<Reading> {
+pub(super) fn orphans(flow: LabelFlow, budget: Budget, _window: Window) -> Option<Reading> {
     let terms = Terms::at(budget.level(Family::Plumbing, KEYS, 1));
     let reading = above(Indicator::JoinOrphans, Tally::new(count(flow.orphan), count(flow.read)), terms)?;
     let text = format!(

@@ -17,13 +17,13 @@ const GROUPS: usize = 20;
 const KEYS: usize = 2;
 
 /// All readings of the predictions of one window.
-pub fn readings(context: &Context<'_>) -> Vec<Reading> {
+pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     let Some(profile) = context.profile else { return Vec::new() };
     drift(context, profile).into_iter().chain(decisions(context, profile)).collect()
 }
 
 /// Counts by group of score bins, now and on the baseline, with each group's highest score.
-pub fn score_groups(sums: &Sums, profile: &Profile) -> (Vec<u64>, Vec<u64>, Vec<f64>) {
+pub(super) fn score_groups(sums: &Sums, profile: &Profile) -> (Vec<u64>, Vec<u64>, Vec<f64>) {
     let now: Vec<u64> = sums.get(Statistic::Scores).iter().copied().map(count).collect();
     let then: Vec<u64> = profile.sums.get(Statistic::Scores).iter().copied().map(count).collect();
     let groups = equal_mass(&then, GROUPS);

@@ -19,7 +19,7 @@ use crate::stats::rate::{RateTest, Terms};
 
 /// The outcome of one look.
 #[derive(Clone, Debug)]
-pub struct Reading {
+pub(super) struct Reading {
     /// Which question.
     pub indicator: Indicator,
     /// About what.
@@ -54,7 +54,7 @@ pub struct Reading {
 
 /// What a look may use.
 #[derive(Clone, Copy)]
-pub struct Context<'a> {
+pub(super) struct Context<'a> {
     /// The window.
     pub window: Window,
     /// How many base windows it spans.
@@ -71,14 +71,14 @@ pub struct Context<'a> {
 
 impl Context<'_> {
     /// The terms of one of `keys` tests of a family.
-    pub fn terms(&self, family: Family, keys: usize) -> Terms {
+    pub(super) fn terms(&self, family: Family, keys: usize) -> Terms {
         Terms::at(self.budget.level(family, keys, self.multiple))
     }
 }
 
 impl Reading {
     /// A reading of a test of shares. `floor` is in the unit of the test's effect.
-    pub fn of_rate(indicator: Indicator, subject: Subject, test: &RateTest, floor: f64, n: u64, terms: Terms) -> Self {
+    pub(super) fn of_rate(indicator: Indicator, subject: Subject, test: &RateTest, floor: f64, n: u64, terms: Terms) -> Self {
         let interval = crate::stats::interval::wilson(test.value * n as f64, n as f64, 0.05);
         Self {
             indicator,
@@ -101,14 +101,14 @@ impl Reading {
 
     /// The same with its sentence.
     #[must_use]
-    pub fn saying(mut self, text: String) -> Self {
+    pub(super) fn saying(mut self, text: String) -> Self {
         self.text = text;
         self
     }
 
     /// The same with one more piece of evidence.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<Json>) -> Self {
+    pub(super) fn with(mut self, name: &str, value: impl Into<Json>) -> Self {
         self.evidence.insert(name.to_owned(), value.into());
         self
     }
@@ -116,12 +116,12 @@ impl Reading {
 
 impl Reading {
     /// Whether it is past its level and worth an alert.
-    pub fn fires(&self) -> bool {
+    pub(super) fn fires(&self) -> bool {
         self.p_value <= self.level && self.strength >= 1.0
     }
 }
 
 /// An integer count that cannot be negative here.
-pub fn count(value: i64) -> u64 {
+pub(super) fn count(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }

@@ -37,7 +37,7 @@ const METRICS: usize = 4;
 
 /// One subgroup: neighbouring codes of one feature.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Slice {
+pub(super) struct Slice {
     /// Place of the feature in the coding.
     pub feature: usize,
     /// Its codes.
@@ -48,7 +48,7 @@ pub struct Slice {
 
 /// A subgroup with its labelled rows.
 #[derive(Clone, Debug)]
-pub struct Sliced {
+pub(super) struct Sliced {
     /// Which.
     pub slice: Slice,
     /// What the window holds of it.
@@ -59,14 +59,14 @@ pub struct Sliced {
 
 /// The shift that all traffic of a window shares, on the log-odds of the recalibrated score.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct GlobalShift {
+pub(super) struct GlobalShift {
     intercept: f64,
     slope: f64,
 }
 
 impl GlobalShift {
     /// Fits the shift; the one that changes nothing where the labels do not suffice.
-    pub fn fit(sums: &Sums, profile: &Profile) -> Self {
+    pub(super) fn fit(sums: &Sums, profile: &Profile) -> Self {
         let bins = expected_bins(sums, profile);
         let enough = super::performance::speaks(sums);
         enough
@@ -83,7 +83,7 @@ impl GlobalShift {
 }
 
 /// Labelled rows by score bin, with the recalibrated score of the bin.
-pub fn expected_bins(sums: &Sums, profile: &Profile) -> Vec<ForecastBin> {
+pub(super) fn expected_bins(sums: &Sums, profile: &Profile) -> Vec<ForecastBin> {
     let classes = sums.get(Statistic::Negatives).iter().zip(sums.get(Statistic::Positives));
     classes
         .enumerate()
@@ -95,7 +95,7 @@ pub fn expected_bins(sums: &Sums, profile: &Profile) -> Vec<ForecastBin> {
 }
 
 /// The features that are sliced: those asked for, else categories first, the smaller the vocabulary the earlier.
-pub fn sliced_features(config: &ModelConfig, profile: &Profile) -> Vec<usize> {
+pub(super) fn sliced_features(config: &ModelConfig, profile: &Profile) -> Vec<usize> {
     let features = profile.coding.features();
     if let Some(asked) = &config.slices.features {
         return (0..features.len()).filter(|&place| asked.iter().any(|name| name == features[place].name())).collect();
@@ -163,7 +163,7 @@ fn cell(sums: &Sums, slice: &Slice) -> Cell {
 }
 
 /// All slices of a window that hold labelled rows.
-pub fn all(context: &Context<'_>) -> Vec<Sliced> {
+pub(super) fn all(context: &Context<'_>) -> Vec<Sliced> {
     let Some(profile) = context.profile else { return Vec::new() };
     let shift = GlobalShift::fit(context.sums, profile);
     sliced_features(context.config, profile)
@@ -178,7 +178,7 @@ pub fn all(context: &Context<'_>) -> Vec<Sliced> {
 
 /// Wrong decisions of a cell: (missed, positives), (false alarms, negatives), (errors, rows). Only where every row has a
 /// decision.
-pub fn errors(cell: &Cell) -> Option<[Tally; 3]> {
+pub(super) fn errors(cell: &Cell) -> Option<[Tally; 3]> {
     let [n, positive, tp, fp] = [cell.n, cell.positive, cell.tp, cell.fp].map(count);
     let missed = positive.checked_sub(tp)?;
     (cell.decided == cell.n && n > 0)
@@ -186,7 +186,7 @@ pub fn errors(cell: &Cell) -> Option<[Tally; 3]> {
 }
 
 /// All readings of the slices of one mature window.
-pub fn readings(context: &Context<'_>) -> Vec<Reading> {
+pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     let Some(profile) = context.profile else { return Vec::new() };
     // Without labels on the baseline "expected" means nothing.
     if profile.labelled() == 0 {
@@ -348,7 +348,7 @@ impl Look<'_> {
         let reading =
             Reading::of_rate(Indicator::SliceErrorRate, self.subject(metric), &test, ERROR_FLOOR, now.trials, self.terms);
         let strength = (effect / ERROR_FLOOR).max(0.0);
-        Some(self.exemplified(Reading { p_value, strength, text, ..reading }))
+        Some(self.exemplified(Reading { strength, p_value, text, ..reading }))
     }
 
     /// A few predictions of the slice: only for readings that fire.

@@ -24,7 +24,7 @@ pub struct Clock {
 
 /// Why a window is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Occasion {
+pub(super) enum Occasion {
     /// Its inputs are complete.
     Inputs,
     /// It has reached an age: the number of the revision.
@@ -35,7 +35,7 @@ pub enum Occasion {
 
 /// A look that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Due {
+pub(super) struct Due {
     /// When.
     pub as_of: EventTime,
     /// Why.
@@ -48,7 +48,7 @@ pub struct Due {
 
 /// When windows of a model are due.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Schedule {
+pub(super) struct Schedule {
     /// Length of a base window.
     pub window: Span,
     /// Levels, from 1.
@@ -101,7 +101,7 @@ struct Open {
 
 /// The windows of one model and version. Bound: the base windows of `label_window` and two windows a level.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub(super) struct Store {
     schedule: Schedule,
     windows: BTreeMap<(u32, EventTime), Open>,
     /// Lives of alerts on inputs and predictions.
@@ -114,7 +114,7 @@ pub struct Store {
 
 impl Store {
     /// No window yet.
-    pub fn new(schedule: Schedule) -> Self {
+    pub(super) fn new(schedule: Schedule) -> Self {
         Self {
             schedule,
             windows: BTreeMap::new(),
@@ -126,12 +126,12 @@ impl Store {
     }
 
     /// The window of a level that starts at `start`.
-    pub fn window(&self, multiple: u32, start: EventTime) -> Window {
+    pub(super) fn window(&self, multiple: u32, start: EventTime) -> Window {
         Window { start, end: start + self.schedule.window.times(i64::from(multiple)) }
     }
 
     /// Adds what a task has learnt about a base window.
-    pub fn add(&mut self, start: EventTime, sums: &Sums) {
+    pub(super) fn add(&mut self, start: EventTime, sums: &Sums) {
         match self.windows.get_mut(&(1, start)) {
             Some(open) => open.sums.merge(sums),
             None => {
@@ -141,7 +141,7 @@ impl Store {
     }
 
     /// Everything that is due by `clock`, in the order in which it was due.
-    pub fn due(&self, clock: Clock) -> Vec<Due> {
+    pub(super) fn due(&self, clock: Clock) -> Vec<Due> {
         let mut due = Vec::new();
         let starts: Vec<EventTime> = self.windows.range((1, EventTime::from_micros_unchecked(i64::MIN))..=(1, EventTime::from_micros_unchecked(i64::MAX))).map(|(&(_, start), _)| start).collect();
         for (&(multiple, start), open) in &self.windows {
@@ -183,13 +183,13 @@ impl Store {
     }
 
     /// The sums of a window.
-    pub fn sums(&self, due: &Due) -> Option<&Sums> {
+    pub(super) fn sums(&self, due: &Due) -> Option<&Sums> {
         self.windows.get(&(due.multiple, due.start)).map(|open| &open.sums)
     }
 
     /// Notes that a look has been taken, and hands the window on to the levels above. `layout` is that of the window
     /// above, by its start.
-    pub fn seen(&mut self, due: &Due, layout: impl Fn(EventTime) -> Arc<Layout>) {
+    pub(super) fn seen(&mut self, due: &Due, layout: impl Fn(EventTime) -> Arc<Layout>) {
         match due.occasion {
             Occasion::Inputs => {
                 if due.multiple == 1 {
@@ -228,7 +228,7 @@ impl Store {
 
     /// The tally of labelled rows in the first mature windows, once they span `learn`; each mature base window is told
     /// here once, before it is judged.
-    pub fn first_coverage(&mut self, window: Window, now: Tally, learn: Span) -> Option<Tally> {
+    pub(super) fn first_coverage(&mut self, window: Window, now: Tally, learn: Span) -> Option<Tally> {
         let until = *self.coverage_until.get_or_insert(window.start + learn);
         if window.start < until {
             self.first_coverage = Tally::new(self.first_coverage.hits + now.hits, self.first_coverage.trials + now.trials);
@@ -238,17 +238,17 @@ impl Store {
     }
 
     /// What coverage is compared with; `None` while it is learnt.
-    pub fn known_coverage(&self, window: Window) -> Option<Tally> {
+    pub(super) fn known_coverage(&self, window: Window) -> Option<Tally> {
         self.coverage_until.filter(|&until| window.start >= until).map(|_| self.first_coverage)
     }
 
     /// How many windows are open.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.windows.len()
     }
 
     /// Whether none is open.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.windows.is_empty()
     }
 }

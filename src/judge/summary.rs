@@ -32,7 +32,7 @@ const GROUPS: usize = 15;
 
 /// What a summary says beside its figures.
 #[derive(Clone, Debug)]
-pub struct Heading {
+pub(super) struct Heading {
     /// The model.
     pub model: String,
     /// The version.
@@ -52,7 +52,7 @@ pub struct Heading {
 }
 
 /// Builds the summary of a window.
-pub fn summary(context: &Context<'_>, heading: Heading) -> Summary {
+pub(super) fn summary(context: &Context<'_>, heading: Heading) -> Summary {
     let labelled = Labelled::of(context, heading.is_final);
     let (active, inactive) = activity(context, heading.labels);
     Summary {
@@ -79,7 +79,6 @@ pub fn summary(context: &Context<'_>, heading: Heading) -> Summary {
 fn counts(sums: &Sums) -> BTreeMap<String, u64> {
     let of_flow = [
         ("inferences", flow::N),
-        ("unscored", flow::UNSCORED),
         ("duplicate", flow::DUPLICATE),
         ("conflict", flow::CONFLICT),
         ("late", flow::LATE),

@@ -32,15 +32,13 @@ pub mod flow {
     pub const SCORE: usize = 3;
     /// Rows whose features were coded.
     pub const CODED: usize = 4;
-    /// Predictions without a score.
-    pub const UNSCORED: usize = 5;
     /// Identical repeats that were dropped.
-    pub const DUPLICATE: usize = 6;
+    pub const DUPLICATE: usize = 5;
     /// Repeats with another content.
-    pub const CONFLICT: usize = 7;
+    pub const CONFLICT: usize = 6;
     /// Records behind the watermark of their own partition, counted where the partition stood.
-    pub const LATE: usize = 8;
-    pub(crate) const WIDTH: usize = 9;
+    pub const LATE: usize = 7;
+    pub(crate) const WIDTH: usize = 8;
 }
 
 /// Places in [`Statistic::Truth`].

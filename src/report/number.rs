@@ -74,7 +74,7 @@ pub(super) fn share(value: f64) -> String {
         "0".into()
     } else if inside && distance < 0.001 {
         (if percent < 50.0 { "< 0.001" } else { "> 99.999" }).into()
-    } else if distance >= 1e6 || distance < 0.001 {
+    } else if !(0.001..1e6).contains(&distance) {
         scientific(percent)
     } else {
         let digits = if distance >= 1.0 {

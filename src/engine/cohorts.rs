@@ -1,0 +1,107 @@
+//! Which model and version is number seven?
+//!
+//! Names become small numbers once, so that rows need not hold them. The numbers depend on the order of arrival; nothing
+//! published may. Bounds: 256 models, 4,096 versions in all; what comes beyond is rejected and the run is capped.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
+
+use crate::event::{Reject, RejectReason};
+
+/// The most models of one run.
+pub const MAX_MODELS: usize = 256;
+/// The most versions of one run, over all models.
+pub const MAX_COHORTS: usize = 4_096;
+
+/// The models and versions met so far.
+#[derive(Debug, Default)]
+pub(super) struct Cohorts {
+    models: Vec<String>,
+    model_of: FxHashMap<String, u16>,
+    cohorts: Vec<(u16, String)>,
+    cohort_of: FxHashMap<(u16, String), u16>,
+    last: Option<(u16, u16)>,
+    known: BTreeSet<(usize, u16)>,
+    last_known: Option<(usize, u16)>,
+    full: bool,
+}
+
+impl Cohorts {
+    /// The numbers of a model and of its version.
+    pub(super) fn of(&mut self, model: &str, version: &str) -> Result<(u16, u16), Reject> {
+        if let Some((m, c)) = self.last
+            && self.models[usize::from(m)] == model
+            && self.cohorts[usize::from(c)].1 == version
+        {
+            return Ok((m, c));
+        }
+        let m = match self.model_of.get(model) {
+            Some(&m) => m,
+            None if self.models.len() >= MAX_MODELS => return Err(self.refuse("model", model, MAX_MODELS)),
+            None => {
+                let m = self.models.len() as u16;
+                self.models.push(model.to_owned());
+                self.model_of.insert(model.to_owned(), m);
+                m
+            }
+        };
+        let key = (m, version.to_owned());
+        let c = match self.cohort_of.get(&key) {
+            Some(&c) => c,
+            None if self.cohorts.len() >= MAX_COHORTS => return Err(self.refuse("version", version, MAX_COHORTS)),
+            None => {
+                let c = self.cohorts.len() as u16;
+                self.cohorts.push(key.clone());
+                self.cohort_of.insert(key, c);
+                c
+            }
+        };
+        self.last = Some((m, c));
+        Ok((m, c))
+    }
+
+    fn refuse(&mut self, what: &str, name: &str, most: usize) -> Reject {
+        self.full = true;
+        let name: String = name.chars().take(40).collect();
+        Reject::new(RejectReason::LimitReached, format!("'{what}' is '{name}', one more than the {most} that are kept"))
+    }
+
+    /// Whether a task meets a model for the first time.
+    pub(super) fn is_new_to(&mut self, task: usize, model: u16) -> bool {
+        if self.last_known == Some((task, model)) {
+            return false;
+        }
+        self.last_known = Some((task, model));
+        self.known.insert((task, model))
+    }
+
+    /// The names behind a number.
+    pub(super) fn name(&self, cohort: u16) -> (&str, &str) {
+        let (model, version) = &self.cohorts[usize::from(cohort)];
+        (&self.models[usize::from(*model)], version)
+    }
+
+    /// The name of a model.
+    pub(super) fn model(&self, model: u16) -> &str {
+        &self.models[usize::from(model)]
+    }
+
+    /// All models met.
+    pub(super) fn models(&self) -> impl Iterator<Item = &str> {
+        self.models.iter().map(String::as_str)
+    }
+
+    /// The versions of a model, sorted.
+    pub(super) fn versions(&self, model: u16) -> Vec<&str> {
+        let mut versions: Vec<&str> =
+            self.cohorts.iter().filter(|(m, _)| *m == model).map(|(_, version)| version.as_str()).collect();
+        versions.sort_unstable();
+        versions
+    }
+
+    /// Whether a limit was hit.
+    pub(super) const fn is_full(&self) -> bool {
+        self.full
+    }
+}

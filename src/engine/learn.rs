@@ -1,0 +1,168 @@
+//! What do a model's first days teach?
+//!
+//! A model without a baseline learns one: from a sample by hash of the rows of its first `learn` span of event time. The
+//! span begins with the window of the model's earliest row that is not late. Two lessons, each at a time that follows
+//! from event times alone:
+//!
+//! - features and scores, for windows from `learn end + G + one window` on;
+//! - the truth of the same rows, for windows from `learn end + W + E + G + one window` on, when the last of them can
+//!   change no more. Until then scores are taken at their word and metrics have no reference.
+
+use std::collections::BTreeMap;
+
+use super::Disorder;
+use super::cohorts::Cohorts;
+use crate::baseline::{BuildSettings, LEARNT_ROWS, Origin, References, RowSample, SampleRow, build};
+use crate::config::{Config, FeatureKind, ModelConfig};
+use crate::event::{EventTime, FeatureNames, RequestKey, Span, Window};
+
+/// The lessons of all models of a run. Bound: 20,000 rows a model.
+#[derive(Debug, Default)]
+pub(super) struct Learning {
+    pupils: BTreeMap<u16, Pupil>,
+}
+
+#[derive(Debug)]
+struct Pupil {
+    learn: Span,
+    window: Span,
+    after_inputs: Span,
+    after_truth: Span,
+    first: Option<EventTime>,
+    rows: RowSample,
+    learnt: bool,
+    learnt_truth: bool,
+}
+
+impl Pupil {
+    /// The end of the span that is learnt from.
+    fn end(&self) -> Option<EventTime> {
+        self.first.map(|first| Window::holding(first, self.window).start + self.learn)
+    }
+
+    /// The first window that starts after `learn end + wait`.
+    fn effective(&self, wait: Span) -> Option<EventTime> {
+        self.end().map(|end| Window::holding(end + wait + self.window, self.window).end)
+    }
+
+    fn due(&self, time: EventTime) -> bool {
+        let reached = |wait| self.effective(wait).is_some_and(|from| time >= from);
+        (!self.learnt && reached(self.after_inputs)) || (!self.learnt_truth && reached(self.after_truth))
+    }
+}
+
+impl Learning {
+    /// Meets a model; `learns` is false where a baseline is given.
+    pub(super) fn meet(&mut self, model: u16, learns: bool, settings: &ModelConfig, disorder: Disorder) {
+        if !learns || self.pupils.contains_key(&model) {
+            return;
+        }
+        let after_inputs = disorder.larger();
+        let pupil = Pupil {
+            learn: settings.learn,
+            window: settings.window,
+            after_inputs,
+            after_truth: after_inputs + settings.label_window + settings.early,
+            first: None,
+            rows: RowSample::new(LEARNT_ROWS),
+            learnt: false,
+            learnt_truth: false,
+        };
+        self.pupils.insert(model, pupil);
+    }
+
+    /// Looks at a row that is not late; `row` is called only if it is kept.
+    pub(super) fn see(&mut self, model: u16, key: RequestKey, time: EventTime, row: impl FnOnce() -> SampleRow) {
+        let Some(pupil) = self.pupils.get_mut(&model) else { return };
+        if pupil.learnt {
+            return;
+        }
+        pupil.first = Some(pupil.first.map_or(time, |first| first.min(time)));
+        if pupil.end().is_some_and(|end| time < end) {
+            pupil.rows.add(key, row);
+        }
+    }
+
+    /// Learns how a row ended.
+    pub(super) fn closed(&mut self, model: u16, key: RequestKey, truth: Option<bool>) {
+        if let Some(pupil) = self.pupils.get_mut(&model)
+            && !pupil.learnt_truth
+        {
+            pupil.rows.label(key, truth);
+        }
+    }
+
+    /// Whether a record of this time needs a lesson that was not given yet.
+    #[inline]
+    pub(super) fn is_due(&self, model: u16, time: EventTime) -> bool {
+        self.pupils.get(&model).is_some_and(|pupil| pupil.due(time))
+    }
+
+    /// Whether that lesson is the truth, for which rows must be closed first.
+    pub(super) fn truth_is_due(&self, model: u16, time: EventTime) -> bool {
+        let reached = |pupil: &Pupil| pupil.effective(pupil.after_truth).is_some_and(|from| time >= from);
+        self.pupils.get(&model).is_some_and(|pupil| !pupil.learnt_truth && reached(pupil))
+    }
+
+    /// Gives the lessons that are due.
+    pub(super) fn learn(
+        &mut self,
+        model: u16,
+        time: EventTime,
+        names: &FeatureNames,
+        cohorts: &Cohorts,
+        config: &Config,
+        references: &mut References,
+    ) {
+        let truth_too = self.truth_is_due(model, time);
+        let Some(pupil) = self.pupils.get_mut(&model) else { return };
+        let name = cohorts.model(model);
+        let settings = build_settings(config.model(name));
+        // The first version in sorted order stands for all: which of them a row had does not matter here.
+        let version = cohorts.versions(model).first().copied().unwrap_or_default().to_owned();
+        if !pupil.learnt && let Some(from) = pupil.effective(pupil.after_inputs) {
+            // Rows that were seen before the start was known may lie behind the end.
+            if let Some(end) = pupil.end() {
+                pupil.rows.keep_before(end);
+            }
+            let mut profile = build(name, &version, Origin::Learnt, &pupil.rows.without_truth(), names, &settings);
+            profile.version.clone_from(&version);
+            references.learn(name, from, profile);
+            pupil.learnt = true;
+        }
+        if truth_too && let Some(from) = pupil.effective(pupil.after_truth) {
+            let profile = build(name, &version, Origin::Learnt, &pupil.rows, names, &settings);
+            references.learn_truth(name, from, profile);
+            pupil.learnt_truth = true;
+            pupil.rows = RowSample::new(0);
+        }
+    }
+
+    /// Which models have not learnt everything yet.
+    pub(super) fn notes(&self, cohorts: &Cohorts) -> Vec<String> {
+        let lines = self.pupils.iter().filter_map(|(&model, pupil)| {
+            let what = match (pupil.learnt, pupil.learnt_truth) {
+                (false, _) => "has no baseline and is still learning one: nothing was compared",
+                (true, false) => "has learnt its inputs; its labels were not mature in time to be a reference",
+                (true, true) => return None,
+            };
+            let from = pupil.effective(pupil.after_inputs).map_or_else(String::new, |t| format!(" (inputs from {})", t.rfc3339()));
+            Some(format!("model '{}' {what}{from}", cohorts.model(model)))
+        });
+        lines.collect()
+    }
+}
+
+/// What the user decided about features.
+pub(crate) fn build_settings(model: &ModelConfig) -> BuildSettings {
+    let mut settings = BuildSettings::default();
+    for (name, feature) in &model.features {
+        if feature.ignore {
+            settings.ignore.insert(name.clone());
+        }
+        if let Some(kind) = feature.kind {
+            settings.numeric.insert(name.clone(), kind == FeatureKind::Numeric);
+        }
+    }
+    settings
+}

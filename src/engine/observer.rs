@@ -1,0 +1,116 @@
+//! What does the join tell, and where is it counted?
+
+use rustc_hash::FxHashMap;
+
+use super::learn::Learning;
+use super::task::{Shared, Windows};
+use crate::event::{Arm, EventTime, Window};
+use crate::join::{NewLabel, RowView, Watch};
+use crate::judge::LabelFlow;
+use crate::observe::{Facts, flow, truth};
+
+/// The flags of a pending row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bits(pub(super) u8);
+
+const DECIDED: u8 = 1;
+const POSITIVE: u8 = 2;
+const OUTSIDE: u8 = 4;
+const ACTED: u8 = 8;
+
+impl Bits {
+    pub(super) fn new(decision: Option<bool>, inside: bool, acted: bool) -> Self {
+        let decision = match decision {
+            None => 0,
+            Some(false) => DECIDED,
+            Some(true) => DECIDED | POSITIVE,
+        };
+        Self(decision | if inside { 0 } else { OUTSIDE } | if acted { ACTED } else { 0 })
+    }
+
+    const fn decision(self) -> Option<bool> {
+        if self.0 & DECIDED == 0 { None } else { Some(self.0 & POSITIVE != 0) }
+    }
+
+    const fn inside(self) -> bool {
+        self.0 & OUTSIDE == 0
+    }
+}
+
+/// Counts what the join tells, in the windows of its task.
+pub(super) struct Observer<'a, 'b> {
+    pub(super) windows: &'a mut Windows,
+    pub(super) labels: &'a mut FxHashMap<EventTime, LabelFlow>,
+    pub(super) unknown_labels: &'a mut u64,
+    pub(super) learning: &'a mut Learning,
+    pub(super) shared: Shared<'b>,
+}
+
+impl Observer<'_, '_> {
+    fn count(&mut self, cohort: u16, time: EventTime, place: usize) {
+        let window = self.windows.place(cohort, time, &self.shared);
+        self.windows.at(window).0.sums.add_flow(place, 1);
+    }
+}
+
+fn facts(row: &RowView<'_>) -> Facts {
+    let bits = Bits(row.bits);
+    Facts {
+        score: row.score,
+        decision: bits.decision(),
+        arm: Arm::ALL[usize::from(row.arm & 3)],
+        action: (bits.0 & ACTED != 0).then_some(row.action),
+    }
+}
+
+impl Watch for Observer<'_, '_> {
+    fn truth(&mut self, row: &RowView<'_>, before: Option<bool>, after: Option<bool>) {
+        if !Bits(row.bits).inside() {
+            return;
+        }
+        let place = self.windows.place(row.cohort, row.time, &self.shared);
+        let (open, identity) = self.windows.at(place);
+        // The cohort's window chooses the meaning of scores, never the moment of arrival.
+        let map = open.profile.as_ref().map_or(identity, |profile| &profile.map);
+        let facts = facts(row);
+        if let Some(positive) = before {
+            open.sums.labelled(&facts, row.codes, map, positive, -1);
+        }
+        if let Some(positive) = after {
+            open.sums.labelled(&facts, row.codes, map, positive, 1);
+        }
+    }
+
+    fn closed(&mut self, row: &RowView<'_>, ended: Option<bool>, assumed: bool) {
+        if !Bits(row.bits).inside() {
+            return;
+        }
+        let place = self.windows.place(row.cohort, row.time, &self.shared);
+        let sums = &mut self.windows.at(place).0.sums;
+        sums.add_truth(truth::CLOSED, 1);
+        sums.add_truth(truth::NEVER, i64::from(ended.is_none()));
+        sums.add_truth(truth::ASSUMED, i64::from(assumed));
+        self.learning.closed(row.model, row.key, ended);
+    }
+
+    fn orphan(&mut self, label_time: EventTime) {
+        let start = Window::holding(label_time, self.shared.config.defaults().window).start;
+        self.labels.entry(start).or_default().orphan += 1;
+    }
+
+    fn unknown_label(&mut self, _label: &NewLabel, _model: u16) {
+        *self.unknown_labels += 1;
+    }
+
+    fn duplicate(&mut self, _model: u16, cohort: u16, time: EventTime) {
+        self.count(cohort, time, flow::DUPLICATE);
+    }
+
+    fn conflict(&mut self, _model: u16, cohort: u16, time: EventTime) {
+        self.count(cohort, time, flow::CONFLICT);
+    }
+
+    fn late_inference(&mut self, _model: u16, cohort: u16, watermark: EventTime) {
+        self.count(cohort, watermark, flow::LATE);
+    }
+}

@@ -1,0 +1,356 @@
+//! What does one partition know?
+//!
+//! A task joins the inferences and labels of one partition and counts them, by cohort and base window, until the next
+//! commit takes the counts away. It owns its pending rows and nothing else.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::Disorder;
+use super::cohorts::Cohorts;
+use super::learn::Learning;
+use super::observer::{Bits, Observer};
+use crate::baseline::{Profile, References, SampleRow};
+use crate::config::{Config, ModelConfig};
+use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RequestKey, Window};
+use crate::join::{Counts, Join, LabelPlaced, Limits, NewLabel, NewRow, Placed, Rules};
+use crate::judge::LabelFlow;
+use crate::observe::{CodedRow, Coding, Facts, Layout, Mapping, Recalibration, Sums};
+
+/// What all tasks of a process look things up in.
+pub(super) struct Shared<'a> {
+    pub(super) cohorts: &'a mut Cohorts,
+    pub(super) references: &'a References,
+    pub(super) config: &'a Config,
+}
+
+/// A base window of a cohort since the last commit.
+#[derive(Debug)]
+pub(super) struct Open {
+    cohort: u16,
+    start: EventTime,
+    pub(super) sums: Sums,
+    pub(super) profile: Option<Arc<Profile>>,
+}
+
+/// The counts of a task since the last commit. Bound: the base windows of a label window, for each cohort.
+#[derive(Debug)]
+pub(super) struct Windows {
+    open: Vec<Open>,
+    places: FxHashMap<(u16, EventTime), usize>,
+    last: usize,
+    bare: Arc<Layout>,
+    pub(super) identity: Recalibration,
+}
+
+impl Windows {
+    fn new() -> Self {
+        Self {
+            open: Vec::new(),
+            places: FxHashMap::default(),
+            last: 0,
+            bare: Arc::new(Layout::new(&Coding::default())),
+            identity: Recalibration::identity(),
+        }
+    }
+
+    /// The place of the base window of a cohort that holds `time`.
+    #[inline]
+    pub(super) fn place(&mut self, cohort: u16, time: EventTime, shared: &Shared<'_>) -> usize {
+        if let Some(open) = self.open.get(self.last)
+            && open.cohort == cohort
+            && time >= open.start
+            && time < open.start + shared.window_of(cohort)
+        {
+            return self.last;
+        }
+        let start = Window::holding(time, shared.window_of(cohort)).start;
+        let place = match self.places.get(&(cohort, start)) {
+            Some(&place) => place,
+            None => {
+                let (model, version) = shared.cohorts.name(cohort);
+                let profile = shared.references.of(model, version, start);
+                let layout = crate::judge::layout_of(profile.as_ref(), &self.bare);
+                self.open.push(Open { cohort, start, sums: Sums::new(layout), profile });
+                self.places.insert((cohort, start), self.open.len() - 1);
+                self.open.len() - 1
+            }
+        };
+        self.last = place;
+        place
+    }
+
+    #[inline]
+    pub(super) fn at(&mut self, place: usize) -> (&mut Open, &Recalibration) {
+        (&mut self.open[place], &self.identity)
+    }
+}
+
+impl Shared<'_> {
+    pub(super) fn window_of(&self, cohort: u16) -> crate::event::Span {
+        self.config.model(self.cohorts.name(cohort).0).window
+    }
+}
+
+/// One partition of both topics.
+#[derive(Debug)]
+pub(super) struct Task {
+    join: Join,
+    windows: Windows,
+    labels: FxHashMap<EventTime, LabelFlow>,
+    mappings: FxHashMap<usize, (Arc<Profile>, Mapping, u16)>,
+    coded: CodedRow,
+    last_inference: Option<EventTime>,
+    last_label: Option<EventTime>,
+    unknown_labels: u64,
+}
+
+impl Task {
+    pub(super) fn new(disorder: Disorder, labels: bool, limits: Limits) -> Self {
+        let join = if labels {
+            Join::new(disorder.inferences, disorder.labels, limits)
+        } else {
+            Join::without_labels(disorder.inferences, limits)
+        };
+        Self {
+            join,
+            windows: Windows::new(),
+            labels: FxHashMap::default(),
+            mappings: FxHashMap::default(),
+            coded: CodedRow::default(),
+            last_inference: None,
+            last_label: None,
+            unknown_labels: 0,
+        }
+    }
+
+    pub(super) fn set_rules(&mut self, model: u16, settings: &ModelConfig) {
+        self.join.set_rules(model, Rules {
+            label_window: settings.label_window,
+            early: settings.early,
+            corrections: settings.correction_window,
+            regime: settings.labels,
+            policy: settings.label_policy,
+            positive: settings.positive,
+        });
+    }
+
+    pub(super) fn inference(
+        &mut self,
+        record: &Inference,
+        model: u16,
+        cohort: u16,
+        inside: bool,
+        names: &FeatureNames,
+        shared: Shared<'_>,
+        learning: &mut Learning,
+    ) -> Result<(), Reject> {
+        let score = record.score.expect("records without a score were rejected").get();
+        let facts = facts(record, score, shared.config.model(&record.model));
+        let place = self.windows.place(cohort, record.event_time, &shared);
+        let layout = self.code(place, record, names);
+        let key = RequestKey::new(&record.request_id, record.row);
+        let bits = Bits::new(facts.decision, inside, facts.action.is_some());
+        let row = NewRow {
+            key,
+            time: record.event_time,
+            model,
+            cohort,
+            score,
+            bits: bits.0,
+            arm: facts.arm as u8,
+            action: facts.action.unwrap_or(0),
+            action_prob: record.action_prob.unwrap_or(1.0) as f32,
+            weight: record.weight.unwrap_or(1.0),
+            content: fold(record.content),
+            codes: &self.coded.codes,
+            layout,
+        };
+        let mut observer = Observer {
+            windows: &mut self.windows,
+            labels: &mut self.labels,
+            unknown_labels: &mut self.unknown_labels,
+            learning,
+            shared,
+        };
+        // A row may meet its label inside this call, so it must have been counted as a prediction first or after; sums
+        // add, so after is as good.
+        let placed = self.join.inference(row, &mut observer);
+        let Observer { learning, .. } = observer;
+        if placed == Placed::New {
+            self.last_inference = self.last_inference.max(Some(record.event_time));
+            if inside {
+                let (open, _) = self.windows.at(place);
+                open.sums.predicted(&facts, &self.coded);
+                open.sums.sampled(key, &record.request_id, record.row, record.event_time, score, &self.coded);
+                let sample = || SampleRow {
+                    time: record.event_time,
+                    facts,
+                    features: record.features.clone(),
+                    content: record.content,
+                    positive: None,
+                };
+                learning.see(model, key, record.event_time, sample);
+            }
+        }
+        if placed == Placed::Refused {
+            return Err(Reject::new(
+                crate::event::RejectReason::LimitReached,
+                "there is no room for another pending prediction",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Codes the features by the reference of the row's window; the number of the list of features.
+    fn code(&mut self, place: usize, record: &Inference, names: &FeatureNames) -> u16 {
+        let Some(profile) = self.windows.open[place].profile.as_ref() else {
+            self.coded.clear();
+            return 0;
+        };
+        let next = self.mappings.len() as u16 + 1;
+        let (profile, mapping, layout) = self
+            .mappings
+            .entry(Arc::as_ptr(profile).addr())
+            .or_insert_with(|| (profile.clone(), Mapping::default(), next));
+        profile.coding.code(&record.features, names, mapping, &mut self.coded);
+        *layout
+    }
+
+    pub(super) fn label(&mut self, record: &Label, shared: Shared<'_>, learning: &mut Learning) -> Result<(), Reject> {
+        let label = NewLabel {
+            key: RequestKey::new(&record.request_id, record.row.unwrap_or(0)),
+            time: record.event_time,
+            revision: record.revision,
+            content: fold(record.content),
+            truth: if record.withdrawn { None } else { record.truth },
+        };
+        let window = shared.config.defaults().window;
+        let mut observer = Observer {
+            windows: &mut self.windows,
+            labels: &mut self.labels,
+            unknown_labels: &mut self.unknown_labels,
+            learning,
+            shared,
+        };
+        let placed = self.join.label(label, &mut observer)?;
+        if placed != LabelPlaced::Late {
+            self.last_label = self.last_label.max(Some(record.event_time));
+            let start = Window::holding(record.event_time, window).start;
+            self.labels.entry(start).or_default().read += 1;
+        }
+        Ok(())
+    }
+
+    pub(super) fn expire(&mut self, shared: Shared<'_>, learning: &mut Learning) {
+        let mut observer = Observer {
+            windows: &mut self.windows,
+            labels: &mut self.labels,
+            unknown_labels: &mut self.unknown_labels,
+            learning,
+            shared,
+        };
+        self.join.expire(&mut observer);
+    }
+
+    /// No record will come any more: the watermarks move to these moments.
+    pub(super) fn end(&mut self, inferences: Option<EventTime>, labels: Option<EventTime>) {
+        if let Some(at) = inferences {
+            self.join.end_of_inferences(at);
+        }
+        if let Some(at) = labels {
+            self.join.end_of_labels(at);
+        }
+    }
+
+    pub(super) const fn reject_inference(&mut self) {
+        self.join.count_rejected_inference();
+    }
+
+    pub(super) const fn reject_label(&mut self) {
+        self.join.count_rejected_label();
+    }
+
+    /// Takes what was counted since the last commit.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = (u16, EventTime, Sums)> {
+        self.windows.places.clear();
+        self.windows.last = 0;
+        std::mem::take(&mut self.windows.open).into_iter().map(|open| (open.cohort, open.start, open.sums))
+    }
+
+    /// Takes what was counted of labels since the last commit.
+    pub(super) fn take_labels(&mut self) -> Vec<(EventTime, LabelFlow)> {
+        let mut flows: Vec<(EventTime, LabelFlow)> = self.labels.drain().collect();
+        flows.sort_unstable_by_key(|(start, _)| *start);
+        flows
+    }
+
+    pub(super) const fn counts(&self) -> Counts {
+        *self.join.counts()
+    }
+
+    pub(super) const fn inferences(&self) -> Option<EventTime> {
+        self.join.watermarks().0
+    }
+
+    pub(super) const fn labels(&self) -> Option<EventTime> {
+        self.join.watermarks().1
+    }
+
+    pub(super) const fn last_inference(&self) -> Option<EventTime> {
+        self.last_inference
+    }
+
+    pub(super) const fn last_label(&self) -> Option<EventTime> {
+        self.last_label
+    }
+
+    pub(super) const fn unknown_labels(&self) -> u64 {
+        self.unknown_labels
+    }
+}
+
+/// `decision` stands before a threshold, and the configured threshold before the record's own.
+pub(crate) fn facts(record: &Inference, score: f64, settings: &ModelConfig) -> Facts {
+    let threshold = settings.threshold.or(record.threshold);
+    Facts {
+        score,
+        decision: record.decision.or_else(|| threshold.map(|threshold| score >= threshold)),
+        arm: record.arm,
+        action: record.action.map(|hash| (hash % 16) as u8),
+    }
+}
+
+const fn fold(content: u64) -> u32 {
+    (content ^ (content >> 32)) as u32
+}
+
+/// The sum of the counts of two tasks.
+pub(super) fn add_counts(mut sum: Counts, task: Counts) -> Counts {
+    let (i, j) = (&mut sum.inferences, &task.inferences);
+    i.read += j.read;
+    i.rejected += j.rejected;
+    i.duplicate += j.duplicate;
+    i.conflict += j.conflict;
+    i.late += j.late;
+    i.unsampled += j.unsampled;
+    i.labelled += j.labelled;
+    i.pending += j.pending;
+    i.never_labelled += j.never_labelled;
+    i.assumed_negative += j.assumed_negative;
+    let (l, k) = (&mut sum.labels, &task.labels);
+    l.read += k.read;
+    l.rejected += k.rejected;
+    l.joined += k.joined;
+    l.duplicate += k.duplicate;
+    l.corrected += k.corrected;
+    l.withdrawn += k.withdrawn;
+    l.ignored += k.ignored;
+    l.late += k.late;
+    l.orphan += k.orphan;
+    l.unsampled += k.unsampled;
+    l.buffered += k.buffered;
+    sum.capped += task.capped;
+    sum
+}

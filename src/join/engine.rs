@@ -107,6 +107,17 @@ impl Join {
         true
     }
 
+    /// Reads ahead what the next records of these keys will need, for all of them at once; changes nothing.
+    ///
+    /// With a million rows a record mostly waits for memory. A caller that has its records in batches of some dozens
+    /// calls this before each batch.
+    pub fn warm(&self, keys: &[RequestKey]) {
+        self.rows.warm(keys);
+        if !self.waiting.is_empty() {
+            self.waiting.warm(keys);
+        }
+    }
+
     /// Takes one inference.
     ///
     /// # Panics

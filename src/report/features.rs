@@ -5,7 +5,6 @@
 
 use serde::Serialize;
 
-use super::alerts::Fact;
 use super::chart::{bar, spark};
 use super::number::{self, Unit};
 use super::series::{Series, middle};
@@ -27,6 +26,14 @@ struct Cell {
     svg: String,
 }
 
+/// A figure beside the curve, now and on the baseline.
+#[derive(Clone, Debug, Serialize)]
+struct Share {
+    name: &'static str,
+    now: String,
+    was: Option<String>,
+}
+
 /// One feature.
 #[derive(Clone, Debug, Serialize)]
 struct Feature {
@@ -35,7 +42,7 @@ struct Feature {
     psi: String,
     peak: String,
     spark: String,
-    facts: Vec<Fact>,
+    shares: Vec<Share>,
     loud: bool,
     cells: Vec<Cell>,
 }
@@ -86,16 +93,15 @@ fn feature(movement: &Movement, values: &[(i64, Option<f64>)], most: f64, series
         .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
     let peak = peak
         .map_or(number::NONE.into(), |(at, value)| format!("{} on {}", number::metric(value), number::short_day(at)));
-    let share = |name: &str, figure: &Figure| {
-        let reference = figure.reference.filter(|r| r.is_finite());
-        let was = reference.map_or(String::new(), |r| format!(" (baseline {})", number::share(r)));
-        Fact::new(name, format!("{}{was}", Unit::Share.text(figure.value)))
+    let share = |name: &'static str, figure: &Figure| Share {
+        name,
+        now: Unit::Share.text(figure.value),
+        was: figure.reference.filter(|r| r.is_finite()).map(number::share),
     };
-    let mut facts = vec![share("missing", &movement.missing), share("unfamiliar", &movement.unfamiliar)];
+    let mut shares = vec![share("missing", &movement.missing), share("unfamiliar", &movement.unfamiliar)];
     if let Some(mean) = movement.mean.filter(|m| m.is_finite()) {
-        let was = movement.mean_reference.filter(|m| m.is_finite());
-        let was = was.map_or(String::new(), |m| format!(" (baseline {})", number::plain(m)));
-        facts.push(Fact::new("mean", format!("{}{was}", number::plain(mean))));
+        let was = movement.mean_reference.filter(|m| m.is_finite()).map(number::plain);
+        shares.push(Share { name: "mean", now: number::plain(mean), was });
     }
     let widest = movement.cells.iter().flat_map(|(_, now, before)| [*now, *before]).filter(|s| s.is_finite());
     let widest = widest.fold(0.0, f64::max);
@@ -114,7 +120,7 @@ fn feature(movement: &Movement, values: &[(i64, Option<f64>)], most: f64, series
         peak,
         // The folklore bands, for orientation only: what counts is judged with its sample size, in the alerts.
         loud: movement.psi.is_some_and(|psi| psi >= 0.1),
-        facts,
+        shares,
         cells: cells
             .into_iter()
             .take(CELLS_SHOWN)

@@ -121,6 +121,11 @@ pub(super) fn plain(value: f64) -> String {
     minus(trim_zeros(format!("{value:.digits$}")))
 }
 
+/// A factor: `1.26`, `11.9`.
+pub(super) fn ratio(value: f64) -> String {
+    if (0.01..10.0).contains(&value) { format!("{value:.2}") } else { plain((value * 10.0).round() / 10.0) }
+}
+
 /// `3 × 10⁻⁹`.
 fn scientific(value: f64) -> String {
     let text = format!("{value:.1e}");
@@ -150,7 +155,7 @@ pub(super) fn p_value(value: f64) -> String {
 }
 
 fn trim_zeros(text: String) -> String {
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
 }
 
 fn minus(text: String) -> String {

@@ -1,6 +1,6 @@
 //! Did a subgroup have more positives than the model let expect?
 //!
-//! Observed over expected on a doubling scale from an eighth to eightfold; the middle line is "as expected". The
+//! Observed over expected on a doubling scale from a sixteenth to sixteenfold; the middle line is "as expected". The
 //! interval is Byar's approximation to the exact one of a Poisson count (Breslow and Day 1987, p. 69).
 
 use super::scale::{Linear, percent};
@@ -25,10 +25,10 @@ pub(crate) fn of(observed: u64, expected: f64) -> Option<(f64, [f64; 2])> {
 
 /// The dot with its interval.
 pub(crate) fn draw(observed: u64, expected: f64) -> String {
-    let scale = Linear::between(-3.0, 3.0);
+    let scale = Linear::between(-4.0, 4.0);
     let x = |ratio: f64| percent(if ratio > 0.0 { scale.fraction(libm::log2(ratio)) } else { 0.0 });
     let mut svg = r#"<svg class="ratio" width="100%" height="20" aria-hidden="true">"#.to_owned();
-    for power in [-2.0, -1.0, 1.0, 2.0] {
+    for power in [-3.0, -2.0, -1.0, 1.0, 2.0, 3.0] {
         let at = percent(scale.fraction(power));
         svg.push_str(&format!(r#"<line class="grid" x1="{at}" x2="{at}" y1="3" y2="17"/>"#));
     }

@@ -30,6 +30,7 @@ pub(super) struct Page {
     script: &'static str,
     period: String,
     many: bool,
+    overview: String,
     sections: Vec<Section>,
     account: Account,
 }
@@ -101,10 +102,17 @@ impl Page {
             first.open = true;
         }
         let many = sections.iter().filter(|section| !section.is_pipeline).count() > 1;
+        let loud = sections.iter().filter(|section| section.story.tone != "quiet").count();
+        let overview = match loud {
+            0 => format!("All quiet on {} models", sections.len()),
+            1 => format!("1 of {} watched models needs attention", sections.len()),
+            _ => format!("{loud} of {} need attention", sections.len()),
+        };
         let start = findings.summaries.iter().map(|summary| summary.window.start).min();
         let end = findings.summaries.iter().map(|summary| summary.window.end).max();
         Self {
             title: match sections.first() {
+                Some(_) if many => overview.clone(),
                 Some(first) => format!("{}: {}", first.name, first.story.headline),
                 None => "Nothing was watched".into(),
             },
@@ -116,6 +124,7 @@ impl Page {
                 None => "no windows".into(),
             },
             many,
+            overview,
             sections,
             account: Account::new(&findings.run),
         }

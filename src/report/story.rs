@@ -291,7 +291,7 @@ fn whole(material: &Material<'_, '_>) -> String {
             let words = words::metric(name);
             let reference = figure.reference.filter(|r| r.is_finite());
             let against = reference.map_or(String::new(), |r| format!(" against {}", words.unit.text(Some(r))));
-            Some(format!("{} {}{against}", words.title, words.unit.text(Some(value))))
+            Some(format!("{} {}{against}", small(words.title), words.unit.text(Some(value))))
         })
         .take(2)
         .collect();

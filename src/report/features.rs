@@ -5,10 +5,13 @@
 
 use serde::Serialize;
 
+use super::alerts::Life;
+use super::chart::timeline::severity_class;
 use super::chart::{bar, spark};
 use super::number::{self, Unit};
 use super::series::{Series, middle};
-use crate::finding::{Figure, Movement};
+use super::words;
+use crate::finding::{AlertState, Basis, Figure, Movement};
 
 /// Features that are seen without unfolding.
 const SHOWN: usize = 6;
@@ -43,7 +46,8 @@ struct Feature {
     peak: String,
     spark: String,
     shares: Vec<Share>,
-    loud: bool,
+    alert: Option<&'static str>,
+    alert_class: &'static str,
     cells: Vec<Cell>,
 }
 
@@ -51,13 +55,14 @@ struct Feature {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Features {
     window: String,
+    alerts: usize,
     first: Vec<Feature>,
     more: Vec<Feature>,
 }
 
 impl Features {
     /// The features of the latest window. `None` when none is watched.
-    pub(super) fn new(series: &Series<'_>) -> Option<Self> {
+    pub(super) fn new(series: &Series<'_>, lives: &[Life<'_>]) -> Option<Self> {
         let latest = series.windows().iter().rev().find(|summary| !summary.inputs.features.is_empty())?;
         let size = |movement: &Movement| movement.distance.or(movement.psi).filter(|d| d.is_finite());
         let most =
@@ -78,15 +83,27 @@ impl Features {
                         (middle(summary.window), same.and_then(size))
                     })
                     .collect();
-                feature(movement, &values, most, series)
+                let about = |life: &&Life<'_>| {
+                    life.last().basis == Basis::Inputs
+                        && life.last().state != AlertState::Resolved
+                        && life.last().subject.feature.as_ref() == Some(&movement.feature)
+                };
+                feature(movement, &values, most, series, lives.iter().find(about))
             })
             .collect();
+        let alerts = first.iter().filter(|feature| feature.alert.is_some()).count();
         let more = if first.len() > SHOWN + 1 { first.split_off(SHOWN) } else { Vec::new() };
-        Some(Self { window: number::window(latest.window.start, latest.window.end), first, more })
+        Some(Self { window: number::window(latest.window.start, latest.window.end), alerts, first, more })
     }
 }
 
-fn feature(movement: &Movement, values: &[(i64, Option<f64>)], most: f64, series: &Series<'_>) -> Feature {
+fn feature(
+    movement: &Movement,
+    values: &[(i64, Option<f64>)],
+    most: f64,
+    series: &Series<'_>,
+    life: Option<&Life<'_>>,
+) -> Feature {
     let peak = values
         .iter()
         .filter_map(|(at, value)| value.filter(|v| v.is_finite()).map(|value| (*at, value)))
@@ -118,8 +135,8 @@ fn feature(movement: &Movement, values: &[(i64, Option<f64>)], most: f64, series
             &format!("distance of {} over time, highest {peak}", movement.feature),
         ),
         peak,
-        // The folklore bands, for orientation only: what counts is judged with its sample size, in the alerts.
-        loud: movement.psi.is_some_and(|psi| psi >= 0.1),
+        alert: life.map(|life| words::alert_state(life.last().state)),
+        alert_class: life.map_or("", |life| severity_class(life.height().severity)),
         shares,
         cells: cells
             .into_iter()

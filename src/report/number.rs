@@ -68,13 +68,13 @@ pub(super) fn share(value: f64) -> String {
         return NONE.into();
     }
     let percent = value * 100.0;
-    let inside = percent > 0.0 && percent < 100.0;
+    let inside = 0.0 < percent && percent < 100.0;
     let distance = if inside { percent.min(100.0 - percent) } else { percent.abs() };
     let text = if percent == 0.0 {
         "0".into()
     } else if inside && distance < 0.001 {
         (if percent < 50.0 { "< 0.001" } else { "> 99.999" }).into()
-    } else if distance >= 1e6 || distance < 0.001 {
+    } else if !(0.001..1e6).contains(&distance) {
         scientific(percent)
     } else {
         let digits = if distance >= 1.0 {
@@ -158,8 +158,12 @@ fn trim_zeros(text: String) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
 }
 
-fn minus(text: String) -> String {
-    text.strip_prefix('-').map_or(text.clone(), |rest| format!("−{rest}"))
+/// A true minus sign in place of the hyphen.
+fn minus(mut text: String) -> String {
+    if text.starts_with('-') {
+        text.replace_range(..1, "−");
+    }
+    text
 }
 
 fn stamp(micros: i64, format: &str) -> String {

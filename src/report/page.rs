@@ -308,7 +308,7 @@ fn version(
                 |summary| &summary.business.figures,
             ],
         ),
-        features: Features::new(series),
+        features: Features::new(series, lives),
         slices: slices::summary(series, judged).map(Slices::new),
         scores: Scores::new(series),
         coverage: Coverage::new(series),

@@ -246,7 +246,7 @@ fn grown(alert: &Alert, material: &Material<'_, '_>) -> String {
         (share.is_finite() && latest.window.start > alert.window.start).then(|| number::share(*share))
     });
     match now {
-        Some(now) => format!("{}, and {now} in the latest window", size(alert)),
+        Some(now) => format!("{} when it fired, {now} in the latest window", size(alert)),
         None => size(alert),
     }
 }
@@ -257,9 +257,14 @@ fn harm_text(alert: &Alert) -> String {
         alert.subject.metric.as_deref().map_or(words::indicator(&alert.indicator).0, |name| words::metric(name).title);
     let value = unit.text(Some(alert.value));
     let what = if what.chars().nth(1).is_some_and(char::is_uppercase) { what.to_owned() } else { small(what) };
+    let verb = match alert.subject.metric.as_deref() {
+        None => ":",
+        Some("fnr" | "fpr" | "decision_rate") => " are",
+        Some(_) => " is",
+    };
     match alert.reference.filter(|r| r.is_finite()) {
-        Some(reference) => format!("{what} stand at {value} where {} would be expected", unit.text(Some(reference))),
-        None => format!("{what}: {value}"),
+        Some(reference) => format!("{what}{verb} {value} where {} would be expected", unit.text(Some(reference))),
+        None => format!("{what}{verb} {value}"),
     }
 }
 
@@ -274,7 +279,10 @@ fn whole(material: &Material<'_, '_>) -> String {
         .filter(|alert| alert.indicator.starts_with("performance.") || alert.indicator == "imbalance.recall_collapse")
         .collect();
     if let Some(worst) = bad.iter().max_by_key(|alert| (alert.severity, std::cmp::Reverse(&alert.fingerprint))) {
-        return format!("the overall metrics suffer too, {}", harm_text(worst));
+        return format!("the overall metrics suffer too: {}", harm_text(worst));
+    }
+    if material.model.is_none() {
+        return "the figures of every model stand on these records".into();
     }
     let Some(series) = material.series else { return "no overall metrics are known".into() };
     let mature = series.windows().iter().rev().find(|summary| {

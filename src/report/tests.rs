@@ -76,7 +76,7 @@ fn the_fraud_story_says_what_where_since_when_and_what_to_do() {
         "payment_method = instant",
         "since 19 Jan 2026",
         "3.8\u{202f}%",
-        "missed positives stand at 93\u{202f}% where 41\u{202f}% would be expected",
+        "missed positives are 93\u{202f}% where 41\u{202f}% would be expected",
         "8.3\u{202f}% in the latest window",
         "overall metrics stay quiet (AUC 0.9",
         "Send these cases to a person",
@@ -95,7 +95,7 @@ fn a_quiet_month_says_so_with_what_was_watched_and_how_much_truth_is_there() {
         assert!(page.contains(words), "{words}");
     }
     let page = render(&sample::nothing()).unwrap();
-    assert!(page.contains("nothing was watched"));
+    assert!(page.contains("Nothing was watched"));
 }
 
 #[test]

@@ -127,22 +127,26 @@ fn x(curve: &Curve<'_>, at: i64) -> f64 {
 fn bands(curve: &Curve<'_>, y: impl Fn(f64) -> f64) -> String {
     let ends = |point: &Point| point.interval.filter(|ends| ends.iter().all(|end| end.is_finite()));
     let mut paths = String::new();
+    let mut done = 0;
     for run in curve.points.chunk_by(|a, b| ends(a).is_some() == ends(b).is_some() && a.maturity == b.maturity) {
+        let start = done;
+        done += run.len();
         let Some(first) = run.first().filter(|first| ends(first).is_some()) else { continue };
-        let class = if first.maturity == Maturity::Mature { "band" } else { "band soft" };
+        // A run goes on where the one before it ended, so that no gap suggests missing windows.
+        let joined = start > 0 && ends(&curve.points[start - 1]).is_some();
+        let run = &curve.points[start - usize::from(joined)..done];
+        let upper = run.iter().map(|point| (point, 1));
+        let lower = run.iter().rev().map(|point| (point, 0));
         let mut path = String::new();
-        let upper = run.iter().map(|point| (point.at, 1));
-        let lower = run.iter().rev().map(|point| (point.at, 0));
-        let corners = upper.chain(lower).zip(run.iter().chain(run.iter().rev()));
-        for (place, ((at, end), point)) in corners.enumerate() {
+        for (place, (point, end)) in upper.chain(lower).enumerate() {
             let value = ends(point).map_or(0.0, |ends| ends[end]);
-            let _ = write!(path, "{}{:.1} {:.1}", if place == 0 { 'M' } else { 'L' }, x(curve, at), y(value));
+            let _ = write!(path, "{}{:.1} {:.1}", if place == 0 { 'M' } else { 'L' }, x(curve, point.at), y(value));
         }
-        if run.len() == 1 {
-            let _ = write!(paths, r#"<path class="whisker" d="{path}"/>"#);
-        } else {
-            let _ = write!(paths, r#"<path class="{class}" d="{path}Z"/>"#);
-        }
+        let _ = match (run.len(), first.maturity) {
+            (1, _) => write!(paths, r#"<path class="whisker" d="{path}"/>"#),
+            (_, Maturity::Mature) => write!(paths, r#"<path class="band" d="{path}Z"/>"#),
+            _ => write!(paths, r#"<path class="band soft" d="{path}Z"/>"#),
+        };
     }
     paths
 }

@@ -188,6 +188,27 @@ fn names_from_records_are_inert() {
 }
 
 #[test]
+fn curves_show_the_finest_windows_that_a_screen_can_tell_apart() {
+    let mut findings = sample::hourly();
+    let columns = |page: &str| page.matches("class=\"pt col").count();
+    let page = render(&findings).unwrap();
+    assert_eq!(columns(&page), 16 * 24);
+    assert!(page.contains("384 windows of 1 hour"));
+    let more: Vec<Summary> = findings.summaries[16..]
+        .iter()
+        .map(|summary| {
+            let shift = 16 * 86_400_000_000;
+            let window = WindowBounds { start: summary.window.start + shift, end: summary.window.end + shift };
+            Summary { window, ..summary.clone() }
+        })
+        .collect();
+    findings.summaries.extend(more);
+    let page = render(&findings).unwrap();
+    assert_eq!(columns(&page), 16);
+    assert!(page.contains("16 windows of 1 day"));
+}
+
+#[test]
 fn long_lists_fold() {
     let page = render(&sample::noisy()).unwrap();
     assert!(page.contains("more alerts on inputs"));
@@ -204,6 +225,7 @@ fn writes_the_stories() {
         ("fraud", sample::fraud()),
         ("quiet", sample::quiet()),
         ("noisy", sample::noisy()),
+        ("hourly", sample::hourly()),
         ("nothing", sample::nothing()),
     ] {
         sample::write(&findings, &directory.join(name)).unwrap();

@@ -44,6 +44,9 @@ pub(crate) struct Curve<'a> {
     pub(crate) unit: Unit,
 }
 
+/// More points than this are drawn finer.
+const MANY: usize = 90;
+
 const HEIGHT: f64 = 168.0;
 const TOP: f64 = 8.0;
 const BOTTOM: f64 = 22.0;
@@ -166,7 +169,11 @@ fn lines(curve: &Curve<'_>, y: impl Fn(f64) -> f64) -> String {
             y(other)
         );
     }
-    path("line", &solid) + &path("line soft", &soft)
+    if curve.points.len() > MANY {
+        path("line thin", &solid) + &path("line thin soft", &soft)
+    } else {
+        path("line", &solid) + &path("line soft", &soft)
+    }
 }
 
 fn estimates(curve: &Curve<'_>, y: impl Fn(f64) -> f64) -> String {
@@ -189,13 +196,13 @@ fn path(class: &str, d: &str) -> String {
 }
 
 fn write_dots(svg: &mut String, curve: &Curve<'_>, y: impl Fn(f64) -> f64) {
-    let many = curve.points.len() > 90;
+    let many = curve.points.len() > MANY;
     for point in curve.points {
         let Some(value) = point.value.filter(|v| v.is_finite()) else { continue };
         let (class, radius) = match point.maturity {
-            Maturity::Mature => ("pt mature", if many { "1.5" } else { "2.6" }),
-            Maturity::Provisional => ("pt provisional", "3"),
-            Maturity::Immature => ("pt immature", "2.4"),
+            Maturity::Mature => ("pt mature", if many { "1.2" } else { "2.6" }),
+            Maturity::Provisional => ("pt provisional", if many { "1.8" } else { "3" }),
+            Maturity::Immature => ("pt immature", if many { "1.5" } else { "2.4" }),
         };
         let _ = write!(
             svg,

@@ -291,7 +291,7 @@ fn whole(material: &Material<'_, '_>) -> String {
     let Some(mature) = mature else {
         return "how the model does as a whole is not yet known, for lack of mature labels".into();
     };
-    let shown: Vec<String> = ["auc", "accuracy", "log_loss"]
+    let shown: Vec<String> = ["auc", "accuracy", "log_loss", "rmse", "mae"]
         .into_iter()
         .filter_map(|name| {
             let figure = mature.truth.metrics.get(name)?;

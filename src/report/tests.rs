@@ -99,6 +99,25 @@ fn a_quiet_month_says_so_with_what_was_watched_and_how_much_truth_is_there() {
 }
 
 #[test]
+fn trouble_of_the_pipeline_is_not_hidden_behind_a_quiet_model() {
+    let mut findings = sample::quiet();
+    findings.alerts = sample::noisy().alerts.into_iter().filter(|alert| alert.model.is_none()).collect();
+    let page = render(&findings).unwrap();
+    let (_, heading) = page.split_once("<h1>").unwrap();
+    let (heading, _) = heading.split_once("</h1>").unwrap();
+    assert_eq!(heading, "The pipeline: Source labels-2: labels without a prediction");
+}
+
+#[test]
+fn sums_that_do_not_agree_are_said_at_the_top() {
+    for (findings, holds) in [(sample::fraud(), true), (sample::noisy(), false)] {
+        let page = render(&findings).unwrap();
+        let (top, _) = page.split_once("<dl class=\"three\">").unwrap();
+        assert_eq!(!top.contains("Not all sums agree"), holds);
+    }
+}
+
+#[test]
 fn every_alert_and_every_incident_is_on_the_page() {
     for findings in stories() {
         let page = render(&findings).unwrap();
@@ -301,5 +320,6 @@ proptest! {
         }
         let page = render(&findings).unwrap();
         prop_assert_eq!(broken_numbers(&page), None);
+        prop_assert!(!page.contains("NaN"));
     }
 }

@@ -1,7 +1,7 @@
 //! Which alerts were there, and what became of each?
 //!
 //! Changes are gathered by fingerprint into one row, rows by layer. The worst stand first; past [`SHOWN`] rows a layer
-//! folds the rest away.
+//! folds the rest away, past [`ROWS_MAX`] it only says how many there are.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,8 @@ use crate::finding::{Alert, AlertState, Basis};
 
 /// Rows of a layer that are seen without unfolding.
 const SHOWN: usize = 12;
+/// Rows of a layer that are written at all; the worst are.
+const ROWS_MAX: usize = 1_000;
 
 /// A name and its value.
 #[derive(Clone, Debug, Serialize)]
@@ -131,6 +133,7 @@ pub(super) struct Layer {
     meaning: &'static str,
     rows: Vec<Row>,
     more: Vec<Row>,
+    left_out: usize,
 }
 
 /// The time line of a model.
@@ -147,20 +150,23 @@ pub(super) struct Timeline {
 impl Timeline {
     /// The rows of `lives` on `axis`, which ends at `end`.
     pub(super) fn new(lives: &[Life<'_>], axis: TimeAxis, end: i64) -> Self {
-        let mut layers: BTreeMap<Basis, Vec<Row>> = BTreeMap::new();
+        let mut layers: BTreeMap<Basis, Vec<&Life<'_>>> = BTreeMap::new();
         for life in lives {
-            layers.entry(life.last().basis).or_default().push(row(life, axis, end));
+            layers.entry(life.last().basis).or_default().push(life);
         }
         let number = |state: AlertState| lives.iter().filter(|life| life.last().state == state).count();
         Self {
             axis: timeline::axis(axis),
             layers: layers
                 .into_iter()
-                .map(|(basis, mut rows)| {
+                .map(|(basis, lives)| {
+                    let left_out = lives.len().saturating_sub(ROWS_MAX);
+                    let mut rows: Vec<Row> =
+                        lives.into_iter().take(ROWS_MAX).map(|life| row(life, axis, end)).collect();
                     let (name, meaning) = words::layer(basis);
                     // One row more costs less room than the fold.
                     let more = if rows.len() > SHOWN + 1 { rows.split_off(SHOWN) } else { Vec::new() };
-                    Layer { name, meaning, rows, more }
+                    Layer { name, meaning, rows, more, left_out }
                 })
                 .collect(),
             total: lives.len(),

@@ -5,11 +5,13 @@
 
 use serde::Serialize;
 
-use super::alerts::Fact;
+use super::alerts::Life;
+use super::chart::timeline::severity_class;
 use super::chart::{bar, spark};
 use super::number::{self, Unit};
 use super::series::{Series, middle};
-use crate::finding::{Figure, Movement};
+use super::words;
+use crate::finding::{AlertState, Basis, Figure, Movement};
 
 /// Features that are seen without unfolding.
 const SHOWN: usize = 6;
@@ -27,6 +29,14 @@ struct Cell {
     svg: String,
 }
 
+/// A figure beside the curve, now and on the baseline.
+#[derive(Clone, Debug, Serialize)]
+struct Share {
+    name: &'static str,
+    now: String,
+    was: Option<String>,
+}
+
 /// One feature.
 #[derive(Clone, Debug, Serialize)]
 struct Feature {
@@ -35,8 +45,9 @@ struct Feature {
     psi: String,
     peak: String,
     spark: String,
-    facts: Vec<Fact>,
-    loud: bool,
+    shares: Vec<Share>,
+    alert: Option<&'static str>,
+    alert_class: &'static str,
     cells: Vec<Cell>,
 }
 
@@ -44,13 +55,14 @@ struct Feature {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Features {
     window: String,
+    alerts: usize,
     first: Vec<Feature>,
     more: Vec<Feature>,
 }
 
 impl Features {
     /// The features of the latest window. `None` when none is watched.
-    pub(super) fn new(series: &Series<'_>) -> Option<Self> {
+    pub(super) fn new(series: &Series<'_>, lives: &[Life<'_>]) -> Option<Self> {
         let latest = series.windows().iter().rev().find(|summary| !summary.inputs.features.is_empty())?;
         let size = |movement: &Movement| movement.distance.or(movement.psi).filter(|d| d.is_finite());
         let most =
@@ -71,31 +83,42 @@ impl Features {
                         (middle(summary.window), same.and_then(size))
                     })
                     .collect();
-                feature(movement, &values, most, series)
+                let about = |life: &&Life<'_>| {
+                    life.last().basis == Basis::Inputs
+                        && life.last().state != AlertState::Resolved
+                        && life.last().subject.feature.as_ref() == Some(&movement.feature)
+                };
+                feature(movement, &values, most, series, lives.iter().find(about))
             })
             .collect();
+        let alerts = first.iter().filter(|feature| feature.alert.is_some()).count();
         let more = if first.len() > SHOWN + 1 { first.split_off(SHOWN) } else { Vec::new() };
-        Some(Self { window: number::window(latest.window.start, latest.window.end), first, more })
+        Some(Self { window: number::window(latest.window.start, latest.window.end), alerts, first, more })
     }
 }
 
-fn feature(movement: &Movement, values: &[(i64, Option<f64>)], most: f64, series: &Series<'_>) -> Feature {
+fn feature(
+    movement: &Movement,
+    values: &[(i64, Option<f64>)],
+    most: f64,
+    series: &Series<'_>,
+    life: Option<&Life<'_>>,
+) -> Feature {
     let peak = values
         .iter()
         .filter_map(|(at, value)| value.filter(|v| v.is_finite()).map(|value| (*at, value)))
         .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
     let peak = peak
         .map_or(number::NONE.into(), |(at, value)| format!("{} on {}", number::metric(value), number::short_day(at)));
-    let share = |name: &str, figure: &Figure| {
-        let reference = figure.reference.filter(|r| r.is_finite());
-        let was = reference.map_or(String::new(), |r| format!(" (baseline {})", number::share(r)));
-        Fact::new(name, format!("{}{was}", Unit::Share.text(figure.value)))
+    let share = |name: &'static str, figure: &Figure| Share {
+        name,
+        now: Unit::Share.text(figure.value),
+        was: figure.reference.filter(|r| r.is_finite()).map(number::share),
     };
-    let mut facts = vec![share("missing", &movement.missing), share("unfamiliar", &movement.unfamiliar)];
+    let mut shares = vec![share("missing", &movement.missing), share("unfamiliar", &movement.unfamiliar)];
     if let Some(mean) = movement.mean.filter(|m| m.is_finite()) {
-        let was = movement.mean_reference.filter(|m| m.is_finite());
-        let was = was.map_or(String::new(), |m| format!(" (baseline {})", number::plain(m)));
-        facts.push(Fact::new("mean", format!("{}{was}", number::plain(mean))));
+        let was = movement.mean_reference.filter(|m| m.is_finite()).map(number::plain);
+        shares.push(Share { name: "mean", now: number::plain(mean), was });
     }
     let widest = movement.cells.iter().flat_map(|(_, now, before)| [*now, *before]).filter(|s| s.is_finite());
     let widest = widest.fold(0.0, f64::max);
@@ -112,9 +135,9 @@ fn feature(movement: &Movement, values: &[(i64, Option<f64>)], most: f64, series
             &format!("distance of {} over time, highest {peak}", movement.feature),
         ),
         peak,
-        // The folklore bands, for orientation only: what counts is judged with its sample size, in the alerts.
-        loud: movement.psi.is_some_and(|psi| psi >= 0.1),
-        facts,
+        alert: life.map(|life| words::alert_state(life.last().state)),
+        alert_class: life.map_or("", |life| severity_class(life.height().severity)),
+        shares,
         cells: cells
             .into_iter()
             .take(CELLS_SHOWN)

@@ -3,6 +3,7 @@
 //! One card a figure with its curve, and one table with all of them for who cannot or will not look at curves.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use serde::Serialize;
 
@@ -115,12 +116,12 @@ fn tip(summary: &Summary, name: &str, figure: &Figure) -> String {
         words.unit.text(figure.value)
     );
     if let Some(interval) = words.unit.interval(figure.interval) {
-        text.push_str(&format!(" ({interval})"));
+        let _ = write!(text, " ({interval})");
     }
     if let Some(reference) = figure.reference.filter(|r| r.is_finite()) {
-        text.push_str(&format!("\nreference {}", words.unit.text(Some(reference))));
+        let _ = write!(text, "\nreference {}", words.unit.text(Some(reference)));
     }
-    text.push_str(&format!("\n{} events, {}", number::count(figure.n), words::maturity(figure.maturity)));
+    let _ = write!(text, "\n{} events, {}", number::count(figure.n), words::maturity(figure.maturity));
     text
 }
 

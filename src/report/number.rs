@@ -68,7 +68,7 @@ pub(super) fn share(value: f64) -> String {
         return NONE.into();
     }
     let percent = value * 100.0;
-    let inside = percent > 0.0 && percent < 100.0;
+    let inside = 0.0 < percent && percent < 100.0;
     let distance = if inside { percent.min(100.0 - percent) } else { percent.abs() };
     let text = if percent == 0.0 {
         "0".into()
@@ -121,6 +121,11 @@ pub(super) fn plain(value: f64) -> String {
     minus(trim_zeros(format!("{value:.digits$}")))
 }
 
+/// A factor: `1.26`, `11.9`.
+pub(super) fn ratio(value: f64) -> String {
+    if (0.01..10.0).contains(&value) { format!("{value:.2}") } else { plain((value * 10.0).round() / 10.0) }
+}
+
 /// `3 × 10⁻⁹`.
 fn scientific(value: f64) -> String {
     let text = format!("{value:.1e}");
@@ -150,11 +155,15 @@ pub(super) fn p_value(value: f64) -> String {
 }
 
 fn trim_zeros(text: String) -> String {
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
 }
 
-fn minus(text: String) -> String {
-    text.strip_prefix('-').map_or(text.clone(), |rest| format!("−{rest}"))
+/// A true minus sign in place of the hyphen.
+fn minus(mut text: String) -> String {
+    if text.starts_with('-') {
+        text.replace_range(..1, "−");
+    }
+    text
 }
 
 fn stamp(micros: i64, format: &str) -> String {

@@ -100,14 +100,19 @@ impl Page {
         if let Some(first) = sections.first_mut() {
             first.open = true;
         }
-        let many = sections.iter().filter(|section| !section.is_pipeline).count() > 1;
+        let many = sections.len() > 1;
+        let loud: Vec<&Section> = sections.iter().filter(|section| section.story.tone != "quiet").collect();
+        let title = match (sections.first(), loud.as_slice()) {
+            (None, _) => "Nothing was watched".into(),
+            (Some(first), []) if !many => first.story.headline.clone(),
+            (Some(_), []) => format!("All quiet: nothing needs attention for {}", list(&sections)),
+            (Some(_), [one]) => format!("{}: {}", one.name, one.story.headline),
+            (Some(_), several) => format!("{} need attention: {}", several.len(), list(several.iter().copied())),
+        };
         let start = findings.summaries.iter().map(|summary| summary.window.start).min();
         let end = findings.summaries.iter().map(|summary| summary.window.end).max();
         Self {
-            title: match sections.first() {
-                Some(first) => format!("{}: {}", first.name, first.story.headline),
-                None => "Nothing was watched".into(),
-            },
+            title,
             csp: csp::policy(STYLE, SCRIPT),
             style: STYLE,
             script: SCRIPT,
@@ -120,6 +125,15 @@ impl Page {
             account: Account::new(&findings.run),
         }
     }
+}
+
+/// The first few names.
+fn list<'s>(sections: impl IntoIterator<Item = &'s Section>) -> String {
+    const NAMES_SHOWN: usize = 4;
+    let names: Vec<&str> = sections.into_iter().map(|section| section.name.as_str()).collect();
+    let more = names.len().saturating_sub(NAMES_SHOWN);
+    let shown = names.into_iter().take(NAMES_SHOWN).collect::<Vec<_>>().join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 fn section(findings: &Findings, model: Option<&str>, place: usize) -> Section {
@@ -139,7 +153,9 @@ fn section(findings: &Findings, model: Option<&str>, place: usize) -> Section {
     series.sort_by_key(|(_, series)| std::cmp::Reverse(series.base().first().map(|summary| summary.window.start)));
     let told = latest.first().filter(|incident| incident.state == IncidentState::Open);
     let told = told.and_then(|incident| incident.version.as_deref());
-    let main = series.iter().find(|(version, _)| Some(*version) == told).or(series.first()).map(|(_, series)| series);
+    // The version that the story is about, else the newest.
+    let shown = series.iter().position(|(version, _)| Some(*version) == told).unwrap_or(0);
+    let main = series.get(shown).map(|(_, series)| series);
     let story = Story::new(&Material { model, incidents: &latest, lives: &lives, series: main });
     let unclaimed: Vec<&LabelRequest> = requests
         .iter()
@@ -152,7 +168,7 @@ fn section(findings: &Findings, model: Option<&str>, place: usize) -> Section {
     let versions = series
         .iter()
         .enumerate()
-        .map(|(k, (name, series))| version(&format!("v{place}-{k}"), name, series, &latest, &lives, k == 0))
+        .map(|(k, (name, series))| version(&format!("v{place}-{k}"), name, series, &latest, &lives, k == shown))
         .collect();
     Section {
         id: format!("m{place}"),
@@ -211,7 +227,7 @@ fn tiles(series: &Series<'_>, lives: &[alerts::Life<'_>], requests: usize) -> Ve
         },
     ];
     let mature = series.windows().iter().rev().find_map(|summary| {
-        let (name, figure) = ["auc", "accuracy", "f1"]
+        let (name, figure) = ["auc", "accuracy", "f1", "rmse", "mae"]
             .into_iter()
             .find_map(|name| summary.truth.metrics.get(name).map(|figure| (name, figure)))?;
         let mature = figure.maturity == crate::finding::Maturity::Mature;
@@ -299,7 +315,7 @@ fn version(
                 |summary| &summary.business.figures,
             ],
         ),
-        features: Features::new(series),
+        features: Features::new(series, lives),
         slices: slices::summary(series, judged).map(Slices::new),
         scores: Scores::new(series),
         coverage: Coverage::new(series),

@@ -71,8 +71,8 @@ impl<'a> Series<'a> {
         self.windows().last().copied()
     }
 
-    /// The best view on what labels say: the latest of the longest windows, up to seven of the curves' long, that `has`
-    /// it and is mature and not older than its own length; else the latest that has it at all.
+    /// The best view on what labels say: the latest of the longest windows, up to 24 of the curves' long (a day of
+    /// hours, a week of days), that `has` it and is mature and not older than its own length; else the latest that has it at all.
     pub(super) fn truth(&self, has: impl Fn(&Summary) -> bool) -> Option<&'a Summary> {
         let latest_mature = |windows: &[&'a Summary]| {
             windows.iter().rev().find(|summary| has(summary) && maturity(summary) == Maturity::Mature).copied()
@@ -80,7 +80,7 @@ impl<'a> Series<'a> {
         let newest = latest_mature(self.windows()).map(|summary| summary.window.end);
         let fresh = self
             .levels
-            .range(self.chosen..=self.chosen.saturating_mul(7))
+            .range(self.chosen..=self.chosen.saturating_mul(24))
             .rev()
             .filter_map(|(&length, windows)| latest_mature(windows).map(|summary| (length, summary)))
             .find(|(length, summary)| newest.is_none_or(|newest| newest.saturating_sub(summary.window.end) < *length));

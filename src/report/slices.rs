@@ -73,7 +73,7 @@ fn slice(slice: &SliceFigure) -> Slice {
         n: number::count(slice.n),
         observed: number::count(slice.observed),
         expected: number::plain((slice.expected * 10.0).round() / 10.0),
-        ratio: ratio.map_or(number::NONE.into(), |(ratio, _)| format!("{}×", number::plain(ratio))),
+        ratio: ratio.map_or(number::NONE.into(), |(ratio, _)| format!("{}×", number::ratio(ratio))),
         svg: ratio::draw(slice.observed, slice.expected),
         error_rate: Unit::Share.text(slice.error_rate),
         fnr: Unit::Share.text(slice.fnr),

@@ -9,7 +9,7 @@ use super::alerts::{Life, capital};
 use super::chart::timeline::severity_class;
 use super::series::{Series, maturity};
 use super::{incidents, number, truth, words};
-use crate::finding::{Alert, AlertState, Basis, Incident, IncidentState, Maturity, Severity};
+use crate::finding::{Advice, Alert, AlertState, Basis, Incident, IncidentState, Maturity, Severity};
 
 /// The top of a model's section.
 #[derive(Clone, Debug, Serialize)]
@@ -69,7 +69,7 @@ fn incident(material: &Material<'_, '_>, worst: &Incident, open: usize) -> Story
             let lead = lead.height();
             let subject = words::subject(&lead.subject);
             let about = if subject.is_empty() { String::new() } else { format!(": {subject}") };
-            format!("{headline}{about}, since {begun} ({}).", size(lead))
+            format!("{headline}{about}, since {begun} ({}).", grown(lead, material))
         }
         None => format!("{headline}, since {begun}."),
     };
@@ -80,7 +80,7 @@ fn incident(material: &Material<'_, '_>, worst: &Incident, open: usize) -> Story
         || "whether it does harm is not yet known from labels".to_owned(),
         |alert| {
             let subject = words::subject(&crate::finding::Subject { metric: None, ..alert.subject.clone() });
-            let place = if subject.is_empty() { String::new() } else { format!("for {subject} ") };
+            let place = if subject.is_empty() { String::new() } else { format!("for {subject}, ") };
             format!("{place}{}", harm_text(alert))
         },
     );
@@ -102,9 +102,16 @@ fn incident(material: &Material<'_, '_>, worst: &Incident, open: usize) -> Story
 }
 
 fn orders(incident: &Incident) -> String {
-    let orders: Vec<&str> = incident.advice.iter().take(3).map(|advice| words::advice(*advice)).collect();
+    // What is said on retraining comes after, with its reason.
+    let orders: Vec<&str> = incident
+        .advice
+        .iter()
+        .filter(|advice| !matches!(advice, Advice::Retrain | Advice::DoNotRetrain))
+        .take(3)
+        .map(|advice| words::advice(*advice))
+        .collect();
     match orders.split_first() {
-        None => "No advice is given: look at the evidence".into(),
+        None => "Look at the evidence below".into(),
         Some((first, rest)) => {
             rest.iter().fold((*first).to_owned(), |text, order| format!("{text}, then {}", small(order)))
         }
@@ -230,15 +237,34 @@ fn size(alert: &Alert) -> String {
     }
 }
 
+/// The same, with the share of the value as the latest window has it: it may have grown since the alert.
+fn grown(alert: &Alert, material: &Material<'_, '_>) -> String {
+    let now = alert.subject.value.as_ref().zip(alert.subject.feature.as_ref()).and_then(|(value, feature)| {
+        let latest = material.series?.latest()?;
+        let movement = latest.inputs.features.iter().find(|movement| movement.feature == *feature)?;
+        let (_, share, _) = movement.cells.iter().find(|(text, ..)| text == value)?;
+        (share.is_finite() && latest.window.start > alert.window.start).then(|| number::share(*share))
+    });
+    match now {
+        Some(now) => format!("{} when it fired, {now} in the latest window", size(alert)),
+        None => size(alert),
+    }
+}
+
 fn harm_text(alert: &Alert) -> String {
     let unit = words::alert_unit(alert);
     let what =
         alert.subject.metric.as_deref().map_or(words::indicator(&alert.indicator).0, |name| words::metric(name).title);
     let value = unit.text(Some(alert.value));
     let what = if what.chars().nth(1).is_some_and(char::is_uppercase) { what.to_owned() } else { small(what) };
+    let verb = match alert.subject.metric.as_deref() {
+        None => ":",
+        Some("fnr" | "fpr" | "decision_rate") => " are",
+        Some(_) => " is",
+    };
     match alert.reference.filter(|r| r.is_finite()) {
-        Some(reference) => format!("{what}: {value} where {} is expected", unit.text(Some(reference))),
-        None => format!("{what}: {value}"),
+        Some(reference) => format!("{what}{verb} {value} where {} would be expected", unit.text(Some(reference))),
+        None => format!("{what}{verb} {value}"),
     }
 }
 
@@ -253,7 +279,10 @@ fn whole(material: &Material<'_, '_>) -> String {
         .filter(|alert| alert.indicator.starts_with("performance.") || alert.indicator == "imbalance.recall_collapse")
         .collect();
     if let Some(worst) = bad.iter().max_by_key(|alert| (alert.severity, std::cmp::Reverse(&alert.fingerprint))) {
-        return format!("the overall metrics suffer too, {}", harm_text(worst));
+        return format!("the overall metrics suffer too: {}", harm_text(worst));
+    }
+    if material.model.is_none() {
+        return "the figures of every model stand on these records".into();
     }
     let Some(series) = material.series else { return "no overall metrics are known".into() };
     let mature = series.windows().iter().rev().find(|summary| {
@@ -262,7 +291,7 @@ fn whole(material: &Material<'_, '_>) -> String {
     let Some(mature) = mature else {
         return "how the model does as a whole is not yet known, for lack of mature labels".into();
     };
-    let shown: Vec<String> = ["auc", "accuracy", "log_loss"]
+    let shown: Vec<String> = ["auc", "accuracy", "log_loss", "rmse", "mae"]
         .into_iter()
         .filter_map(|name| {
             let figure = mature.truth.metrics.get(name)?;
@@ -270,7 +299,7 @@ fn whole(material: &Material<'_, '_>) -> String {
             let words = words::metric(name);
             let reference = figure.reference.filter(|r| r.is_finite());
             let against = reference.map_or(String::new(), |r| format!(" against {}", words.unit.text(Some(r))));
-            Some(format!("{} {}{against}", words.title, words.unit.text(Some(value))))
+            Some(format!("{} {}{against}", small(words.title), words.unit.text(Some(value))))
         })
         .take(2)
         .collect();

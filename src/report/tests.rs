@@ -76,7 +76,8 @@ fn the_fraud_story_says_what_where_since_when_and_what_to_do() {
         "payment_method = instant",
         "since 19 Jan 2026",
         "3.8\u{202f}%",
-        "missed positives: 93\u{202f}% where 41\u{202f}% is expected",
+        "missed positives are 93\u{202f}% where 41\u{202f}% would be expected",
+        "8.3\u{202f}% in the latest window",
         "overall metrics stay quiet (AUC 0.9",
         "Send these cases to a person",
         "on retraining: prepare it, do not ship it yet, because the harm is confirmed",
@@ -94,7 +95,26 @@ fn a_quiet_month_says_so_with_what_was_watched_and_how_much_truth_is_there() {
         assert!(page.contains(words), "{words}");
     }
     let page = render(&sample::nothing()).unwrap();
-    assert!(page.contains("nothing was watched"));
+    assert!(page.contains("Nothing was watched"));
+}
+
+#[test]
+fn trouble_of_the_pipeline_is_not_hidden_behind_a_quiet_model() {
+    let mut findings = sample::quiet();
+    findings.alerts = sample::noisy().alerts.into_iter().filter(|alert| alert.model.is_none()).collect();
+    let page = render(&findings).unwrap();
+    let (_, heading) = page.split_once("<h1>").unwrap();
+    let (heading, _) = heading.split_once("</h1>").unwrap();
+    assert_eq!(heading, "The pipeline: Source labels-2: labels without a prediction");
+}
+
+#[test]
+fn sums_that_do_not_agree_are_said_at_the_top() {
+    for (findings, holds) in [(sample::fraud(), true), (sample::noisy(), false)] {
+        let page = render(&findings).unwrap();
+        let (top, _) = page.split_once("<dl class=\"three\">").unwrap();
+        assert_eq!(!top.contains("Not all sums agree"), holds);
+    }
 }
 
 #[test]
@@ -187,6 +207,27 @@ fn names_from_records_are_inert() {
 }
 
 #[test]
+fn curves_show_the_finest_windows_that_a_screen_can_tell_apart() {
+    let mut findings = sample::hourly();
+    let columns = |page: &str| page.matches("class=\"pt col").count();
+    let page = render(&findings).unwrap();
+    assert_eq!(columns(&page), 16 * 24);
+    assert!(page.contains("384 windows of 1 hour"));
+    let more: Vec<Summary> = findings.summaries[16..]
+        .iter()
+        .map(|summary| {
+            let shift = 16 * 86_400_000_000;
+            let window = WindowBounds { start: summary.window.start + shift, end: summary.window.end + shift };
+            Summary { window, ..summary.clone() }
+        })
+        .collect();
+    findings.summaries.extend(more);
+    let page = render(&findings).unwrap();
+    assert_eq!(columns(&page), 16);
+    assert!(page.contains("16 windows of 1 day"));
+}
+
+#[test]
 fn long_lists_fold() {
     let page = render(&sample::noisy()).unwrap();
     assert!(page.contains("more alerts on inputs"));
@@ -203,6 +244,7 @@ fn writes_the_stories() {
         ("fraud", sample::fraud()),
         ("quiet", sample::quiet()),
         ("noisy", sample::noisy()),
+        ("hourly", sample::hourly()),
         ("nothing", sample::nothing()),
     ] {
         sample::write(&findings, &directory.join(name)).unwrap();
@@ -278,5 +320,6 @@ proptest! {
         }
         let page = render(&findings).unwrap();
         prop_assert_eq!(broken_numbers(&page), None);
+        prop_assert!(!page.contains("NaN"));
     }
 }

@@ -69,7 +69,7 @@ impl Scores {
             rows: bins
                 .iter()
                 .map(|bin| ScoreRow {
-                    range: format!("{} to {}", number::metric(bin.low), number::metric(bin.high)),
+                    range: format!("{}–{}", number::plain(bin.low), number::plain(bin.high)),
                     n: number::count(bin.n),
                     share: number::share(share(bin.n)),
                     svg: bar(share(bin.n), None, widest),

@@ -44,6 +44,9 @@ pub(crate) struct Curve<'a> {
     pub(crate) unit: Unit,
 }
 
+/// More points than this are drawn finer.
+const MANY: usize = 90;
+
 const HEIGHT: f64 = 168.0;
 const TOP: f64 = 8.0;
 const BOTTOM: f64 = 22.0;
@@ -127,22 +130,26 @@ fn x(curve: &Curve<'_>, at: i64) -> f64 {
 fn bands(curve: &Curve<'_>, y: impl Fn(f64) -> f64) -> String {
     let ends = |point: &Point| point.interval.filter(|ends| ends.iter().all(|end| end.is_finite()));
     let mut paths = String::new();
+    let mut done = 0;
     for run in curve.points.chunk_by(|a, b| ends(a).is_some() == ends(b).is_some() && a.maturity == b.maturity) {
+        let start = done;
+        done += run.len();
         let Some(first) = run.first().filter(|first| ends(first).is_some()) else { continue };
-        let class = if first.maturity == Maturity::Mature { "band" } else { "band soft" };
+        // A run goes on where the one before it ended, so that no gap suggests missing windows.
+        let joined = start > 0 && ends(&curve.points[start - 1]).is_some();
+        let run = &curve.points[start - usize::from(joined)..done];
+        let upper = run.iter().map(|point| (point, 1));
+        let lower = run.iter().rev().map(|point| (point, 0));
         let mut path = String::new();
-        let upper = run.iter().map(|point| (point.at, 1));
-        let lower = run.iter().rev().map(|point| (point.at, 0));
-        let corners = upper.chain(lower).zip(run.iter().chain(run.iter().rev()));
-        for (place, ((at, end), point)) in corners.enumerate() {
+        for (place, (point, end)) in upper.chain(lower).enumerate() {
             let value = ends(point).map_or(0.0, |ends| ends[end]);
-            let _ = write!(path, "{}{:.1} {:.1}", if place == 0 { 'M' } else { 'L' }, x(curve, at), y(value));
+            let _ = write!(path, "{}{:.1} {:.1}", if place == 0 { 'M' } else { 'L' }, x(curve, point.at), y(value));
         }
-        if run.len() == 1 {
-            let _ = write!(paths, r#"<path class="whisker" d="{path}"/>"#);
-        } else {
-            let _ = write!(paths, r#"<path class="{class}" d="{path}Z"/>"#);
-        }
+        let _ = match (run.len(), first.maturity) {
+            (1, _) => write!(paths, r#"<path class="whisker" d="{path}"/>"#),
+            (_, Maturity::Mature) => write!(paths, r#"<path class="band" d="{path}Z"/>"#),
+            _ => write!(paths, r#"<path class="band soft" d="{path}Z"/>"#),
+        };
     }
     paths
 }
@@ -162,7 +169,11 @@ fn lines(curve: &Curve<'_>, y: impl Fn(f64) -> f64) -> String {
             y(other)
         );
     }
-    path("line", &solid) + &path("line soft", &soft)
+    if curve.points.len() > MANY {
+        path("line thin", &solid) + &path("line thin soft", &soft)
+    } else {
+        path("line", &solid) + &path("line soft", &soft)
+    }
 }
 
 fn estimates(curve: &Curve<'_>, y: impl Fn(f64) -> f64) -> String {
@@ -185,13 +196,13 @@ fn path(class: &str, d: &str) -> String {
 }
 
 fn write_dots(svg: &mut String, curve: &Curve<'_>, y: impl Fn(f64) -> f64) {
-    let many = curve.points.len() > 90;
+    let many = curve.points.len() > MANY;
     for point in curve.points {
         let Some(value) = point.value.filter(|v| v.is_finite()) else { continue };
         let (class, radius) = match point.maturity {
-            Maturity::Mature => ("pt mature", if many { "1.5" } else { "2.6" }),
-            Maturity::Provisional => ("pt provisional", "3"),
-            Maturity::Immature => ("pt immature", "2.4"),
+            Maturity::Mature => ("pt mature", if many { "1.2" } else { "2.6" }),
+            Maturity::Provisional => ("pt provisional", if many { "1.8" } else { "3" }),
+            Maturity::Immature => ("pt immature", if many { "1.5" } else { "2.4" }),
         };
         let _ = write!(
             svg,

@@ -4,6 +4,8 @@
 //! no script is needed to read it. One chart a file; `scale` says where things stand. Colours come from the style
 //! sheet by class; no colour carries a meaning alone. Same input, same bytes.
 
+use std::fmt::Write;
+
 pub(super) mod calibration;
 pub(super) mod coverage;
 pub(super) mod curve;
@@ -38,7 +40,7 @@ pub(super) fn bar(share: f64, reference: Option<f64>, most: f64) -> String {
     );
     if let Some(reference) = reference.filter(|r| r.is_finite()) {
         let x = scale::percent(scale.fraction(reference));
-        svg.push_str(&format!(r#"<line class="was" x1="{x}" x2="{x}" y1="0" y2="12"/>"#));
+        let _ = write!(svg, r#"<line class="was" x1="{x}" x2="{x}" y1="0" y2="12"/>"#);
     }
     svg.push_str("</svg>");
     svg

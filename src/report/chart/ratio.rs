@@ -1,7 +1,9 @@
 //! Did a subgroup have more positives than the model let expect?
 //!
-//! Observed over expected on a doubling scale from an eighth to eightfold; the middle line is "as expected". The
+//! Observed over expected on a doubling scale from a sixteenth to sixteenfold; the middle line is "as expected". The
 //! interval is Byar's approximation to the exact one of a Poisson count (Breslow and Day 1987, p. 69).
+
+use std::fmt::Write;
 
 use super::scale::{Linear, percent};
 
@@ -25,22 +27,23 @@ pub(crate) fn of(observed: u64, expected: f64) -> Option<(f64, [f64; 2])> {
 
 /// The dot with its interval.
 pub(crate) fn draw(observed: u64, expected: f64) -> String {
-    let scale = Linear::between(-3.0, 3.0);
+    let scale = Linear::between(-4.0, 4.0);
     let x = |ratio: f64| percent(if ratio > 0.0 { scale.fraction(libm::log2(ratio)) } else { 0.0 });
     let mut svg = r#"<svg class="ratio" width="100%" height="20" aria-hidden="true">"#.to_owned();
-    for power in [-2.0, -1.0, 1.0, 2.0] {
+    for power in [-3.0, -2.0, -1.0, 1.0, 2.0, 3.0] {
         let at = percent(scale.fraction(power));
-        svg.push_str(&format!(r#"<line class="grid" x1="{at}" x2="{at}" y1="3" y2="17"/>"#));
+        let _ = write!(svg, r#"<line class="grid" x1="{at}" x2="{at}" y1="3" y2="17"/>"#);
     }
     svg.push_str(r#"<line class="was" x1="50%" x2="50%" y1="0" y2="20"/>"#);
     if let Some((ratio, [low, high])) = of(observed, expected) {
         let class = if low > 1.0 || high < 1.0 { "off" } else { "on" };
-        svg.push_str(&format!(
+        let _ = write!(
+            svg,
             r#"<line class="whisker {class}" x1="{}" x2="{}" y1="10" y2="10"/><circle class="dot {class}" cx="{}" cy="10" r="4.5"/>"#,
             x(low),
             x(high),
             x(ratio)
-        ));
+        );
     }
     svg.push_str("</svg>");
     svg

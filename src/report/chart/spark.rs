@@ -8,7 +8,7 @@ use std::fmt::Write;
 use super::escape;
 use super::scale::{Linear, TimeAxis, percent};
 
-const HEIGHT: f64 = 30.0;
+const HEIGHT: f64 = 44.0;
 
 /// The line through `values` (moment and value) on a scale from 0 to `most`.
 pub(crate) fn draw(values: &[(i64, Option<f64>)], most: f64, axis: TimeAxis, label: &str) -> String {

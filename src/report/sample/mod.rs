@@ -1,22 +1,22 @@
-//! What stories are the tests told with?
+//! What is a made-up run made of?
 //!
-//! Three made-up runs: a fraud model that misses a new payment method while its averages look fine, the same model on
-//! a healthy month, and a noisy one with a hundred alerts. Noise comes from hashes, so every run is the same.
+//! Summaries, alerts and an account of a fraud model, to tell the `stories` with. Noise comes from hashes, so every
+//! run is the same.
+
+mod stories;
+
+pub(super) use stories::{fraud, hourly, noisy, nothing, quiet, write};
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::Path;
 
-use serde::Serialize;
 use serde_json::json;
 
-use super::Findings;
 use crate::event::value_hash;
 use crate::finding::*;
 
-pub(super) const DAY: i64 = 86_400_000_000;
+const DAY: i64 = 86_400_000_000;
 /// 1 January 2026.
-pub(super) const START: i64 = 1_767_225_600_000_000;
+const START: i64 = 1_767_225_600_000_000;
 /// How long labels take.
 const W: i64 = 10 * DAY;
 
@@ -151,6 +151,7 @@ fn slice(pairs: &[(&str, &str)], n: u64, observed: u64, expected: f64, rates: [f
 }
 
 /// One day of the model; `instant` is the share of the new payment method, `seen` how many days of labels there are.
+#[expect(clippy::too_many_lines, reason = "one record reads best in one piece")]
 fn summary(version: &str, at: i64, instant: f64, seen: i64) -> Summary {
     let n = 4_000 + (noise("n", at) * 300.0) as u64;
     let age = seen - at;
@@ -227,7 +228,7 @@ fn summary(version: &str, at: i64, instant: f64, seen: i64) -> Summary {
                         0.041,
                     ),
                 ),
-                ("coverage", figure(coverage, 0.004, n, maturity, coverage, 0.985)),
+                ("coverage", Figure { value: Some(coverage), ..figure(coverage, 0.004, n, maturity, coverage, 0.985) }),
                 (
                     "calibration_intercept",
                     figure(instant * 2.0 + 0.03 * noise("ci", at), 0.11, labelled, maturity, coverage, 0.0),
@@ -346,290 +347,4 @@ fn run(n: u64) -> RunReport {
         records_per_second: Some(412_000.0),
         seconds: Some(0.58),
     }
-}
-
-/// Fraud that pays with a method the model never saw.
-pub(super) fn fraud() -> Findings {
-    use AlertState::{Firing, Pending};
-    use Severity::{Critical, Warning};
-    let share = |day: i64| if day < 18 { 0.0 } else { 0.012 + 0.0065 * (day - 18) as f64 };
-    let value = Subject { feature: Some("payment_method".into()), value: Some("instant".into()), ..Subject::default() };
-    let unseen = Subject { feature: Some("payment_method".into()), ..Subject::default() };
-    let bad = Subject {
-        slice: Some(map([("payment_method", "instant".to_owned())])),
-        metric: Some("fnr".into()),
-        ..Subject::default()
-    };
-    let amount = Subject { feature: Some("amount".into()), ..Subject::default() };
-    let change = |indicator, day, state, severity, basis, begun, value, reference, text| Change {
-        indicator,
-        day,
-        state,
-        severity,
-        basis,
-        begun,
-        value,
-        reference,
-        text,
-    };
-    let alerts = vec![
-        alert(
-            &unseen,
-            change(
-                "input.unseen_value",
-                18,
-                Firing,
-                Warning,
-                Basis::Inputs,
-                18,
-                0.012,
-                0.0,
-                "payment_method takes values that the baseline never had: 1.2 % of predictions since 19 Jan.",
-            ),
-        ),
-        alert(
-            &value,
-            change(
-                "input.emerging_value",
-                20,
-                Pending,
-                Warning,
-                Basis::Inputs,
-                18,
-                0.025,
-                0.0,
-                "The new value instant of payment_method grows.",
-            ),
-        ),
-        alert(
-            &value,
-            change(
-                "input.emerging_value",
-                22,
-                Firing,
-                Warning,
-                Basis::Inputs,
-                18,
-                0.038,
-                0.0,
-                "The new value instant of payment_method grows: 3.8 % of predictions, none in the baseline.",
-            ),
-        ),
-        alert(
-            &amount,
-            change(
-                "input.drift",
-                25,
-                Pending,
-                Warning,
-                Basis::Inputs,
-                25,
-                0.034,
-                0.0,
-                "amount begins to move with the new payment method.",
-            ),
-        ),
-        alert(
-            &bad,
-            change(
-                "slice.error_rate",
-                26,
-                Firing,
-                Critical,
-                Basis::Labels,
-                21,
-                0.93,
-                0.41,
-                "For payment_method = instant the model misses 93 % of the frauds; 41 % is what the whole would explain.",
-            ),
-        ),
-    ];
-    let mut names: Vec<String> = [&alerts[0], &alerts[2], &alerts[4]].map(|alert| alert.fingerprint.clone()).to_vec();
-    names.sort();
-    let incident = |revision: u32, of: &Alert, severity, confidence, verdict, because: &str, text: &str| Incident {
-        id: "inc-5b0e31c2".into(),
-        model: Some("fraud".into()),
-        version: Some("v1".into()),
-        state: IncidentState::Open,
-        revision,
-        as_of: of.as_of,
-        basis_final: true,
-        opened_as_of: alerts[0].as_of,
-        closed_as_of: None,
-        cause: Cause::EmergingCategory,
-        confidence,
-        severity,
-        advice: vec![Advice::RouteToReview, Advice::CollectLabels, Advice::Retrain],
-        alerts: names.clone(),
-        evidence: map([
-            ("feature", json!("payment_method")),
-            ("value", json!("instant")),
-            ("share_now", json!(0.0835)),
-            ("observed_positives", json!(47)),
-            ("expected_positives", json!(3.1)),
-            ("overall_auc", json!(0.911)),
-        ]),
-        retrain: Retrain { verdict, because: because.into() },
-        text: text.into(),
-    };
-    let incidents = vec![
-        incident(
-            0,
-            &alerts[0],
-            Warning,
-            0.55,
-            Verdict::Wait,
-            "No labels of the new value have matured.",
-            "payment_method takes a value that the baseline never had.",
-        ),
-        incident(
-            1,
-            &alerts[4],
-            Critical,
-            0.93,
-            Verdict::RetrainCandidate,
-            "The harm is confirmed, but only 214 labels of the new value are there; about 800 are needed.",
-            "A new payment method, instant, appeared on 19 January and is now 8 % of the traffic. The model takes it for a harmless transfer: it misses 93 % of the frauds there. Overall metrics do not show it, because nine in ten predictions are untouched.",
-        ),
-    ];
-    let requests = (0..60_i64)
-        .map(|k| LabelRequest {
-            request_id: format!("tx-{:08x}", value_hash(&format!("request {k}")) as u32),
-            row: 0,
-            model: "fraud".into(),
-            version: "v1".into(),
-            event_time: START + 27 * DAY + k * 3_000_000_000,
-            score: Some(0.004 + 0.0003 * k as f64),
-            incident: "inc-5b0e31c2".into(),
-            as_of: alerts[4].as_of,
-            reason: "payment_method = instant, score far below the threshold".into(),
-        })
-        .collect();
-    Findings {
-        summaries: (0..30).map(|at| summary("v1", at, share(at), 37)).collect(),
-        alerts,
-        incidents,
-        requests,
-        run: run(119_842),
-    }
-}
-
-/// A healthy month.
-pub(super) fn quiet() -> Findings {
-    Findings {
-        alerts: Vec::new(),
-        incidents: Vec::new(),
-        summaries: (0..30).map(|at| summary("v1", at, 0.0, 33)).collect(),
-        requests: Vec::new(),
-        run: run(120_114),
-    }
-}
-
-/// Nothing at all: the run saw no record.
-pub(super) fn nothing() -> Findings {
-    let mut findings = quiet();
-    findings.summaries.clear();
-    findings.run.notes.clear();
-    findings
-}
-
-/// A hundred alerts, several causes, two models, two versions, and a pipeline in trouble.
-pub(super) fn noisy() -> Findings {
-    let mut findings = fraud();
-    let indicators = [
-        ("input.drift", Basis::Inputs),
-        ("input.missing_rate", Basis::Inputs),
-        ("input.out_of_range", Basis::Inputs),
-        ("prediction.drift", Basis::Predictions),
-        ("concept.drift", Basis::Labels),
-        ("label.source_disagreement", Basis::Labels),
-    ];
-    for k in 0..100_i64 {
-        let (indicator, basis) = indicators[(k % 6) as usize];
-        let subject = Subject {
-            feature: Some(format!("feature_{k:03}")),
-            source: (indicator == "label.source_disagreement").then(|| format!("desk {k}")),
-            ..Subject::default()
-        };
-        let begun = 2 + (value_hash(&format!("begun {k}")) % 24) as i64;
-        let severity = [Severity::Info, Severity::Warning, Severity::Warning, Severity::Critical][(k % 4) as usize];
-        let mut states = vec![(begun + 1, AlertState::Pending)];
-        if k % 3 != 0 {
-            states.push((begun + 2, AlertState::Firing));
-        }
-        if k % 5 == 0 {
-            states.push((begun + 6, AlertState::Resolved));
-        }
-        for (at, state) in states {
-            findings.alerts.push(alert(
-                &subject,
-                Change {
-                    indicator,
-                    day: at,
-                    state,
-                    severity,
-                    basis,
-                    begun,
-                    value: 0.02 + 0.001 * k as f64,
-                    reference: 0.01,
-                    text: "A made-up alert among many.",
-                },
-            ));
-        }
-    }
-    let mut second = findings.incidents[1].clone();
-    second.id = "inc-77aa".into();
-    second.cause = Cause::BrokenInput;
-    second.severity = Severity::Warning;
-    second.state = IncidentState::Closed;
-    second.closed_as_of = Some(START + 25 * DAY);
-    second.opened_as_of = START + 12 * DAY;
-    second.alerts = findings.alerts[5..80].iter().map(|alert| alert.fingerprint.clone()).collect();
-    second.alerts.sort();
-    second.alerts.dedup();
-    second.advice = vec![Advice::FixInput, Advice::DoNotRetrain];
-    second.retrain = Retrain { verdict: Verdict::DoNotRetrain, because: "The inputs are wrong, not the model.".into() };
-    second.text = "Many features went missing at once after a deployment upstream.".into();
-    findings.incidents.push(second);
-    let mut pipeline = alert(
-        &Subject { source: Some("labels-2".into()), ..Subject::default() },
-        Change {
-            indicator: "join.orphans",
-            day: 14,
-            state: AlertState::Firing,
-            severity: Severity::Warning,
-            basis: Basis::Pipeline,
-            begun: 14,
-            value: 0.08,
-            reference: 0.001,
-            text: "Eight in a hundred labels find no prediction.",
-        },
-    );
-    pipeline.model = None;
-    pipeline.version = None;
-    findings.alerts.push(pipeline);
-    findings.summaries.extend((20..30).map(|at| summary("v2", at, 0.0, 37)));
-    findings.summaries.extend((0..30).map(|at| {
-        let mut other = summary("2026-01", at, 0.0, 37);
-        other.model = "credit-limit".into();
-        other
-    }));
-    findings.run.capped = vec!["fraud: slices".into()];
-    findings.run.notes = (0..40).map(|k| format!("note {k}: feature_{k:03} has more values than are kept")).collect();
-    findings.run.invariants[1].right -= 4;
-    findings.run.invariants[1].holds = false;
-    findings
-}
-
-/// The files of a replay.
-pub(super) fn write(findings: &Findings, directory: &Path) -> io::Result<()> {
-    fn lines<T: Serialize>(all: &[T]) -> String {
-        all.iter().map(|one| serde_json::to_string(one).unwrap() + "\n").collect()
-    }
-    std::fs::create_dir_all(directory)?;
-    std::fs::write(directory.join("alerts.jsonl"), lines(&findings.alerts))?;
-    std::fs::write(directory.join("incidents.jsonl"), lines(&findings.incidents))?;
-    std::fs::write(directory.join("summaries.jsonl"), lines(&findings.summaries))?;
-    std::fs::write(directory.join("label-requests.jsonl"), lines(&findings.requests))?;
-    std::fs::write(directory.join("run.json"), serde_json::to_string(&findings.run).unwrap())
 }

@@ -24,6 +24,10 @@ pub mod judge;
 
 pub mod engine;
 
+pub mod emit;
+pub mod replay;
+pub mod story;
+
 pub mod report;
 
 pub mod commands;

@@ -120,7 +120,9 @@ impl Learning {
         let settings = build_settings(config.model(name));
         // The first version in sorted order stands for all: which of them a row had does not matter here.
         let version = cohorts.versions(model).first().copied().unwrap_or_default().to_owned();
-        if !pupil.learnt && let Some(from) = pupil.effective(pupil.after_inputs) {
+        if !pupil.learnt
+            && let Some(from) = pupil.effective(pupil.after_inputs)
+        {
             // Rows that were seen before the start was known may lie behind the end.
             if let Some(end) = pupil.end() {
                 pupil.rows.keep_before(end);
@@ -146,7 +148,9 @@ impl Learning {
                 (true, false) => "has learnt its inputs; its labels were not mature in time to be a reference",
                 (true, true) => return None,
             };
-            let from = pupil.effective(pupil.after_inputs).map_or_else(String::new, |t| format!(" (inputs from {})", t.rfc3339()));
+            let from = pupil
+                .effective(pupil.after_inputs)
+                .map_or_else(String::new, |t| format!(" (inputs from {})", t.rfc3339()));
             Some(format!("model '{}' {what}{from}", cohorts.model(model)))
         });
         lines.collect()

@@ -43,7 +43,6 @@ impl Range {
 }
 
 /// The whole core of one process.
-#[derive(Debug)]
 pub struct Engine {
     config: Arc<Config>,
     tasks: Vec<Task>,
@@ -107,8 +106,7 @@ impl Engine {
     /// # Errors
     /// A reject, already counted: the value is no class of its model, or there is no room to wait.
     pub fn label(&mut self, partition: usize, record: &Label) -> Result<(), Reject> {
-        let shared =
-            Shared { cohorts: &mut self.cohorts, references: self.judge.references(), config: &self.config };
+        let shared = Shared { cohorts: &mut self.cohorts, references: self.judge.references(), config: &self.config };
         self.tasks[partition].label(record, shared, &mut self.learning)
     }
 
@@ -140,7 +138,8 @@ impl Engine {
     pub fn commit(&mut self, findings: &mut Vec<Finding>) {
         self.expire();
         self.hand_on();
-        let clock = Clock { inputs: self.watermark(Task::inferences), labels: self.watermark(Task::labels), ended: false };
+        let clock =
+            Clock { inputs: self.watermark(Task::inferences), labels: self.watermark(Task::labels), ended: false };
         self.judge.advance(clock, findings);
     }
 

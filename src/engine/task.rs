@@ -94,7 +94,6 @@ impl Shared<'_> {
 }
 
 /// One partition of both topics.
-#[derive(Debug)]
 pub(super) struct Task {
     join: Join,
     windows: Windows,
@@ -126,14 +125,17 @@ impl Task {
     }
 
     pub(super) fn set_rules(&mut self, model: u16, settings: &ModelConfig) {
-        self.join.set_rules(model, Rules {
-            label_window: settings.label_window,
-            early: settings.early,
-            corrections: settings.correction_window,
-            regime: settings.labels,
-            policy: settings.label_policy,
-            positive: settings.positive,
-        });
+        self.join.set_rules(
+            model,
+            Rules {
+                label_window: settings.label_window,
+                early: settings.early,
+                corrections: settings.correction_window,
+                regime: settings.labels,
+                policy: settings.label_policy,
+                positive: settings.positive,
+            },
+        );
     }
 
     pub(super) fn inference(
@@ -171,13 +173,12 @@ impl Task {
             windows: &mut self.windows,
             labels: &mut self.labels,
             unknown_labels: &mut self.unknown_labels,
-            learning,
+            learning: &mut *learning,
             shared,
         };
         // A row may meet its label inside this call, so it must have been counted as a prediction first or after; sums
         // add, so after is as good.
         let placed = self.join.inference(row, &mut observer);
-        let Observer { learning, .. } = observer;
         if placed == Placed::New {
             self.last_inference = self.last_inference.max(Some(record.event_time));
             if inside {

@@ -141,9 +141,10 @@ impl<'a> Pattern<'a> {
     fn retrain(&self, cause: Cause) -> Retrain {
         let labels = self.slice_labels();
         let (verdict, because) = match cause {
-            Cause::BrokenInput => {
-                (Verdict::DoNotRetrain, "a model trained on broken inputs learns the fault; mend the input first".into())
-            }
+            Cause::BrokenInput => (
+                Verdict::DoNotRetrain,
+                "a model trained on broken inputs learns the fault; mend the input first".into(),
+            ),
             Cause::LabelPipeline => {
                 (Verdict::DoNotRetrain, "the labels that it would learn from are incomplete or contradictory".into())
             }
@@ -153,14 +154,18 @@ impl<'a> Pattern<'a> {
             ),
             Cause::EmergingCategory => (
                 Verdict::Wait,
-                format!("only {labels} labels of the new cases are known; a model trained today would learn next to nothing of them"),
+                format!(
+                    "only {labels} labels of the new cases are known; a model trained today would learn next to nothing of them"
+                ),
             ),
-            Cause::Subgroup => {
-                (Verdict::Wait, "more labels of the subgroup, or a threshold of its own, help more than a new model".into())
-            }
-            Cause::DecisionCollapse => {
-                (Verdict::DoNotRetrain, "decisions collapsed at once, which points at the deployment, not at the world".into())
-            }
+            Cause::Subgroup => (
+                Verdict::Wait,
+                "more labels of the subgroup, or a threshold of its own, help more than a new model".into(),
+            ),
+            Cause::DecisionCollapse => (
+                Verdict::DoNotRetrain,
+                "decisions collapsed at once, which points at the deployment, not at the world".into(),
+            ),
             Cause::ConceptDrift => {
                 (Verdict::Retrain, "what the inputs mean has changed, and the labels since then show it".into())
             }

@@ -217,7 +217,8 @@ impl Open {
             _ => None,
         };
         let what = what.or_else(|| self.by_strength().first().map(|alert| alert.text.clone())).unwrap_or_default();
-        let more = if self.alerts.len() > 1 { format!(" ({} alerts in all)", self.alerts.len()) } else { String::new() };
+        let more =
+            if self.alerts.len() > 1 { format!(" ({} alerts in all)", self.alerts.len()) } else { String::new() };
         let slice = if cause == Cause::EmergingCategory { first("slice.error_rate") } else { None };
         let harm = match (slice, performance) {
             (Some(slice), false) => format!("{slice} The overall metrics stay quiet."),

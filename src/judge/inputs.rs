@@ -8,11 +8,12 @@ use super::naming::{code_name, value_name};
 use super::reading::{Context, Reading, count};
 use super::words::{amount, percent};
 use crate::baseline::Profile;
+use crate::event::{RequestKey, value_hash};
 use crate::finding::Subject;
 use crate::indicator::{EMERGING_RATIO, Indicator};
-use crate::event::{RequestKey, value_hash};
 use crate::observe::{
-    BottomK, CODE_INVALID, CODE_MISSING, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, Event, FeatureCoding, SCORE_SCALE, UNKNOWN_CELLS, flow,
+    BottomK, CODE_INVALID, CODE_MISSING, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, Event, FeatureCoding, SCORE_SCALE,
+    UNKNOWN_CELLS, flow,
 };
 use crate::stats::distribution::{self, Part};
 use crate::stats::interval::exact_upper;
@@ -233,7 +234,8 @@ impl Look<'_> {
         let indicator = Indicator::InputEmergingValue;
         let (n, m) = self.filled();
         // One look a value: those of the vocabulary, and at most as many unseen ones as there are cells.
-        let keys: usize = self.profile.coding.features().iter().filter(|f| !f.is_numeric()).map(FeatureCoding::codes).sum();
+        let keys: usize =
+            self.profile.coding.features().iter().filter(|f| !f.is_numeric()).map(FeatureCoding::codes).sum();
         let terms = self.context.terms(Family::Emerging, keys);
         let known = exact_upper(before as f64, m as f64, terms.gamma)?;
         let limit = (EMERGING_RATIO * known).max(indicator.floor()).min(1.0);
@@ -266,9 +268,11 @@ impl Look<'_> {
         let n = self.now()[code].max(1) as f64;
         let [score, positive, sure] = sums.slice(self.place, code);
         let whole = sums.flow(flow::N).max(1) as f64;
-        reading.examples = if let Some(text) = unseen { sums.named(self.place).map_or_else(Vec::new, |sample| {
-            sample.iter().filter(|(_, event)| event.value == text).map(owned).collect()
-        }) } else {
+        reading.examples = if let Some(text) = unseen {
+            sums.named(self.place).map_or_else(Vec::new, |sample| {
+                sample.iter().filter(|(_, event)| event.value == text).map(owned).collect()
+            })
+        } else {
             let of_code = |event: &Event| event.codes.get(self.place).is_some_and(|&c| usize::from(c) == code);
             sums.kept().iter().filter(|(_, event)| of_code(event)).map(owned).collect()
         };

@@ -107,7 +107,13 @@ impl Lives {
     }
 }
 
-fn alert(fingerprint: String, state: AlertState, starts_at: EventTime, reading: &Reading, origin: &Origin<'_>) -> Alert {
+fn alert(
+    fingerprint: String,
+    state: AlertState,
+    starts_at: EventTime,
+    reading: &Reading,
+    origin: &Origin<'_>,
+) -> Alert {
     let basis = reading.indicator.basis();
     let word = match state {
         AlertState::Pending => "pending",
@@ -204,7 +210,8 @@ mod tests {
     #[test]
     fn an_alert_is_pending_then_firing_then_resolved_after_three_quiet_windows() {
         let steps = [(0.5, 2.0, 1), (5e-3, 2.0, 1), (1e-5, 2.0, 1), QUIET_NOW, QUIET_NOW, QUIET_NOW, QUIET_NOW];
-        let expected = [None, Some(AlertState::Pending), Some(AlertState::Firing), None, None, Some(AlertState::Resolved), None];
+        let expected =
+            [None, Some(AlertState::Pending), Some(AlertState::Firing), None, None, Some(AlertState::Resolved), None];
         assert_eq!(states(&steps), expected);
     }
 
@@ -220,7 +227,8 @@ mod tests {
     #[test]
     fn two_levels_of_windows_are_one_alert_that_ends_with_the_last_of_them() {
         let quiet_week = (1.0, 0.1, 7);
-        let steps = [(1e-5, 2.0, 1), (1e-5, 2.0, 7), QUIET_NOW, QUIET_NOW, QUIET_NOW, quiet_week, quiet_week, quiet_week];
+        let steps =
+            [(1e-5, 2.0, 1), (1e-5, 2.0, 7), QUIET_NOW, QUIET_NOW, QUIET_NOW, quiet_week, quiet_week, quiet_week];
         let mut expected = vec![None; 8];
         expected[0] = Some(AlertState::Firing);
         expected[7] = Some(AlertState::Resolved);

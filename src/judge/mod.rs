@@ -136,10 +136,16 @@ impl Judge {
             levels: model.levels.clone(),
             ages: model.ages.clone(),
             label_window: model.label_window,
-            early: model.early,
+            // The join waits for the largest of all models.
+            early: self.largest(|model| model.early),
             inference_disorder: self.config.topics.inferences.out_of_order,
             label_disorder: self.label_disorder(),
         }
+    }
+
+    /// The largest of a setting over all models.
+    fn largest(&self, of: impl Fn(&ModelConfig) -> Span) -> Span {
+        self.config.named_models().map(|(_, model)| of(model)).fold(of(self.config.defaults()), Span::max)
     }
 
     fn label_disorder(&self) -> Option<Span> {
@@ -184,7 +190,8 @@ impl Judge {
             config: settings,
             budget: Budget::new(settings.false_alarms_per_month, settings.window, settings.levels.len()),
         };
-        let origin = Origin { model: Some(model), version: Some(version), window, multiple: due.multiple, as_of: due.as_of };
+        let origin =
+            Origin { model: Some(model), version: Some(version), window, multiple: due.multiple, as_of: due.as_of };
         let readings = match due.occasion {
             Occasion::Inputs => {
                 let mut readings = inputs::readings(&context);
@@ -227,7 +234,8 @@ impl Judge {
         }
         let references = &self.references;
         let bare = &self.bare;
-        store.seen(due, |start| references.of(model, version, start).map_or_else(|| bare.clone(), |p| p.layout.clone()));
+        store
+            .seen(due, |start| references.of(model, version, start).map_or_else(|| bare.clone(), |p| p.layout.clone()));
         self.publish(raised, due.as_of, findings);
     }
 
@@ -243,9 +251,8 @@ impl Judge {
         let Some(disorder) = self.label_disorder() else { return };
         let config = self.config.clone();
         let settings = config.defaults();
-        let models = || config.named_models().map(|(_, model)| model).chain([settings]);
-        let early = models().map(|model| model.early).max().unwrap_or(Span::ZERO);
-        let wait = models().map(|model| model.label_window).max().unwrap_or(Span::ZERO);
+        let early = self.largest(|model| model.early);
+        let wait = self.largest(|model| model.label_window);
         loop {
             let Some((&start, &flow)) = self.pipeline.first_key_value() else { return };
             let window = Window { start, end: start + settings.window };

@@ -78,7 +78,14 @@ impl Context<'_> {
 
 impl Reading {
     /// A reading of a test of shares. `floor` is in the unit of the test's effect.
-    pub(super) fn of_rate(indicator: Indicator, subject: Subject, test: &RateTest, floor: f64, n: u64, terms: Terms) -> Self {
+    pub(super) fn of_rate(
+        indicator: Indicator,
+        subject: Subject,
+        test: &RateTest,
+        floor: f64,
+        n: u64,
+        terms: Terms,
+    ) -> Self {
         let interval = crate::stats::interval::wilson(test.value * n as f64, n as f64, 0.05);
         Self {
             indicator,

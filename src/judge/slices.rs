@@ -20,7 +20,9 @@ use crate::baseline::Profile;
 use crate::config::ModelConfig;
 use crate::finding::Subject;
 use crate::indicator::{Indicator, SLICE_MIN_EXPECTED};
-use crate::observe::{BottomK, Event, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, Cell, FeatureCoding, SCORE_SCALE, Statistic, Sums, truth};
+use crate::observe::{
+    BottomK, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, Cell, Event, FeatureCoding, SCORE_SCALE, Statistic, Sums, truth,
+};
 use crate::stats::forecast::{ForecastBin, logit};
 use crate::stats::interval::{exact_lower, exact_upper};
 use crate::stats::rate::{Floor, Side, Tally, Terms, rate_test, sum_tail};
@@ -313,7 +315,11 @@ impl Look<'_> {
             return Vec::new();
         };
         let own = errors(&self.then);
-        let names = [("fnr", 20, "of the positives were missed"), ("fpr", 50, "of the negatives were flagged"), ("error_rate", 50, "of the decisions were wrong")];
+        let names = [
+            ("fnr", 20, "of the positives were missed"),
+            ("fpr", 50, "of the negatives were flagged"),
+            ("error_rate", 50, "of the decisions were wrong"),
+        ];
         let mut readings = Vec::new();
         for (place, (metric, least, what)) in names.into_iter().enumerate() {
             let known = own.map(|own| own[place]).filter(|tally| tally.trials >= least);
@@ -345,8 +351,14 @@ impl Look<'_> {
             now.trials,
             percent(test.reference)
         );
-        let reading =
-            Reading::of_rate(Indicator::SliceErrorRate, self.subject(metric), &test, ERROR_FLOOR, now.trials, self.terms);
+        let reading = Reading::of_rate(
+            Indicator::SliceErrorRate,
+            self.subject(metric),
+            &test,
+            ERROR_FLOOR,
+            now.trials,
+            self.terms,
+        );
         let strength = (effect / ERROR_FLOOR).max(0.0);
         Some(self.exemplified(Reading { strength, p_value, text, ..reading }))
     }
@@ -360,7 +372,8 @@ impl Look<'_> {
             };
             let samples = [Some(self.context.sums.kept()), self.context.sums.named(slice.feature)];
             let events = samples.into_iter().flatten().flat_map(BottomK::iter);
-            reading.examples = events.filter(|(_, event)| of_slice(event)).map(|(k, event)| (k, event.clone())).collect();
+            reading.examples =
+                events.filter(|(_, event)| of_slice(event)).map(|(k, event)| (k, event.clone())).collect();
         }
         reading
     }

@@ -143,7 +143,11 @@ impl Store {
     /// Everything that is due by `clock`, in the order in which it was due.
     pub(super) fn due(&self, clock: Clock) -> Vec<Due> {
         let mut due = Vec::new();
-        let starts: Vec<EventTime> = self.windows.range((1, EventTime::from_micros_unchecked(i64::MIN))..=(1, EventTime::from_micros_unchecked(i64::MAX))).map(|(&(_, start), _)| start).collect();
+        let starts: Vec<EventTime> = self
+            .windows
+            .range((1, EventTime::from_micros_unchecked(i64::MIN))..=(1, EventTime::from_micros_unchecked(i64::MAX)))
+            .map(|(&(_, start), _)| start)
+            .collect();
         for (&(multiple, start), open) in &self.windows {
             self.due_of(multiple, start, open.inputs_seen, open.ages_seen, clock, &mut due);
         }
@@ -163,13 +167,23 @@ impl Store {
         due
     }
 
-    fn due_of(&self, multiple: u32, start: EventTime, inputs_seen: bool, ages_seen: u32, clock: Clock, due: &mut Vec<Due>) {
+    fn due_of(
+        &self,
+        multiple: u32,
+        start: EventTime,
+        inputs_seen: bool,
+        ages_seen: u32,
+        clock: Clock,
+        due: &mut Vec<Due>,
+    ) {
         let end = self.window(multiple, start).end;
         let schedule = &self.schedule;
         if !inputs_seen && schedule.inputs_complete(end, clock) {
             due.push(Due { as_of: schedule.inputs_due(end), occasion: Occasion::Inputs, multiple, start });
         }
-        if multiple == 1 && let Some(disorder) = schedule.label_disorder {
+        if multiple == 1
+            && let Some(disorder) = schedule.label_disorder
+        {
             for (number, &age) in schedule.ages.iter().enumerate().skip(ages_seen as usize) {
                 if schedule.reached(end, age, clock) {
                     let occasion = Occasion::Age(number as u32);
@@ -213,7 +227,12 @@ impl Store {
         }
     }
 
-    fn hand_on(&mut self, start: EventTime, layout: impl Fn(EventTime) -> Arc<Layout>, which: impl Fn(Statistic) -> bool + Copy) {
+    fn hand_on(
+        &mut self,
+        start: EventTime,
+        layout: impl Fn(EventTime) -> Arc<Layout>,
+        which: impl Fn(Statistic) -> bool + Copy,
+    ) {
         let Some(base) = self.windows.get(&(1, start)).map(|open| open.sums.clone()) else { return };
         for &multiple in self.schedule.levels.iter().filter(|&&multiple| multiple > 1) {
             let outer = Window::holding(start, self.schedule.window.times(i64::from(multiple))).start;
@@ -231,7 +250,8 @@ impl Store {
     pub(super) fn first_coverage(&mut self, window: Window, now: Tally, learn: Span) -> Option<Tally> {
         let until = *self.coverage_until.get_or_insert(window.start + learn);
         if window.start < until {
-            self.first_coverage = Tally::new(self.first_coverage.hits + now.hits, self.first_coverage.trials + now.trials);
+            self.first_coverage =
+                Tally::new(self.first_coverage.hits + now.hits, self.first_coverage.trials + now.trials);
             return None;
         }
         Some(self.first_coverage)

@@ -77,12 +77,8 @@ pub(super) fn summary(context: &Context<'_>, heading: Heading) -> Summary {
 }
 
 fn counts(sums: &Sums) -> BTreeMap<String, u64> {
-    let of_flow = [
-        ("inferences", flow::N),
-        ("duplicate", flow::DUPLICATE),
-        ("conflict", flow::CONFLICT),
-        ("late", flow::LATE),
-    ];
+    let of_flow =
+        [("inferences", flow::N), ("duplicate", flow::DUPLICATE), ("conflict", flow::CONFLICT), ("late", flow::LATE)];
     let of_truth = [
         ("labelled", truth::N),
         ("positive", truth::POSITIVE),
@@ -131,8 +127,11 @@ fn movement(context: &Context<'_>, profile: &Profile, place: usize, feature: &Fe
         };
         Tally::new(count(strange), count(codes.iter().sum::<i64>() - codes[usize::from(CODE_MISSING)]))
     };
-    let distance =
-        if feature.is_numeric() { distribution::kolmogorov_smirnov(&now, &then) } else { distribution::l_infinity(&now, &then) };
+    let distance = if feature.is_numeric() {
+        distribution::kolmogorov_smirnov(&now, &then)
+    } else {
+        distribution::l_infinity(&now, &then)
+    };
     let mean = |sums: &Sums| {
         let crate::observe::Kind::Numeric { scale, .. } = feature.kind() else { return None };
         let numbers = sums.codes(place)[usize::from(CODE_UNDER)..].iter().sum::<i64>();
@@ -239,12 +238,7 @@ impl Labelled {
     }
 
     fn figure(&self, figure: Figure) -> Figure {
-        Figure {
-            maturity: self.maturity,
-            coverage: self.coverage,
-            estimator: self.estimator.to_owned(),
-            ..figure
-        }
+        Figure { maturity: self.maturity, coverage: self.coverage, estimator: self.estimator.to_owned(), ..figure }
     }
 
     fn layer(&self, context: &Context<'_>) -> SummaryLayers {
@@ -391,16 +385,25 @@ fn blind_spots(context: &Context<'_>, heading: &Heading) -> Vec<BlindSpot> {
         if labelled < predicted {
             let missing = predicted - labelled;
             let word = if heading.is_final { "never got" } else { "have not got yet" };
-            spot("unlabelled", format!("{missing} of {predicted} predictions {word} a label; nothing is known of them."));
+            spot(
+                "unlabelled",
+                format!("{missing} of {predicted} predictions {word} a label; nothing is known of them."),
+            );
         }
         if heading.is_final && labelled > 0 && sums.truth(truth::POSITIVE) == 0 {
-            spot("one_class", "No label is positive: metrics of the positive class have no value. Check `positive`.".into());
+            spot(
+                "one_class",
+                "No label is positive: metrics of the positive class have no value. Check `positive`.".into(),
+            );
         }
     } else {
         spot("no_labels", "There is no label stream: a change of what inputs mean cannot be seen.".into());
     }
     if sums.flow(flow::DECIDED) == 0 {
-        spot("no_decisions", "No decision and no threshold is known: accuracy, precision and recall have no value.".into());
+        spot(
+            "no_decisions",
+            "No decision and no threshold is known: accuracy, precision and recall have no value.".into(),
+        );
     }
     match context.profile {
         None => spot("no_baseline", "There is no baseline for this window: nothing is compared.".into()),
@@ -409,7 +412,10 @@ fn blind_spots(context: &Context<'_>, heading: &Heading) -> Vec<BlindSpot> {
                 spot("baseline_without_labels", "The baseline has no labels: metrics have no reference.".into());
             }
             if let crate::baseline::Origin::Inherited { from } = &profile.origin {
-                spot("inherited_baseline", format!("This version has no baseline of its own; that of '{from}' is used."));
+                spot(
+                    "inherited_baseline",
+                    format!("This version has no baseline of its own; that of '{from}' is used."),
+                );
             }
             if !profile.left_out.is_empty() {
                 let names: Vec<&str> = profile.left_out.iter().map(|left| left.feature.as_str()).take(10).collect();
@@ -418,7 +424,10 @@ fn blind_spots(context: &Context<'_>, heading: &Heading) -> Vec<BlindSpot> {
         }
     }
     if sums.flow(flow::N) > 0 && sums.get(Statistic::Arms)[1..3].iter().sum::<i64>() == 0 {
-        spot("no_exploration", "No prediction was explored or held out: effects of the action itself cannot be told apart.".into());
+        spot(
+            "no_exploration",
+            "No prediction was explored or held out: effects of the action itself cannot be told apart.".into(),
+        );
     }
     spots
 }

@@ -285,7 +285,7 @@ pub(super) fn read<T: Target>(
     let Some(features) = into.features() else { return Ok(()) };
     for &number_of_column in &table.features {
         let cell = cells.text(number_of_column, table)?;
-        let Some(slot) = scratch.feature(&table.header[number_of_column])? else { continue };
+        let Some(slot) = scratch.feature(table.header[number_of_column].as_bytes())? else { continue };
         let trimmed = cell.trim();
         let value = if table.is_null(trimmed) { Scalar::Null } else { number(trimmed).unwrap_or(Scalar::Text(cell)) };
         scratch.put_feature(features, slot, value)?;

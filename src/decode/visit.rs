@@ -279,6 +279,10 @@ impl Visitor<'_> for FeatureName<'_> {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+        self.visit_bytes(name.as_bytes())
+    }
+
+    fn visit_bytes<E: Error>(self, name: &[u8]) -> Result<Self::Value, E> {
         self.0.feature(name).map_err(|reject| stop(self.0, reject))
     }
 }

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use serde::de::value::StrDeserializer;
+use serde::de::value::{BorrowedBytesDeserializer, StrDeserializer};
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
@@ -173,13 +173,14 @@ impl<'de> Input<'de> {
 pub(super) struct Datum<'de, 'r> {
     schema: &'r WriterSchema,
     node: usize,
+    top: bool,
     input: &'r mut Input<'de>,
 }
 
 impl<'de, 'r> Datum<'de, 'r> {
     /// The datum at the input's place.
     pub(super) fn root(schema: &'r WriterSchema, input: &'r mut Input<'de>) -> Self {
-        Self { schema, node: schema.root(), input }
+        Self { schema, node: schema.root(), top: true, input }
     }
 }
 
@@ -187,7 +188,7 @@ impl<'de> Deserializer<'de> for Datum<'de, '_> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let Self { schema, mut node, input } = self;
+        let Self { schema, mut node, top, input } = self;
         input.values_left = input.values_left.checked_sub(1).ok_or(Fault::TooMany)?;
         // A union may not stand directly in a union, so this is not a loop over the datum.
         if let Node::Union(variants) = schema.node(node) {
@@ -232,7 +233,7 @@ impl<'de> Deserializer<'de> for Datum<'de, '_> {
             }
             Node::Array(item) => visitor.visit_seq(Items { schema, item: *item, input, in_block: 0, done: false }),
             Node::Map(value) => visitor.visit_map(Entries { schema, value: *value, input, in_block: 0, done: false }),
-            Node::Record(fields) => visitor.visit_map(Fields { schema, rest: fields.iter(), value: None, input }),
+            Node::Record(fields) => visitor.visit_map(Fields { schema, top, rest: fields.iter(), value: None, input }),
             // The schema's parser refuses it.
             Node::Union(_) => Err(Fault::Index(0)),
         }
@@ -265,11 +266,11 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
             return Ok(None);
         }
         self.in_block -= 1;
-        seed.deserialize(Datum { schema: self.schema, node: self.item, input: self.input }).map(Some)
+        seed.deserialize(Datum { schema: self.schema, node: self.item, top: false, input: self.input }).map(Some)
     }
 }
 
-/// The entries of a map.
+/// The entries of a map. Their names go on as bytes: a name that is known needs no check for UTF-8.
 struct Entries<'de, 'r> {
     schema: &'r WriterSchema,
     value: usize,
@@ -290,27 +291,45 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
             return Ok(None);
         }
         self.in_block -= 1;
-        let name: StrDeserializer<'_, Fault> = self.input.text()?.into_deserializer();
+        let length = self.input.length()?;
+        let name = BorrowedBytesDeserializer::<Fault>::new(self.input.take(length)?);
         seed.deserialize(name).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
-        seed.deserialize(Datum { schema: self.schema, node: self.value, input: self.input })
+        seed.deserialize(Datum { schema: self.schema, node: self.value, top: false, input: self.input })
     }
 }
 
 /// The fields of a record.
 struct Fields<'de, 'r> {
     schema: &'r WriterSchema,
+    /// Whether this is the datum itself. There null is the same as absent, so a null field is passed over here:
+    /// most of a record's optional fields are null.
+    top: bool,
     rest: std::slice::Iter<'r, (Box<str>, usize)>,
     value: Option<usize>,
     input: &'r mut Input<'de>,
+}
+
+impl Fields<'_, '_> {
+    /// Whether the next field is a union whose first branch, null, was written.
+    fn next_is_null(&self) -> bool {
+        let Some((_, node)) = self.rest.as_slice().first() else { return false };
+        let Node::Union(variants) = self.schema.node(*node) else { return false };
+        let null_first = variants.first().is_some_and(|&first| matches!(self.schema.node(first), Node::Null));
+        null_first && self.input.bytes.get(self.input.at) == Some(&0)
+    }
 }
 
 impl<'de> MapAccess<'de> for Fields<'de, '_> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+        while self.top && self.next_is_null() {
+            self.input.at += 1;
+            self.rest.next();
+        }
         let Some((name, node)) = self.rest.next() else { return Ok(None) };
         self.value = Some(*node);
         let name: StrDeserializer<'_, Fault> = (&**name).into_deserializer();
@@ -319,7 +338,7 @@ impl<'de> MapAccess<'de> for Fields<'de, '_> {
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
         let node = self.value.take().expect("serde asks for a value only after its key");
-        seed.deserialize(Datum { schema: self.schema, node, input: self.input })
+        seed.deserialize(Datum { schema: self.schema, node, top: false, input: self.input })
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Scratch {
     count: usize,
     /// Why the record is refused: serde's errors carry only text.
     pub(super) reject: Option<Reject>,
+    /// A buffer for names of mapped fields.
+    pub(super) key: String,
 }
 
 impl Scratch {
@@ -50,6 +52,7 @@ impl Scratch {
             hint: 0,
             count: 0,
             reject: None,
+            key: String::new(),
         }
     }
 
@@ -89,7 +92,7 @@ impl Scratch {
         field
     }
 
-    fn remember_unknown(&mut self, name: &str) {
+    pub(super) fn remember_unknown(&mut self, name: &str) {
         if self.unknown.len() < self.limits.unknown_fields
             && name.len() <= self.limits.name_bytes
             && !self.unknown.contains(name)

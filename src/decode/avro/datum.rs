@@ -112,6 +112,13 @@ impl<'de> Input<'de> {
 
     /// A zigzag integer of up to 64 bits.
     fn long(&mut self) -> Result<i64, Fault> {
+        // Most numbers have one byte: branches, counts, lengths.
+        if let Some(&byte) = self.bytes.get(self.at)
+            && byte < 0x80
+        {
+            self.at += 1;
+            return Ok(i64::from(byte >> 1) ^ -i64::from(byte & 1));
+        }
         let mut raw = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -173,14 +180,14 @@ impl<'de> Input<'de> {
 pub(super) struct Datum<'de, 'r> {
     schema: &'r WriterSchema,
     node: usize,
-    top: bool,
+    null_is_absent: bool,
     input: &'r mut Input<'de>,
 }
 
 impl<'de, 'r> Datum<'de, 'r> {
     /// The datum at the input's place.
-    pub(super) fn root(schema: &'r WriterSchema, input: &'r mut Input<'de>) -> Self {
-        Self { schema, node: schema.root(), top: true, input }
+    pub(super) fn root(schema: &'r WriterSchema, input: &'r mut Input<'de>, null_is_absent: bool) -> Self {
+        Self { schema, node: schema.root(), null_is_absent, input }
     }
 }
 
@@ -188,7 +195,7 @@ impl<'de> Deserializer<'de> for Datum<'de, '_> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let Self { schema, mut node, top, input } = self;
+        let Self { schema, mut node, null_is_absent, input } = self;
         input.values_left = input.values_left.checked_sub(1).ok_or(Fault::TooMany)?;
         // A union may not stand directly in a union, so this is not a loop over the datum.
         if let Node::Union(variants) = schema.node(node) {
@@ -233,7 +240,9 @@ impl<'de> Deserializer<'de> for Datum<'de, '_> {
             }
             Node::Array(item) => visitor.visit_seq(Items { schema, item: *item, input, in_block: 0, done: false }),
             Node::Map(value) => visitor.visit_map(Entries { schema, value: *value, input, in_block: 0, done: false }),
-            Node::Record(fields) => visitor.visit_map(Fields { schema, top, rest: fields.iter(), value: None, input }),
+            Node::Record(fields) => {
+                visitor.visit_map(Fields { schema, null_is_absent, rest: fields.iter(), value: None, input })
+            }
             // The schema's parser refuses it.
             Node::Union(_) => Err(Fault::Index(0)),
         }
@@ -266,7 +275,8 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
             return Ok(None);
         }
         self.in_block -= 1;
-        seed.deserialize(Datum { schema: self.schema, node: self.item, top: false, input: self.input }).map(Some)
+        seed.deserialize(Datum { schema: self.schema, node: self.item, null_is_absent: false, input: self.input })
+            .map(Some)
     }
 }
 
@@ -297,16 +307,16 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
-        seed.deserialize(Datum { schema: self.schema, node: self.value, top: false, input: self.input })
+        seed.deserialize(Datum { schema: self.schema, node: self.value, null_is_absent: false, input: self.input })
     }
 }
 
 /// The fields of a record.
 struct Fields<'de, 'r> {
     schema: &'r WriterSchema,
-    /// Whether this is the datum itself. There null is the same as absent, so a null field is passed over here:
-    /// most of a record's optional fields are null.
-    top: bool,
+    /// Whether null is the same as absent, as in a record of the contract (not in an object of features). A null
+    /// field is then passed over here: most optional fields are null.
+    null_is_absent: bool,
     rest: std::slice::Iter<'r, (Box<str>, usize)>,
     value: Option<usize>,
     input: &'r mut Input<'de>,
@@ -326,7 +336,7 @@ impl<'de> MapAccess<'de> for Fields<'de, '_> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        while self.top && self.next_is_null() {
+        while self.null_is_absent && self.next_is_null() {
             self.input.at += 1;
             self.rest.next();
         }
@@ -338,7 +348,7 @@ impl<'de> MapAccess<'de> for Fields<'de, '_> {
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
         let node = self.value.take().expect("serde asks for a value only after its key");
-        seed.deserialize(Datum { schema: self.schema, node, top: false, input: self.input })
+        seed.deserialize(Datum { schema: self.schema, node, null_is_absent: false, input: self.input })
     }
 }
 

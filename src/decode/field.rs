@@ -58,6 +58,40 @@ pub(crate) enum Field {
 
 use Field as F;
 
+impl Kind {
+    /// The fields that such records know.
+    const fn fields(self) -> u64 {
+        // All up to `Interval`.
+        const INFERENCE: u64 = (F::Interval.bit() << 1) - 1;
+        match self {
+            Self::Inference => INFERENCE,
+            Self::Label => {
+                F::RequestId.bit()
+                    | F::Row.bit()
+                    | F::Label.bit()
+                    | F::EventTime.bit()
+                    | F::OutcomeTime.bit()
+                    | F::Source.bit()
+                    | F::SourceType.bit()
+                    | F::Blind.bit()
+                    | F::Revision.bit()
+                    | F::Final.bit()
+                    | F::Confidence.bit()
+                    | F::Value.bit()
+                    | F::Withdrawn.bit()
+            }
+            Self::Baseline => {
+                INFERENCE
+                    | F::Label.bit()
+                    | F::LabelTime.bit()
+                    | F::OutcomeTime.bit()
+                    | F::Source.bit()
+                    | F::Split.bit()
+            }
+        }
+    }
+}
+
 impl Field {
     /// How many fields there are, `Unknown` included.
     pub(super) const COUNT: usize = F::Unknown as usize + 1;
@@ -101,45 +135,48 @@ impl Field {
         F::Unknown,
     ];
 
+    /// The names, by number.
+    const NAMES: [&'static str; Self::COUNT] = [
+        "request_id",
+        "row",
+        "model",
+        "version",
+        "event_time",
+        "score",
+        "threshold",
+        "decision",
+        "action",
+        "action_prob",
+        "arm",
+        "weight",
+        "features",
+        "scores",
+        "predicted",
+        "value",
+        "entity_id",
+        "parents",
+        "env",
+        "segments",
+        "embedding",
+        "latency_ms",
+        "interval",
+        "label",
+        "label_time",
+        "outcome_time",
+        "source",
+        "source_type",
+        "blind",
+        "revision",
+        "final",
+        "confidence",
+        "withdrawn",
+        "split",
+        "",
+    ];
+
     /// The name in the contract; empty for `Unknown`.
     pub(super) const fn name(self) -> &'static str {
-        match self {
-            F::RequestId => "request_id",
-            F::Row => "row",
-            F::Model => "model",
-            F::Version => "version",
-            F::EventTime => "event_time",
-            F::Score => "score",
-            F::Threshold => "threshold",
-            F::Decision => "decision",
-            F::Action => "action",
-            F::ActionProb => "action_prob",
-            F::Arm => "arm",
-            F::Weight => "weight",
-            F::Features => "features",
-            F::Scores => "scores",
-            F::Predicted => "predicted",
-            F::Value => "value",
-            F::EntityId => "entity_id",
-            F::Parents => "parents",
-            F::Env => "env",
-            F::Segments => "segments",
-            F::Embedding => "embedding",
-            F::LatencyMs => "latency_ms",
-            F::Interval => "interval",
-            F::Label => "label",
-            F::LabelTime => "label_time",
-            F::OutcomeTime => "outcome_time",
-            F::Source => "source",
-            F::SourceType => "source_type",
-            F::Blind => "blind",
-            F::Revision => "revision",
-            F::Final => "final",
-            F::Confidence => "confidence",
-            F::Withdrawn => "withdrawn",
-            F::Split => "split",
-            F::Unknown => "",
-        }
+        Self::NAMES[self as usize]
     }
 
     /// The field of a name, in records of any kind.
@@ -154,29 +191,7 @@ impl Field {
 
     /// Whether records of this kind know the field.
     pub(super) const fn belongs_to(self, kind: Kind) -> bool {
-        let inference = (self as u8) <= F::Interval as u8;
-        match kind {
-            Kind::Inference => inference,
-            Kind::Label => matches!(
-                self,
-                F::RequestId
-                    | F::Row
-                    | F::Label
-                    | F::EventTime
-                    | F::OutcomeTime
-                    | F::Source
-                    | F::SourceType
-                    | F::Blind
-                    | F::Revision
-                    | F::Final
-                    | F::Confidence
-                    | F::Value
-                    | F::Withdrawn
-            ),
-            Kind::Baseline => {
-                inference || matches!(self, F::Label | F::LabelTime | F::OutcomeTime | F::Source | F::Split)
-            }
-        }
+        kind.fields() & self.bit() != 0
     }
 
     /// What is accepted, in words.

@@ -3,6 +3,7 @@
 use serde::de::DeserializeSeed;
 use serde_json::error::Category;
 
+use super::objects::ObjectMapping;
 use super::scalar::shorten;
 use super::scratch::Scratch;
 use super::target::Target;
@@ -10,7 +11,12 @@ use super::visit::Record;
 use crate::event::{Reject, RejectReason};
 
 /// Reads the one object that `bytes` are.
-pub(super) fn read<T: Target>(scratch: &mut Scratch, bytes: &[u8], into: &mut T) -> Result<(), Reject> {
+pub(super) fn read<T: Target>(
+    scratch: &mut Scratch,
+    mapping: Option<&ObjectMapping>,
+    bytes: &[u8],
+    into: &mut T,
+) -> Result<(), Reject> {
     // One check for the whole record is cheaper than one a text.
     let text = std::str::from_utf8(bytes).map_err(|error| {
         Reject::new(
@@ -19,7 +25,7 @@ pub(super) fn read<T: Target>(scratch: &mut Scratch, bytes: &[u8], into: &mut T)
         )
     })?;
     let mut json = serde_json::Deserializer::from_str(text);
-    Record { scratch, into }
+    Record { scratch, into, mapping }
         .deserialize(&mut json)
         .and_then(|()| json.end())
         .map_err(|error| scratch.reject.take().unwrap_or_else(|| explain(&error, text)))

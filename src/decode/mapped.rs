@@ -152,23 +152,23 @@ impl Table {
     fn is_null(&self, cell: &str) -> bool {
         cell.len() <= self.longest_null && self.nulls.iter().any(|null| null == cell)
     }
+}
 
-    /// The cell as what `field` expects; text that does not fit stays text, and is refused as such.
-    fn value<'a>(&self, field: Field, cell: &'a str) -> Result<Scalar<'a>, Reject> {
-        let trimmed = cell.trim();
-        Ok(match field {
-            Field::EventTime | Field::LabelTime | Field::OutcomeTime => self.time.read(field, trimmed)?,
-            Field::Row
-            | Field::Revision
-            | Field::Score
-            | Field::Threshold
-            | Field::ActionProb
-            | Field::Weight
-            | Field::Value => number(trimmed).unwrap_or(Scalar::Text(cell)),
-            Field::Decision | Field::Withdrawn => truth(trimmed).unwrap_or(Scalar::Text(cell)),
-            _ => Scalar::Text(cell),
-        })
-    }
+/// The cell as what `field` expects; text that does not fit stays text, and is refused as such.
+pub(super) fn cell_value<'a>(time: &TableTime, field: Field, cell: &'a str) -> Result<Scalar<'a>, Reject> {
+    let trimmed = cell.trim();
+    Ok(match field {
+        Field::EventTime | Field::LabelTime | Field::OutcomeTime => time.read(field, trimmed)?,
+        Field::Row
+        | Field::Revision
+        | Field::Score
+        | Field::Threshold
+        | Field::ActionProb
+        | Field::Weight
+        | Field::Value => number(trimmed).unwrap_or(Scalar::Text(cell)),
+        Field::Decision | Field::Withdrawn => truth(trimmed).unwrap_or(Scalar::Text(cell)),
+        _ => Scalar::Text(cell),
+    })
 }
 
 /// The mapping in which columns named like fields are those fields.
@@ -279,13 +279,13 @@ pub(super) fn read<T: Target>(
                 cell
             }
         };
-        let value = table.value(*field, cell)?;
+        let value = cell_value(&table.time, *field, cell)?;
         scratch.put(into, *field, value)?;
     }
     let Some(features) = into.features() else { return Ok(()) };
     for &number_of_column in &table.features {
         let cell = cells.text(number_of_column, table)?;
-        let Some(slot) = scratch.feature(&table.header[number_of_column])? else { continue };
+        let Some(slot) = scratch.feature(table.header[number_of_column].as_bytes())? else { continue };
         let trimmed = cell.trim();
         let value = if table.is_null(trimmed) { Scalar::Null } else { number(trimmed).unwrap_or(Scalar::Text(cell)) };
         scratch.put_feature(features, slot, value)?;

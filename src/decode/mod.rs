@@ -1,7 +1,8 @@
 //! What does one record say, given its bytes?
 //!
 //! Bytes in, one of the structs of [`crate::event`] out, or a [`Reject`] that names the field, its value and what
-//! would be accepted. JSON, Avro and mapped tables (CSV) give equal structs for equal content. Nothing here opens a
+//! would be accepted. JSON, Avro and mapped tables (CSV) give equal structs for equal content, because all three end
+//! in the same rules, one a field. Nothing here opens a
 //! file or fetches a schema, and no input makes it panic.
 //!
 //! Memory: the feature names (at most [`crate::event::MAX_FEATURE_NAMES`] of [`Limits::name_bytes`]), the unknown
@@ -14,6 +15,7 @@ mod json;
 mod limits;
 mod mapped;
 mod mapping;
+mod objects;
 mod scalar;
 mod scratch;
 mod table_time;
@@ -27,6 +29,7 @@ pub use avro::{SchemaError, SchemaStore, WriterSchema};
 pub use limits::Limits;
 pub use mapped::{Cells, Table};
 pub use mapping::{Column, Constant, Mapping, MappingError, TimeMapping, TimeUnit};
+pub use objects::ObjectMapping;
 
 use crate::event::{BaselineRow, FeatureNames, Inference, Label, Reject, RejectReason};
 use scratch::Scratch;
@@ -72,24 +75,57 @@ impl Decoder {
     }
 
     /// The names of the fields that were ignored, sorted; at most [`Limits::unknown_fields`]. Feature names beyond
-    /// [`crate::event::MAX_FEATURE_NAMES`] are among them.
+    /// [`crate::event::MAX_FEATURE_NAMES`] are among them; Avro fields that were always null are not.
     pub fn unknown_fields(&self) -> impl Iterator<Item = &str> {
         self.scratch.unknown.iter().map(|name| &**name)
     }
 
     /// Reads a prediction.
     pub fn inference(&mut self, encoding: &Encoding, bytes: &[u8], into: &mut Inference) -> Result<(), Reject> {
-        self.read(encoding, bytes, into)
+        self.read(encoding, None, bytes, into)
     }
 
     /// Reads a truth.
     pub fn label(&mut self, encoding: &Encoding, bytes: &[u8], into: &mut Label) -> Result<(), Reject> {
-        self.read(encoding, bytes, into)
+        self.read(encoding, None, bytes, into)
     }
 
     /// Reads a row of a baseline.
     pub fn baseline(&mut self, encoding: &Encoding, bytes: &[u8], into: &mut BaselineRow) -> Result<(), Reject> {
-        self.read(encoding, bytes, into)
+        self.read(encoding, None, bytes, into)
+    }
+
+    /// Reads a prediction from an object of somebody else's fields.
+    pub fn mapped_inference(
+        &mut self,
+        encoding: &Encoding,
+        mapping: &ObjectMapping,
+        bytes: &[u8],
+        into: &mut Inference,
+    ) -> Result<(), Reject> {
+        self.read(encoding, Some(mapping), bytes, into)
+    }
+
+    /// Reads a truth from an object of somebody else's fields.
+    pub fn mapped_label(
+        &mut self,
+        encoding: &Encoding,
+        mapping: &ObjectMapping,
+        bytes: &[u8],
+        into: &mut Label,
+    ) -> Result<(), Reject> {
+        self.read(encoding, Some(mapping), bytes, into)
+    }
+
+    /// Reads a row of a baseline from an object of somebody else's fields.
+    pub fn mapped_baseline(
+        &mut self,
+        encoding: &Encoding,
+        mapping: &ObjectMapping,
+        bytes: &[u8],
+        into: &mut BaselineRow,
+    ) -> Result<(), Reject> {
+        self.read(encoding, Some(mapping), bytes, into)
     }
 
     /// Reads a prediction from a table's row.
@@ -107,18 +143,24 @@ impl Decoder {
         self.row(table, cells, into)
     }
 
-    pub(crate) fn read<T: Target>(&mut self, encoding: &Encoding, bytes: &[u8], into: &mut T) -> Result<(), Reject> {
+    pub(crate) fn read<T: Target>(
+        &mut self,
+        encoding: &Encoding,
+        mapping: Option<&ObjectMapping>,
+        bytes: &[u8],
+        into: &mut T,
+    ) -> Result<(), Reject> {
         let scratch = &mut self.scratch;
         scratch.begin(into);
         if bytes.len() > scratch.limits.record_bytes {
             return Err(too_large(scratch.limits.record_bytes));
         }
         match encoding {
-            Encoding::Json => json::read(scratch, bytes, into)?,
-            Encoding::Avro(schema) => avro::read(scratch, schema, bytes, into)?,
+            Encoding::Json => json::read(scratch, mapping, bytes, into)?,
+            Encoding::Avro(schema) => avro::read(scratch, mapping, schema, bytes, into)?,
             Encoding::AvroSingleObject(store) => {
                 let (schema, datum) = single_object(store, bytes)?;
-                avro::read(scratch, schema, datum, into)?;
+                avro::read(scratch, mapping, schema, datum, into)?;
             }
         }
         scratch.finish(into)
@@ -138,12 +180,13 @@ impl Decoder {
     pub(crate) fn first_datum<T: Target>(
         &mut self,
         schema: &WriterSchema,
+        mapping: Option<&ObjectMapping>,
         bytes: &[u8],
         into: &mut T,
     ) -> Result<usize, Broken> {
         let scratch = &mut self.scratch;
         scratch.begin(into);
-        let length = avro::read_first(scratch, schema, bytes, into)?;
+        let length = avro::read_first(scratch, mapping, schema, bytes, into)?;
         scratch.finish(into).map(|()| length).map_err(|reject| Broken { reject, length: Some(length) })
     }
 }

@@ -34,6 +34,11 @@ pub(super) fn refuse(reason: RejectReason, field: Field, what: &str) -> Reject {
 }
 
 impl Scalar<'_> {
+    /// A whole number; from 2^63 on it is kept as the nearest double, as JSON does from 2^64 on.
+    pub(super) fn from_u64(value: u64) -> Self {
+        i64::try_from(value).map_or(Self::Float(value as f64), Self::Int)
+    }
+
     /// The value as a person would write it, shortened.
     #[cold]
     pub(super) fn shown(self) -> String {

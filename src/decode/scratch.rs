@@ -33,6 +33,8 @@ pub(super) struct Scratch {
     count: usize,
     /// Why the record is refused: serde's errors carry only text.
     pub(super) reject: Option<Reject>,
+    /// A buffer for names of mapped fields.
+    pub(super) key: String,
 }
 
 impl Scratch {
@@ -50,6 +52,7 @@ impl Scratch {
             hint: 0,
             count: 0,
             reject: None,
+            key: String::new(),
         }
     }
 
@@ -89,7 +92,7 @@ impl Scratch {
         field
     }
 
-    fn remember_unknown(&mut self, name: &str) {
+    pub(super) fn remember_unknown(&mut self, name: &str) {
         if self.unknown.len() < self.limits.unknown_fields
             && name.len() <= self.limits.name_bytes
             && !self.unknown.contains(name)
@@ -135,7 +138,7 @@ impl Scratch {
     }
 
     /// The slot of a feature, checked for being there once. `None`: the list of names is full.
-    pub(super) fn feature(&mut self, name: &str) -> Result<Option<Slot>, Reject> {
+    pub(super) fn feature(&mut self, name: &[u8]) -> Result<Option<Slot>, Reject> {
         self.count += 1;
         if self.count > self.limits.features {
             return Err(Reject::new(
@@ -143,28 +146,45 @@ impl Scratch {
                 format!("more than {0} features; accepted: at most {0} in a record", self.limits.features),
             ));
         }
-        if name.len() > self.limits.name_bytes {
-            return Err(too_long("the feature name", name, self.limits.name_bytes));
-        }
-        let Some(slot) = self.names.slot(name, self.hint) else {
-            self.remember_unknown(name);
-            return Ok(None);
+        let likely = Slot(self.hint as u16);
+        let slot = if self.hint < self.names.len() && self.names.name(likely).as_bytes() == name {
+            likely
+        } else {
+            match self.search(name)? {
+                Some(slot) => slot,
+                None => return Ok(None),
+            }
         };
         let place = usize::from(slot.0);
         self.hint = place + 1;
         if place >= self.stamps.len() {
             // A new name has the next slot.
             self.stamps.push(0);
-            self.hashes.push(value_hash(name));
+            self.hashes.push(value_hash(self.names.name(slot)));
         }
         if self.stamps[place] == self.stamp {
             return Err(Reject::new(
                 RejectReason::DuplicateField,
-                format!("the feature '{}' stands twice; accepted: each name once", shorten(name)),
+                format!("the feature '{}' stands twice; accepted: each name once", shorten(self.names.name(slot))),
             ));
         }
         self.stamps[place] = self.stamp;
         Ok(Some(slot))
+    }
+
+    /// The slot of a name that does not stand where it did in the last record.
+    fn search(&mut self, name: &[u8]) -> Result<Option<Slot>, Reject> {
+        let Ok(name) = std::str::from_utf8(name) else {
+            return Err(Reject::new(RejectReason::Malformed, "a feature's name is not UTF-8; accepted: UTF-8"));
+        };
+        if name.len() > self.limits.name_bytes {
+            return Err(too_long("the feature name", name, self.limits.name_bytes));
+        }
+        let slot = self.names.slot(name, self.hint);
+        if slot.is_none() {
+            self.remember_unknown(name);
+        }
+        Ok(slot)
     }
 
     /// Keeps a feature's value. A number that is none becomes null.

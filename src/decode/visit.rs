@@ -8,6 +8,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::field::{Field, accepts};
+use super::objects::ObjectMapping;
 use super::scalar::Scalar;
 use super::scratch::{Scratch, compound};
 use super::target::Target;
@@ -17,11 +18,13 @@ use crate::event::{Features, Reject, RejectReason, Slot};
 pub(super) struct Record<'s, T> {
     pub(super) scratch: &'s mut Scratch,
     pub(super) into: &'s mut T,
+    /// How somebody else's fields are to be read.
+    pub(super) mapping: Option<&'s ObjectMapping>,
 }
 
 /// Sets the reject aside and stops the parser.
 #[cold]
-fn stop<E: Error>(scratch: &mut Scratch, reject: Reject) -> E {
+pub(super) fn stop<E: Error>(scratch: &mut Scratch, reject: Reject) -> E {
     scratch.reject = Some(reject);
     E::custom("the record is refused")
 }
@@ -42,7 +45,10 @@ impl<'de, T: Target> Visitor<'de> for Record<'_, T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { scratch, into } = self;
+        let Self { scratch, into, mapping } = self;
+        if let Some(mapping) = mapping {
+            return mapping.visit(scratch, into, map);
+        }
         let mut previous = Field::Unknown;
         while let Some(field) =
             map.next_key_seed(FieldName::<T> { scratch, previous, target: std::marker::PhantomData })?
@@ -162,8 +168,7 @@ impl<'de, S: Sink> Visitor<'de> for Single<S> {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        // Above 2^63 a whole number is kept as the nearest double, as JSON does above 2^64.
-        self.0.take(i64::try_from(value).map_or(Scalar::Float(value as f64), Scalar::Int))
+        self.0.take(Scalar::from_u64(value))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
@@ -279,6 +284,10 @@ impl Visitor<'_> for FeatureName<'_> {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+        self.visit_bytes(name.as_bytes())
+    }
+
+    fn visit_bytes<E: Error>(self, name: &[u8]) -> Result<Self::Value, E> {
         self.0.feature(name).map_err(|reject| stop(self.0, reject))
     }
 }

@@ -9,7 +9,7 @@ use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
 use super::error::SourceError;
-use crate::decode::{Broken, Decoder, Target, WriterSchema};
+use crate::decode::{Broken, Decoder, ObjectMapping, Target, WriterSchema};
 use crate::event::{Reject, RejectReason};
 
 /// The most bytes of a block, packed or not.
@@ -107,7 +107,12 @@ impl Container {
     }
 
     /// Reads the next datum into `into`.
-    pub(super) fn next<T: Target>(&mut self, decoder: &mut Decoder, into: &mut T) -> Result<Next, SourceError> {
+    pub(super) fn next<T: Target>(
+        &mut self,
+        decoder: &mut Decoder,
+        mapping: Option<&ObjectMapping>,
+        into: &mut T,
+    ) -> Result<Next, SourceError> {
         while self.left == 0 {
             if !self.next_block()? {
                 return Ok(Next::End);
@@ -119,7 +124,7 @@ impl Container {
             let detail = format!("the record stands behind record {first} of its block, whose end cannot be found");
             return Ok(Next::Rejected(Reject::new(RejectReason::Malformed, detail)));
         }
-        match decoder.first_datum(&self.schema, &self.block[self.next..], into) {
+        match decoder.first_datum(&self.schema, mapping, &self.block[self.next..], into) {
             Ok(length) => {
                 self.next += length;
                 Ok(Next::Record)

@@ -56,3 +56,36 @@ impl Lines {
         Ok(Line::Whole(line.strip_suffix(b"\r").unwrap_or(line)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufReader, Cursor};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn lines_are_those_of_a_plain_split(bytes in "[ab \r\n]{0,60}", buffer in 1_usize..20) {
+            let mut expected = Vec::new();
+            for (number, line) in bytes.split('\n').enumerate() {
+                let line = line.strip_suffix('\r').unwrap_or(line);
+                if !line.trim_ascii().is_empty() {
+                    expected.push((number as u64 + 1, line.to_owned()));
+                }
+            }
+            let mut lines = Lines::new(Box::new(BufReader::with_capacity(buffer, Cursor::new(bytes.clone()))));
+            let mut found = Vec::new();
+            loop {
+                let line = match lines.next(100).unwrap() {
+                    Line::Whole(line) => String::from_utf8(line.to_vec()).unwrap(),
+                    Line::TooLong => panic!("no line has a hundred bytes"),
+                    Line::End => break,
+                };
+                found.push((lines.number, line));
+            }
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

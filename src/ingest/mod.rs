@@ -13,7 +13,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::decode::{Cells, Decoder, Encoding, Limits, Mapping, Table, Target, too_large};
+use crate::decode::{Cells, Decoder, Encoding, Limits, Mapping, ObjectMapping, Table, Target, too_large};
 use crate::event::{BaselineRow, Inference, Label, Position, Reject};
 use container::{Container, Next};
 pub use error::SourceError;
@@ -45,31 +45,25 @@ pub struct Source {
 }
 
 enum Format {
-    JsonLines(Lines),
+    JsonLines(Lines, Option<ObjectMapping>),
     Csv(Box<(Rows, Table)>),
     /// A CSV file without even a header.
     Empty,
-    Avro(Box<Container>),
+    Avro(Box<Container>, Option<ObjectMapping>),
 }
 
 impl Source {
     /// Opens `path`, or standard input (JSON Lines) for `-`. `index` is the source's number in the run.
     ///
     /// The extension says how it is read: `.jsonl`, `.ndjson` and `.json` (one object a line), `.csv`, each also with
-    /// `.gz` or `.zst`, and `.avro`. `mapping` says what the columns of a CSV file are; without one, columns named
-    /// like fields of the record contract are those fields, and all others are features.
+    /// `.gz` or `.zst`, and `.avro`. `mapping` says what the columns (or top-level fields) are. Without one, JSON and
+    /// Avro are records of the contract, and in CSV the columns named like its fields are those fields and all others
+    /// are features.
     pub fn open(path: &str, index: u16, mapping: Option<&Mapping>) -> Result<Self, SourceError> {
         let Input { layout, bytes, read, total } = Input::open(path)?;
         let format = match layout {
-            Layout::JsonLines | Layout::Avro if mapping.is_some() => {
-                return Err(SourceError::Unsupported {
-                    path: path.to_owned(),
-                    what: "a mapping for this format".to_owned(),
-                    accepted: "a mapping for .csv; JSON and Avro with the fields of the record contract",
-                });
-            }
-            Layout::JsonLines => Format::JsonLines(Lines::new(bytes)),
-            Layout::Avro => Format::Avro(Box::new(Container::open(bytes, path)?)),
+            Layout::JsonLines => Format::JsonLines(Lines::new(bytes), objects(mapping, path)?),
+            Layout::Avro => Format::Avro(Box::new(Container::open(bytes, path)?), objects(mapping, path)?),
             Layout::Csv => {
                 let mut rows = Rows::new(bytes);
                 let header = rows.next(Limits::default().record_bytes);
@@ -128,10 +122,11 @@ impl Source {
         let limit = decoder.limits().record_bytes;
         let decoded = match &mut self.format {
             Format::Empty => return Ok(Step::End),
-            Format::JsonLines(lines) => {
+            Format::JsonLines(lines, mapping) => {
+                check::<T>(&mut self.checked, mapping.as_ref(), &self.name)?;
                 let line = lines.next(limit).map_err(|source| failed(&self.name, &self.read, source))?;
                 let decoded = match line {
-                    Line::Whole(bytes) => decoder.read(&Encoding::Json, bytes, into),
+                    Line::Whole(bytes) => decoder.read(&Encoding::Json, mapping.as_ref(), bytes, into),
                     Line::TooLong => Err(too_large(limit)),
                     Line::End => return Ok(Step::End),
                 };
@@ -153,8 +148,9 @@ impl Source {
                 self.offset = rows.line;
                 decoded
             }
-            Format::Avro(container) => {
-                let next = container.next(decoder, into)?;
+            Format::Avro(container, mapping) => {
+                check::<T>(&mut self.checked, mapping.as_ref(), &self.name)?;
+                let next = container.next(decoder, mapping.as_ref(), into)?;
                 let decoded = match next {
                     Next::Record => Ok(()),
                     Next::Rejected(reject) => Err(reject),
@@ -170,6 +166,21 @@ impl Source {
 
 fn failed(path: &str, read: &AtomicU64, source: io::Error) -> SourceError {
     SourceError::Read { path: path.to_owned(), byte: read.load(Ordering::Relaxed), source }
+}
+
+fn objects(mapping: Option<&Mapping>, path: &str) -> Result<Option<ObjectMapping>, SourceError> {
+    let mapping = mapping.map(ObjectMapping::new).transpose();
+    mapping.map_err(|source| SourceError::Mapping { path: path.to_owned(), source })
+}
+
+/// Asks once whether the mapping gives what the records need.
+fn check<T: Target>(checked: &mut bool, mapping: Option<&ObjectMapping>, path: &str) -> Result<(), SourceError> {
+    if let Some(mapping) = mapping
+        && !std::mem::replace(checked, true)
+    {
+        mapping.check::<T>().map_err(|source| SourceError::Mapping { path: path.to_owned(), source })?;
+    }
+    Ok(())
 }
 
 fn fit(mapping: Option<&Mapping>, cells: Cells<'_>, path: &str) -> Result<Table, SourceError> {

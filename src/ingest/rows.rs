@@ -95,3 +95,58 @@ impl Rows {
 fn line_ends(bytes: &[u8]) -> u64 {
     bytes.iter().map(|&byte| u64::from(byte == b'\n')).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufReader, Cursor};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str, buffer: usize) -> Vec<(u64, Vec<String>)> {
+        let mut rows = Rows::new(Box::new(BufReader::with_capacity(buffer, Cursor::new(text.to_owned()))));
+        let mut list = Vec::new();
+        loop {
+            let cells = match rows.next(1 << 20).unwrap() {
+                Row::Whole(cells) => {
+                    let cell = |number| String::from_utf8(cells.get(number).unwrap().to_vec()).unwrap();
+                    (0..cells.len()).map(cell).collect()
+                }
+                Row::TooLong => panic!("short texts"),
+                Row::End => return list,
+            };
+            list.push((rows.line, cells));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_those_of_the_csv_crate(text in "[ab,\"\n\r é]{0,40}", buffer in 1_usize..50) {
+            let mut oracle = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+            let expected: Vec<Vec<String>> =
+                oracle.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect();
+            let found = read(&text, buffer);
+            prop_assert_eq!(found.iter().map(|(_, cells)| cells.clone()).collect::<Vec<_>>(), expected);
+            prop_assert!(found.iter().map(|(line, _)| *line).is_sorted());
+        }
+
+        #[test]
+        fn a_row_stands_on_the_line_it_starts_on(parts in prop::collection::vec(0_usize..4, 1..12), buffer in 1_usize..50) {
+            // Each part starts with its own line's number: one line, two lines in quotes, a blank one before it.
+            let (mut text, mut line, mut expected) = (String::new(), 1_u64, Vec::new());
+            for part in parts {
+                if part == 2 {
+                    text.push_str("\r\n");
+                    line += 1;
+                }
+                expected.push((line, line.to_string()));
+                text.push_str(&line.to_string());
+                text.push_str([",x\n", ",\"x\ny\"\r\n", ",x\r\n", "\n"][part]);
+                line += 1 + u64::from(part == 1);
+            }
+            let found: Vec<(u64, String)> = read(&text, buffer).into_iter().map(|(at, row)| (at, row[0].clone())).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

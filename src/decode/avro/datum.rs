@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use serde::de::value::StrDeserializer;
+use serde::de::value::{BorrowedBytesDeserializer, StrDeserializer};
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
@@ -112,6 +112,13 @@ impl<'de> Input<'de> {
 
     /// A zigzag integer of up to 64 bits.
     fn long(&mut self) -> Result<i64, Fault> {
+        // Most numbers have one byte: branches, counts, lengths.
+        if let Some(&byte) = self.bytes.get(self.at)
+            && byte < 0x80
+        {
+            self.at += 1;
+            return Ok(i64::from(byte >> 1) ^ -i64::from(byte & 1));
+        }
         let mut raw = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -173,13 +180,14 @@ impl<'de> Input<'de> {
 pub(super) struct Datum<'de, 'r> {
     schema: &'r WriterSchema,
     node: usize,
+    null_is_absent: bool,
     input: &'r mut Input<'de>,
 }
 
 impl<'de, 'r> Datum<'de, 'r> {
     /// The datum at the input's place.
-    pub(super) fn root(schema: &'r WriterSchema, input: &'r mut Input<'de>) -> Self {
-        Self { schema, node: schema.root(), input }
+    pub(super) fn root(schema: &'r WriterSchema, input: &'r mut Input<'de>, null_is_absent: bool) -> Self {
+        Self { schema, node: schema.root(), null_is_absent, input }
     }
 }
 
@@ -187,7 +195,7 @@ impl<'de> Deserializer<'de> for Datum<'de, '_> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let Self { schema, mut node, input } = self;
+        let Self { schema, mut node, null_is_absent, input } = self;
         input.values_left = input.values_left.checked_sub(1).ok_or(Fault::TooMany)?;
         // A union may not stand directly in a union, so this is not a loop over the datum.
         if let Node::Union(variants) = schema.node(node) {
@@ -232,7 +240,9 @@ impl<'de> Deserializer<'de> for Datum<'de, '_> {
             }
             Node::Array(item) => visitor.visit_seq(Items { schema, item: *item, input, in_block: 0, done: false }),
             Node::Map(value) => visitor.visit_map(Entries { schema, value: *value, input, in_block: 0, done: false }),
-            Node::Record(fields) => visitor.visit_map(Fields { schema, rest: fields.iter(), value: None, input }),
+            Node::Record(fields) => {
+                visitor.visit_map(Fields { schema, null_is_absent, rest: fields.iter(), value: None, input })
+            }
             // The schema's parser refuses it.
             Node::Union(_) => Err(Fault::Index(0)),
         }
@@ -265,11 +275,12 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
             return Ok(None);
         }
         self.in_block -= 1;
-        seed.deserialize(Datum { schema: self.schema, node: self.item, input: self.input }).map(Some)
+        seed.deserialize(Datum { schema: self.schema, node: self.item, null_is_absent: false, input: self.input })
+            .map(Some)
     }
 }
 
-/// The entries of a map.
+/// The entries of a map. Their names go on as bytes: a name that is known needs no check for UTF-8.
 struct Entries<'de, 'r> {
     schema: &'r WriterSchema,
     value: usize,
@@ -290,27 +301,45 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
             return Ok(None);
         }
         self.in_block -= 1;
-        let name: StrDeserializer<'_, Fault> = self.input.text()?.into_deserializer();
+        let length = self.input.length()?;
+        let name = BorrowedBytesDeserializer::<Fault>::new(self.input.take(length)?);
         seed.deserialize(name).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
-        seed.deserialize(Datum { schema: self.schema, node: self.value, input: self.input })
+        seed.deserialize(Datum { schema: self.schema, node: self.value, null_is_absent: false, input: self.input })
     }
 }
 
 /// The fields of a record.
 struct Fields<'de, 'r> {
     schema: &'r WriterSchema,
+    /// Whether null is the same as absent, as in a record of the contract (not in an object of features). A null
+    /// field is then passed over here: most optional fields are null.
+    null_is_absent: bool,
     rest: std::slice::Iter<'r, (Box<str>, usize)>,
     value: Option<usize>,
     input: &'r mut Input<'de>,
+}
+
+impl Fields<'_, '_> {
+    /// Whether the next field is a union whose first branch, null, was written.
+    fn next_is_null(&self) -> bool {
+        let Some((_, node)) = self.rest.as_slice().first() else { return false };
+        let Node::Union(variants) = self.schema.node(*node) else { return false };
+        let null_first = variants.first().is_some_and(|&first| matches!(self.schema.node(first), Node::Null));
+        null_first && self.input.bytes.get(self.input.at) == Some(&0)
+    }
 }
 
 impl<'de> MapAccess<'de> for Fields<'de, '_> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+        while self.null_is_absent && self.next_is_null() {
+            self.input.at += 1;
+            self.rest.next();
+        }
         let Some((name, node)) = self.rest.next() else { return Ok(None) };
         self.value = Some(*node);
         let name: StrDeserializer<'_, Fault> = (&**name).into_deserializer();
@@ -319,7 +348,7 @@ impl<'de> MapAccess<'de> for Fields<'de, '_> {
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
         let node = self.value.take().expect("serde asks for a value only after its key");
-        seed.deserialize(Datum { schema: self.schema, node, input: self.input })
+        seed.deserialize(Datum { schema: self.schema, node, null_is_absent: false, input: self.input })
     }
 }
 

@@ -9,6 +9,7 @@ mod schema;
 use serde::de::DeserializeSeed;
 
 use super::field::{Field, accepts};
+use super::objects::ObjectMapping;
 use super::scratch::Scratch;
 use super::target::Target;
 use super::visit::{Record, Skip};
@@ -27,12 +28,13 @@ pub(crate) struct Broken {
 /// Reads the one datum that `bytes` are.
 pub(super) fn read<T: Target>(
     scratch: &mut Scratch,
+    mapping: Option<&ObjectMapping>,
     schema: &WriterSchema,
     bytes: &[u8],
     into: &mut T,
 ) -> Result<(), Reject> {
     let mut input = Input::new(bytes);
-    walk(scratch, schema, &mut input, into)?;
+    walk(scratch, mapping, schema, &mut input, into)?;
     if input.left() > 0 {
         return Err(Reject::new(
             RejectReason::Malformed,
@@ -50,6 +52,7 @@ pub(super) fn read<T: Target>(
 /// Reads the datum at the start of `bytes`; gives its length.
 pub(super) fn read_first<T: Target>(
     scratch: &mut Scratch,
+    mapping: Option<&ObjectMapping>,
     schema: &WriterSchema,
     bytes: &[u8],
     into: &mut T,
@@ -57,7 +60,7 @@ pub(super) fn read_first<T: Target>(
     let limit = scratch.limits.record_bytes;
     let part = &bytes[..bytes.len().min(limit)];
     let mut input = Input::new(part);
-    match walk(scratch, schema, &mut input, into) {
+    match walk(scratch, mapping, schema, &mut input, into) {
         Ok(()) => Ok(input.at()),
         // The datum may only have been cut by the limit.
         Err(_) if input.ended() && part.len() < bytes.len() => {
@@ -70,12 +73,15 @@ pub(super) fn read_first<T: Target>(
 
 fn walk<T: Target>(
     scratch: &mut Scratch,
+    mapping: Option<&ObjectMapping>,
     schema: &WriterSchema,
     input: &mut Input<'_>,
     into: &mut T,
 ) -> Result<(), Reject> {
-    Record { scratch, into }
-        .deserialize(Datum::root(schema, input))
+    // Null is absent among the contract's fields; among somebody else's it may be a feature that is missing.
+    let datum = Datum::root(schema, input, mapping.is_none());
+    Record { scratch, into, mapping }
+        .deserialize(datum)
         .map_err(|fault| scratch.reject.take().unwrap_or_else(|| explain(&fault, input.at(), schema)))
 }
 
@@ -83,7 +89,7 @@ fn walk<T: Target>(
 fn skip(scratch: &mut Scratch, schema: &WriterSchema, bytes: &[u8]) -> Option<usize> {
     let mut input = Input::new(bytes);
     let any = Skip { scratch, field: Field::Unknown, depth: 1, accepted: accepts::ANY, inner: accepts::ANY };
-    let sound = any.deserialize(Datum::root(schema, &mut input)).is_ok();
+    let sound = any.deserialize(Datum::root(schema, &mut input, false)).is_ok();
     scratch.reject = None;
     sound.then_some(input.at()).filter(|&length| length > 0)
 }

@@ -11,7 +11,7 @@
 //!   terms, k the smaller class, averaged over orderings, so P(area <= a) <= exp(-k KL(a || truth)). It holds at any
 //!   level without an assumption, and asks for about twice the effect;
 //! - from there on, a normal test of the difference of logits, with the larger of `DeLong`'s variance and that of Hanley
-//!   and McNeil (1982) on each side. It is asymptotic.
+//!   and `McNeil` (1982) on each side. It is asymptotic.
 
 use super::tails::normal_sf;
 
@@ -176,7 +176,7 @@ pub fn auc_worse(window: &Auc, reference: &Auc, floor: f64, gamma: f64) -> Optio
     Some(normal_sf((logit(edge) - logit(found)) / spread).max(f64::MIN_POSITIVE))
 }
 
-/// Hanley and McNeil's variance of an area under exponential score laws.
+/// Hanley and `McNeil`'s variance of an area under exponential score laws.
 fn hanley_mcneil(area: f64, side: &Auc) -> f64 {
     let (p, n) = (side.positives as f64, side.negatives as f64);
     let (two_positives, two_negatives) = (area / (2.0 - area), 2.0 * area * area / (1.0 + area));

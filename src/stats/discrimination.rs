@@ -334,7 +334,7 @@ mod tests {
                 shares.iter().zip(of).map(|(p, v)| p * (v - centre) * (v - centre)).sum::<f64>()
             };
             let (v_pos, v_neg) = (spread(&pos, &beats), spread(&neg, &beaten));
-            let sizes = [positives as f64, negatives as f64, 300.0, 2000.0];
+            let sizes = [f64::from(positives), f64::from(negatives), 300.0, 2000.0];
             let sigma = (v_pos / sizes[0] + v_neg / sizes[1] + v_pos / sizes[2] + v_neg / sizes[3]).sqrt();
             for (level, z) in [(1e-3, 3.09), (1e-5, 4.26), (1e-7, 5.2), (1e-9, 6.0)] {
                 let scaled = |of: &[f64], by: f64| of.iter().map(|v| v * z / sigma / by).collect::<Vec<_>>();

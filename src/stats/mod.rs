@@ -20,3 +20,4 @@ pub mod pool;
 pub mod rate;
 pub mod recalibration;
 pub mod tails;
+mod two_sample;

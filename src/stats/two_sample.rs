@@ -21,6 +21,9 @@ const MAX_CELLS: f64 = 64.0;
 /// the choice of method does not depend on what was found.
 const MAX_TRIALS: u64 = 1_000_000;
 
+/// ln of the smallest probability a recursion may start from.
+const LN_SMALLEST: f64 = -650.0;
+
 /// What is compared: counts of both sides and the weight of the reference's.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Contrast {
@@ -106,15 +109,24 @@ impl Contrast {
         if reference <= 0.0 || reference >= 1.0 {
             return binomial_upper(least(if reference > 0.0 { self.m } else { 0 }), n, window);
         }
-        let (low, high) = self.summed(reference);
+        let (low, mut high) = self.summed(reference);
+        // A recursion that starts below the normal range of floats would carry few digits along.
+        let ln_mass = |b: u64| ln_binomial_density(b as f64, m, reference, 1.0 - reference);
+        while high > low && ln_mass(high) < LN_SMALLEST {
+            high -= 1;
+        }
+        let point_at = |hits: f64| {
+            let inside = hits >= 1.0 && hits <= n;
+            let ln_point = if inside { ln_binomial_density(hits, n, window, 1.0 - window) } else { f64::NEG_INFINITY };
+            if ln_point < LN_SMALLEST { 0.0 } else { libm::exp(ln_point) }
+        };
         let mut hits = least(high);
         let mut beyond = binomial_upper(hits, n, window);
         let odds = window / (1.0 - window);
-        let mut point =
-            if hits >= 1.0 && hits <= n { libm::exp(ln_binomial_density(hits, n, window, 1.0 - window)) } else { 0.0 };
+        let mut point = point_at(hits);
         // More reference hits than the last one summed: the window needs at least as many as there.
         let mut sum = binomial_upper(high as f64 + 1.0, m, reference) * beyond;
-        let mut mass = libm::exp(ln_binomial_density(high as f64, m, reference, 1.0 - reference));
+        let mut mass = libm::exp(ln_mass(high));
         let step_odds = (1.0 - reference) / reference;
         let mut b = high;
         loop {
@@ -130,11 +142,7 @@ impl Contrast {
                     // Outside the range of the recursion: afresh.
                     hits = next;
                     beyond = binomial_upper(hits, n, window);
-                    point = if hits >= 1.0 && hits <= n {
-                        libm::exp(ln_binomial_density(hits, n, window, 1.0 - window))
-                    } else {
-                        0.0
-                    };
+                    point = point_at(hits);
                 } else {
                     // P(X = h - 1) = P(X = h) h / (n - h + 1) (1 - p) / p
                     point *= hits / (n - hits + 1.0) / odds;

@@ -9,7 +9,7 @@
 //! | asked | answered by |
 //! |---|---|
 //! | has a share moved? | `rate::rate_test`, `rate::rate_above` |
-//! | has traffic changed? | `rate::volume_test` |
+//! | has traffic changed? | `volume::volume_test` |
 //! | has a distribution moved, and where? | `distribution::shift_test` |
 //! | do residuals add up? | `rate::sum_tail`, `calibration_test::offset_test` |
 //! | do scores spread too far? | `calibration_test::slope_test` |
@@ -33,3 +33,4 @@ pub mod rate;
 pub mod recalibration;
 pub mod tails;
 mod two_sample;
+pub mod volume;

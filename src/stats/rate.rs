@@ -393,27 +393,6 @@ pub fn sum_tail(observed: Tally, expected: f64, side: Side, phi: f64) -> Option<
     })
 }
 
-/// Has traffic changed by more than a factor? The conditional test of two Poisson counts over two exposures (for
-/// example seconds), exact: given their total, the window's count is binomial (Przyborowski and Wilenski 1940).
-///
-/// H0: rates differ by at most `ratio` >= 1. `None` without exposure or without any event.
-pub fn volume_test(window: (u64, f64), reference: (u64, f64), side: Side, ratio: f64, phi: f64) -> Option<f64> {
-    let ((x, time), (x0, time0)) = (window, reference);
-    let usable = |value: f64| value > 0.0 && value.is_finite();
-    if x + x0 == 0 || !(usable(time) && usable(time0) && ratio >= 1.0 && phi >= 1.0 && usable(ratio) && usable(phi)) {
-        return None;
-    }
-    let (hits, total) = (x as f64 / phi, (x + x0) as f64 / phi);
-    let chance = |factor: f64| factor * time / (factor * time + time0);
-    let higher = binomial_upper(hits, total, chance(ratio));
-    let lower = binomial_lower(hits, total, chance(1.0 / ratio));
-    Some(match side {
-        Side::Higher => higher,
-        Side::Lower => lower,
-        Side::Either => (2.0 * higher.min(lower)).min(1.0),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -521,7 +500,6 @@ mod tests {
         assert!(rate_test(some, some, Side::Either, Floor::Ratio(0.5), terms).is_none());
         assert!(rate_above(none, 0.5, terms).is_none());
         assert!(sum_tail(none, 0.0, Side::Higher, 1.0).is_none());
-        assert!(volume_test((0, 1.0), (0, 1.0), Side::Either, 1.0, 1.0).is_none());
     }
 
     #[test]
@@ -543,13 +521,6 @@ mod tests {
             assert!(sum_tail(tally, expected, Side::Higher, 1.0).unwrap() >= upper * (1.0 - 1e-9));
             assert!(sum_tail(tally, expected, Side::Lower, 1.0).unwrap() >= lower * (1.0 - 1e-9));
         }
-    }
-
-    #[test]
-    fn volume_is_judged_by_the_conditional_binomial() {
-        // Equal exposures, ratio 1: 20 of 20 events in the window has chance 2^-20.
-        let p = volume_test((20, 60.0), (0, 60.0), Side::Higher, 1.0, 1.0).unwrap();
-        assert!((p * 1_048_576.0 - 1.0).abs() < 1e-12);
     }
 
     proptest! {

@@ -11,10 +11,13 @@
 //! of looks (Bonferroni). It is valid at any level and any sample size, and it names what moved.
 
 use super::rate::{Floor, Side, Tally, Terms, rate_p_value};
-use super::tails::{chi_square_noncentral_sf, chi_square_sf, normal_isf};
+use super::tails::{chi_square_noncentral_sf, chi_square_sf};
 
 /// Looks that are tested exactly; the rest count as p = 1.
 const EXACT_LOOKS: usize = 3;
+
+/// Exponent of the likelihood ratio below which a look counts as p = 1.
+const LEAST_EXPONENT: f64 = 2.0;
 
 /// Counts of both sides, checked: same bins, nonempty.
 struct Pair<'a> {
@@ -226,10 +229,11 @@ pub struct Shift {
 
 /// The exact test of a shift: does any cell, or any cut of ordered bins, differ in share by more than `floor`?
 ///
-/// Most looks are settled by a screen: a look whose window share lies within a score bound of the reference share plus
-/// the floor has an exact p-value of the order of one half, and counts as 1. Of the others only the three with the
-/// largest Chernoff exponent are tested exactly. The test stays valid, whatever the quality of the screen, because
-/// leaving a look out can only raise the smallest p-value, and all looks are paid for. `None` if the bins differ, a
+/// Most looks are settled by a screen: the likelihood ratio of both shares against the nearest pair at the floor. A look
+/// with an exponent below 2 cannot survive the payment for the looks, and counts as p = 1. Of the others only the three
+/// with the largest exponents are tested exactly, and no more once one has reached the smallest p-value possible. The
+/// test stays valid, whatever the quality of the screen, because leaving a look out can only raise the smallest p-value,
+/// and all looks are paid for. `None` if the bins differ, a
 /// side is empty, or a term is out of range.
 pub fn shift_test(window: &[u64], reference: &[u64], ordered: bool, floor: f64, terms: Terms) -> Option<Shift> {
     let pair = Pair::new(window, reference)?;
@@ -241,6 +245,7 @@ pub fn shift_test(window: &[u64], reference: &[u64], ordered: bool, floor: f64, 
     let looks = if ordered { cells + cells.saturating_sub(2) } else { cells };
     let shared = terms.shared(2.0 * looks as f64);
     let screen = Screen::new(pair.n, pair.m, floor, shared)?;
+    let least = 2.0 * looks as f64 * shared.gamma;
     let mut best: [Option<(f64, Part, u64, u64)>; EXACT_LOOKS] = [None; EXACT_LOOKS];
     let mut widest = (0.0, Part::Cell(0), window[0], reference[0]);
     let (mut below_w, mut below_r) = (0, 0);
@@ -264,6 +269,9 @@ pub fn shift_test(window: &[u64], reference: &[u64], ordered: bool, floor: f64, 
         if p < p_value {
             (p_value, found) = (p, (part, w, r));
         }
+        if p_value <= least * (1.0 + 1e-9) {
+            break;
+        }
     }
     let (value, share) = (found.1 as f64 / pair.n as f64, found.2 as f64 / pair.m as f64);
     Some(Shift { part: found.0, value, reference: share, effect: value - share, p_value, looks })
@@ -271,7 +279,7 @@ pub fn shift_test(window: &[u64], reference: &[u64], ordered: bool, floor: f64, 
 
 /// Keeps the looks with the largest exponents, the earlier one on ties.
 fn keep(best: &mut [Option<(f64, Part, u64, u64)>; EXACT_LOOKS], mut look: (f64, Part, u64, u64)) {
-    if look.0 <= 0.0 {
+    if look.0 <= LEAST_EXPONENT {
         return;
     }
     for place in best {
@@ -291,37 +299,35 @@ struct Screen {
     n: f64,
     m: f64,
     floor: f64,
-    z: f64,
-    scale: f64,
+    phi: f64,
 }
 
 impl Screen {
     fn new(n: u64, m: u64, floor: f64, terms: Terms) -> Option<Self> {
-        if !(terms.gamma > 0.0 && terms.gamma < 1.0 && terms.phi >= 1.0 && terms.phi.is_finite()) {
-            return None;
-        }
-        let (n, m) = (n as f64, m as f64);
-        Some(Self { n, m, floor, z: normal_isf(terms.gamma), scale: terms.phi })
+        let usable = terms.gamma > 0.0 && terms.gamma < 1.0 && terms.phi >= 1.0 && terms.phi.is_finite();
+        usable.then_some(Self { n: n as f64, m: m as f64, floor, phi: terms.phi })
     }
 
-    /// ln of the Chernoff bound on the window's tail at the edge of the null, negated; 0 inside the null.
+    /// ln of the likelihood ratio of the shares found against a pair at the floor, pooled; 0 inside the null.
     fn exponent(&self, w: u64, r: u64) -> f64 {
         let (value, share) = (w as f64 / self.n, r as f64 / self.m);
-        if (value - share).abs() <= self.floor {
+        let gap = value - share;
+        if gap.abs() <= self.floor {
             return 0.0;
         }
-        let up = value > share;
-        let bound = super::interval::wilson_bound(
-            r as f64 / self.scale,
-            self.m / self.scale,
-            if up { self.z } else { -self.z },
-        );
-        let edge = if up { bound + self.floor } else { bound - self.floor };
-        if (up && value <= edge) || (!up && value >= edge) || edge <= 0.0 || edge >= 1.0 {
+        let floor = self.floor.copysign(gap);
+        let half = 0.5 / (self.n + self.m);
+        let base = ((w as f64 + r as f64 - self.n * floor) / (self.n + self.m)).clamp(half, 1.0 - half);
+        let edge = (base + floor).clamp(half, 1.0 - half);
+        let spread = edge * (1.0 - edge) / self.n + base * (1.0 - base) / self.m;
+        // Logarithms only where a normal guess leaves a chance; small shares make that guess too large, not too small.
+        let excess = gap - floor;
+        if excess * excess < LEAST_EXPONENT * spread * self.phi {
             return 0.0;
         }
         let part = |p: f64, q: f64| if p > 0.0 { p * libm::log(p / q) } else { 0.0 };
-        self.n / self.scale * (part(value, edge) + part(1.0 - value, 1.0 - edge))
+        let divergence = |p: f64, q: f64| part(p, q) + part(1.0 - p, 1.0 - q);
+        (self.n * divergence(value, edge) + self.m * divergence(share, base)) / self.phi
     }
 }
 

@@ -11,7 +11,8 @@
 //!
 //! The beta quantiles behind the exact bounds are solved by Newton steps on the logarithm of the tail as a function of
 //! ln p (or ln(1 - p)). The tail is log-concave there, so that after one step the iterates approach the root from the
-//! outer side without crossing: a bound stopped early is too wide, never too narrow.
+//! outer side without crossing: a bound stopped early is too wide, never too narrow. (Jeffreys' halves fall outside this
+//! argument where a count is 0 or full; there the steps run until the tail is met.)
 
 use super::tails::{beta_lower, ln_beta_prefix, normal_isf};
 
@@ -116,7 +117,7 @@ fn beta_quantile(a: f64, b: f64, lower_tail: f64, start: f64) -> f64 {
         let next = p * libm::exp(-gap / slope);
         // A step upwards from the first may leave the unit interval only through rounding.
         let next = if next < 1.0 { next } else { 0.5 * (p + 1.0) };
-        if gap.abs() < 1e-13 || (step > 0 && next <= p) || !next.is_finite() {
+        if gap.abs() < 1e-13 || (step > 0 && b >= 1.0 && next <= p) || !next.is_finite() {
             break;
         }
         p = next;
@@ -139,7 +140,7 @@ fn beta_isf(a: f64, b: f64, upper_tail: f64, start: f64) -> f64 {
         let slope = libm::exp(ln_beta_prefix(b, a, q, p)) / (p * tail);
         let next = -libm::expm1(libm::log1p(-p) - gap / slope);
         let next = if next > 0.0 { next } else { 0.5 * p };
-        if gap.abs() < 1e-13 || (step > 0 && next >= p) || !next.is_finite() {
+        if gap.abs() < 1e-13 || (step > 0 && a >= 1.0 && next >= p) || !next.is_finite() {
             break;
         }
         p = next;
@@ -211,6 +212,22 @@ mod tests {
             }
             if x > 0.0 {
                 prop_assert!((binomial_upper(x, n, low) / error - 1.0).abs() < 1e-9);
+            }
+        }
+
+        #[test]
+        fn jeffreys_puts_half_the_error_on_each_side(x in 0_u32..200, rest in 0_u32..200, exponent in 0.5_f64..6.0) {
+            let (x, n) = (f64::from(x), f64::from(x + rest));
+            prop_assume!(n > 0.0);
+            let error = libm::pow(10.0, -exponent);
+            let (a, b, around) = (x + 0.5, n - x + 0.5, jeffreys(x, n, error).unwrap());
+            if x > 0.0 {
+                let tail = beta_lower(a, b, around.low, 1.0 - around.low);
+                prop_assert!((tail / (0.5 * error) - 1.0).abs() < 1e-9);
+            }
+            if x < n {
+                let tail = beta_lower(b, a, 1.0 - around.high, around.high);
+                prop_assert!((tail / (0.5 * error) - 1.0).abs() < 1e-7, "{} {}", tail, error);
             }
         }
 

@@ -2,11 +2,11 @@
 //!
 //! P(label = 1) = sigmoid(a + b logit score). Slope b = 1 and intercept a = 0 mean calibrated; b < 1 overconfident. With
 //! the slope fixed at 1 the intercept is the offset, calibration in the large. Fitted by Newton steps on the log
-//! likelihood, each halved until the likelihood does not fall (at most [`MAX_STEPS`] steps of [`MAX_HALVINGS`]
+//! likelihood, each halved until the likelihood rises enough (at most [`MAX_STEPS`] steps of [`MAX_HALVINGS`]
 //! halvings); the likelihood is concave, so where a maximum exists the fit finds it. It exists exactly if the two classes
 //! overlap: some positive scores below some negative and the other way round. Otherwise the answer is `None`.
 
-use super::forecast::{ForecastBin, sigmoid, totals};
+use super::forecast::{ForecastBin, logit, sigmoid, totals};
 
 /// Newton steps allowed; eight are usual.
 pub const MAX_STEPS: usize = 60;
@@ -57,11 +57,13 @@ struct Slopes {
     score: [f64; 2],
     /// Information: intercept, both, slope.
     information: [f64; 3],
+    /// Determinant of the information, from squares around the mean logit: no cancellation.
+    determinant: f64,
 }
 
 impl Slopes {
     fn at(points: &[(f64, f64, f64)], intercept: f64, slope: f64) -> Self {
-        let mut sums = Self { likelihood: 0.0, score: [0.0; 2], information: [0.0; 3] };
+        let mut sums = Self { likelihood: 0.0, score: [0.0; 2], information: [0.0; 3], determinant: 0.0 };
         for &(n, positives, logit) in points {
             let eta = intercept + slope * logit;
             let chance = sigmoid(eta);
@@ -75,11 +77,17 @@ impl Slopes {
             sums.information[1] += weight * logit;
             sums.information[2] += weight * logit * logit;
         }
+        let [total, first, _] = sums.information;
+        let around: f64 = points
+            .iter()
+            .map(|&(n, _, logit)| {
+                let eta = intercept + slope * logit;
+                let away = logit - first / total;
+                n * sigmoid(eta) * sigmoid(-eta) * away * away
+            })
+            .sum();
+        sums.determinant = total * around;
         sums
-    }
-
-    fn determinant(&self) -> f64 {
-        self.information[0] * self.information[2] - self.information[1] * self.information[1]
     }
 }
 
@@ -109,12 +117,16 @@ pub fn recalibrate(bins: &[ForecastBin]) -> Option<Recalibration> {
     if !classes_overlap(&points) {
         return None;
     }
-    let (mut a, mut b) = (0.0, 1.0);
-    let mut here = Slopes::at(&points, a, b);
+    // From the scores as stated or from the overall share alone, whichever is likelier.
+    let (cases, positives) = totals(bins);
+    let flat = logit(positives as f64 / cases as f64);
+    let (stated, constant) = (Slopes::at(&points, 0.0, 1.0), Slopes::at(&points, flat, 0.0));
+    let (mut a, mut b, mut here) =
+        if stated.likelihood >= constant.likelihood { (0.0, 1.0, stated) } else { (flat, 0.0, constant) };
     for _ in 0..MAX_STEPS {
         let [score_a, score_b] = here.score;
         let [aa, ab, bb] = here.information;
-        let determinant = here.determinant();
+        let determinant = here.determinant;
         if determinant.is_nan() || determinant <= 0.0 {
             return None;
         }
@@ -128,7 +140,7 @@ pub fn recalibrate(bins: &[ForecastBin]) -> Option<Recalibration> {
         }
     }
     let [aa, ab, bb] = here.information;
-    let determinant = here.determinant();
+    let determinant = here.determinant;
     let settled = here.score[0].abs() < 1e-6 * aa.max(1.0) && here.score[1].abs() < 1e-6 * bb.max(1.0);
     let found = Recalibration {
         intercept: a,
@@ -141,14 +153,16 @@ pub fn recalibrate(bins: &[ForecastBin]) -> Option<Recalibration> {
     (settled && finite && determinant > 0.0).then_some(found)
 }
 
-/// The longest of step, step / 2, step / 4, ... that does not lower the likelihood.
+/// The longest of step, step / 2, step / 4, ... that gains at least a tenth of what the slope promises.
 fn halved(points: &[(f64, f64, f64)], from: [f64; 2], step: [f64; 2], here: Slopes) -> Option<(f64, f64, Slopes)> {
+    let promise = step[0] * here.score[0] + step[1] * here.score[1];
     let mut length = 1.0;
     for _ in 0..MAX_HALVINGS {
         let (a, b) = (from[0] + length * step[0], from[1] + length * step[1]);
         let next = Slopes::at(points, a, b);
         // Rounding of the likelihood must not stop the last, tiny step.
-        if next.likelihood >= here.likelihood - 1e-12 * here.likelihood.abs() && next.likelihood.is_finite() {
+        let wanted = here.likelihood + 0.1 * length * promise - 1e-12 * here.likelihood.abs();
+        if next.likelihood.is_finite() && next.likelihood >= wanted {
             return Some((a, b, next));
         }
         length *= 0.5;
@@ -183,7 +197,7 @@ pub fn recalibrate_offset(bins: &[ForecastBin]) -> Option<Offset> {
 /// Variance of a fitted slope if `line` were true on these bins; `None` if they hold no information on it.
 pub fn slope_variance_under(bins: &[ForecastBin], line: &Recalibration) -> Option<f64> {
     let sums = Slopes::at(&points(bins), line.intercept, line.slope);
-    let variance = sums.information[0] / sums.determinant();
+    let variance = sums.information[0] / sums.determinant;
     (variance.is_finite() && variance > 0.0).then_some(variance)
 }
 
@@ -212,7 +226,7 @@ mod tests {
         let bins: Vec<_> = [0.1, 0.6]
             .iter()
             .map(|&score| {
-                let share = sigmoid(a + b * super::super::forecast::logit(score));
+                let share = sigmoid(a + b * logit(score));
                 ForecastBin { cases: n, positives: (n as f64 * share).round() as u64, score }
             })
             .collect();

@@ -11,12 +11,8 @@
 //!   terms, k the smaller class, averaged over orderings, so P(area <= a) <= exp(-k KL(a || truth)). It holds at any
 //!   level without an assumption, and asks for about twice the effect;
 //! - from there on, a normal test of the difference of logits, with the larger of `DeLong`'s variance and that of Hanley
-<<<<<<< HEAD
-//!   and `McNeil` (1982) on each side. It is asymptotic.
-=======
 //!   and `McNeil` (1982) on each side. It is asymptotic; importance sampling of binormal scores at 50 cases of the smaller
 //!   class finds true levels below the nominal ones down to 1e-9.
->>>>>>> stats
 
 use super::tails::normal_sf;
 

@@ -14,10 +14,12 @@ mod show;
 
 pub use build::{BuildSettings, build};
 
+pub use diff::{FeatureDiff, diff};
 pub use file::{BaselineError, read, write};
 pub use profile::{LeftOut, Origin, Profile};
 pub use references::References;
 pub use rows::{RowSample, SampleRow};
+pub use show::{remarks, show, show_diff};
 
 /// Rows of a baseline from files: at most this many, those with the smallest hashes.
 pub const FILE_ROWS: usize = 200_000;

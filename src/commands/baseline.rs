@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueHint};
 
-use super::args;
-use super::{Exit, Output, UsageError};
+use super::build::Gathered;
+use super::{Exit, Output, UsageError, args, replay, session};
+use crate::baseline;
+use crate::config::{self, Config};
+use crate::decode::{Decoder, Limits};
 
 /// What to do with baselines.
 #[derive(Clone, Debug, Subcommand)]
@@ -80,10 +84,18 @@ pub struct DiffArgs {
 ///
 /// # Errors
 /// If a file cannot be read or written, or a later release's command is asked for.
-pub fn run(command: &BaselineCommand, _output: &mut Output) -> anyhow::Result<Exit> {
+pub fn run(command: &BaselineCommand, output: &mut Output) -> anyhow::Result<Exit> {
     match command {
-        BaselineCommand::Build(_) | BaselineCommand::Show(_) | BaselineCommand::Diff(_) => {
-            anyhow::bail!("not wired yet")
+        BaselineCommand::Build(args) => make(args, output),
+        BaselineCommand::Show(args) => {
+            output.text(&baseline::show(&session::read_baseline(&args.file)?))?;
+            Ok(Exit::Done)
+        }
+        BaselineCommand::Diff(args) => {
+            let one = session::read_baseline(&args.one)?;
+            let other = session::read_baseline(&args.other)?;
+            output.text(&baseline::show_diff(&one, &other))?;
+            Ok(Exit::Done)
         }
         BaselineCommand::Check(_) => {
             let instead = "`truthline baseline show` prints what a baseline holds";
@@ -94,4 +106,38 @@ pub fn run(command: &BaselineCommand, _output: &mut Output) -> anyhow::Result<Ex
             Err(UsageError::not_in_this_release("baseline accept", instead).into())
         }
     }
+}
+
+fn make(args: &BuildArgs, output: &mut Output) -> anyhow::Result<Exit> {
+    let config = Config::load(args.config.as_deref(), config::environment())?;
+    let mut decoder = Decoder::new(Limits::default());
+    decoder.fill_in(args.model.as_deref(), args.version.as_deref());
+    let mut gathered = Gathered::new(&config, args.model.as_deref(), args.version.as_deref());
+    if args.rows.is_empty() {
+        let mut inferences = replay::open(&args.inferences, 0, config.topics.inferences.adapter.mapping())?;
+        let mapping = config.topics.labels.as_ref().and_then(|topic| topic.adapter.mapping());
+        let mut labels = replay::open(&args.labels, args.inferences.len(), mapping)?;
+        gathered.joined(&mut inferences, &mut labels, &mut decoder)?;
+    } else {
+        for mut source in replay::open(&args.rows, 0, config.topics.baseline.mapping())? {
+            gathered.rows(&mut source, &mut decoder)?;
+        }
+    }
+    output.line(&format!("{} records read", gathered.read))?;
+    for (reason, (count, first)) in &gathered.rejected {
+        output.line(&format!("note: {count} rejected as {reason}; the first: {first}"))?;
+    }
+    if gathered.filtered > 0 {
+        output.line(&format!("note: {} rows of other models or versions were left out", gathered.filtered))?;
+    }
+    let profiles = gathered.build(&decoder)?;
+    for profile in &profiles {
+        for remark in baseline::remarks(profile) {
+            output.line(&format!("note: model '{}' version '{}': {remark}", profile.model, profile.version))?;
+        }
+    }
+    std::fs::write(&args.out, baseline::write(&profiles))
+        .with_context(|| format!("cannot write '{}'", args.out.display()))?;
+    output.line(&format!("{} profiles written to {}", profiles.len(), args.out.display()))?;
+    Ok(Exit::Done)
 }

@@ -1,10 +1,20 @@
 //! `truthline demo`: what does a model that fails silently look like, from the first alert to the incident?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::{Args, ValueHint};
 
-use super::{Exit, Output, UsageError};
+use super::session::Session;
+use super::{Exit, Output, UsageError, build};
+use crate::baseline::References;
+use crate::config::Config;
+use crate::engine::Range;
+use crate::event::EventTime;
+use crate::finding::AlertState;
+use crate::judge::Finding;
+use crate::story::{Fraud, STORIES, StoryFeed};
 
 /// The folder that is written where none is named.
 pub const DEFAULT_OUT: &str = "truthline-demo";
@@ -40,9 +50,82 @@ pub struct DemoArgs {
 ///
 /// # Errors
 /// If a file cannot be written, or a later release's option is asked for.
-pub fn run(args: &DemoArgs, _output: &mut Output) -> anyhow::Result<Exit> {
+pub fn run(args: &DemoArgs, output: &mut Output) -> anyhow::Result<Exit> {
     if args.publish || args.config.is_some() || args.rate.is_some() {
         return Err(UsageError::not_in_this_release("--publish", "the demo writes files: see --out").into());
     }
-    anyhow::bail!("not wired yet")
+    if args.list {
+        for (name, about) in STORIES {
+            output.line(&format!("{name}  {about}"))?;
+        }
+        return Ok(Exit::Done);
+    }
+    if let Some(story) = args.story.as_deref().filter(|story| STORIES.iter().all(|(name, _)| name != story)) {
+        let names: Vec<&str> = STORIES.iter().map(|(name, _)| *name).collect();
+        return Err(UsageError(format!("there is no story '{story}'; accepted: {}", names.join(", "))).into());
+    }
+    let story = Fraud::new(args.seed);
+    let config = Arc::new(Config::from_yaml(Fraud::config())?);
+    let profiles = build::from_lines(&config, story.baseline.bytes())?;
+    output.line("A fraud model scores 8,000 payments a day. Watch January 2026 as truthline sees it:")?;
+    let total_bytes = Some((story.inferences.bytes().len() + story.labels.bytes().len()) as u64);
+    let session = Session {
+        config,
+        references: References::new(profiles),
+        inferences: vec![Box::new(StoryFeed::new("payments", story.inferences))],
+        labels: vec![Box::new(StoryFeed::new("chargebacks", story.labels))],
+        partitions: 1,
+        range: Range::default(),
+        total_bytes,
+    };
+    let mut last = None;
+    let ended = session.run(&args.out, |finding, _| {
+        // A demo whose reader has gone still writes its files; other troubles of standard output end it below.
+        let _ = tell(finding, output);
+        if let Finding::Incident(incident) = finding {
+            last = Some(incident.clone());
+        }
+    })?;
+    if let Some(incident) = last {
+        output.line("")?;
+        output.line(&output.strong(&format!("Incident: {}", named(&incident.cause))))?;
+        output.line(&format!("  {}", incident.text))?;
+        let advice: Vec<String> = incident.advice.iter().map(named).collect();
+        output.line(&format!("  advice: {}", advice.join(", ")))?;
+        output.line(&format!("  retrain? {}: {}", named(&incident.retrain.verdict), incident.retrain.because))?;
+    }
+    let report = args.out.join("report.html");
+    super::report::write(&args.out, &report)?;
+    let records: u64 = ended.report.sources.iter().map(|source| source.records).sum();
+    output.line("")?;
+    output.line(&format!("{records} records in {:.1} s. Look at {}", ended.pace.seconds, report.display()))?;
+    if args.open {
+        open(&report)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// One line for each alert that fires or is resolved.
+fn tell(finding: &Finding, output: &mut Output) -> std::io::Result<()> {
+    let Finding::Alert(alert) = finding else { return Ok(()) };
+    if alert.state == AlertState::Pending {
+        return Ok(());
+    }
+    let day = EventTime::from_micros_unchecked(alert.as_of).rfc3339();
+    let state = if alert.state == AlertState::Firing { named(&alert.severity) } else { "resolved".to_owned() };
+    let head = output.severity(alert.severity, &format!("{state:8}"));
+    let time = output.faint(&day);
+    output.line(&format!("{time}  {head}  {:22} {}", alert.indicator, alert.text))
+}
+
+/// The published name of something.
+fn named(what: &impl serde::Serialize) -> String {
+    let json = serde_json::to_value(what).ok();
+    json.and_then(|json| json.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn open(report: &Path) -> anyhow::Result<()> {
+    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let started = std::process::Command::new(program).arg(report).spawn();
+    started.with_context(|| format!("cannot start '{program}' to show the report")).map(|_| ())
 }

@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod baseline;
+mod build;
 pub mod completions;
 pub mod demo;
 mod exit;
@@ -14,6 +15,7 @@ mod output;
 mod progress;
 pub mod replay;
 pub mod report;
+mod session;
 pub mod validate;
 
 use std::ffi::OsString;

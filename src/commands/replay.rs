@@ -1,12 +1,21 @@
 //! `truthline replay`: what would have been said about these files?
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::{Args, ValueHint};
 
 use super::args::{self, FailOn};
+use super::session::{self, Session};
 use super::{Exit, Output, UsageError};
+use crate::config::{self, Config};
+use crate::decode::Mapping;
+use crate::engine::Range;
 use crate::event::EventTime;
+use crate::finding::Severity;
+use crate::ingest::Source;
+use crate::replay::Feed;
 
 /// The options.
 #[derive(Clone, Debug, Args)]
@@ -58,7 +67,7 @@ pub struct ReplayArgs {
 ///
 /// # Errors
 /// If the configuration is wrong, a file cannot be read or written, or a later release's option is asked for.
-pub fn run(args: &ReplayArgs, _output: &mut Output) -> anyhow::Result<Exit> {
+pub fn run(args: &ReplayArgs, output: &mut Output) -> anyhow::Result<Exit> {
     if args.emit {
         return Err(UsageError::not_in_this_release("--emit", "the results are in the folder of --out").into());
     }
@@ -66,5 +75,62 @@ pub fn run(args: &ReplayArgs, _output: &mut Output) -> anyhow::Result<Exit> {
         return Err(UsageError::not_in_this_release("--resume", "run the command again without it").into());
     }
     args::check_range(args.from, args.to)?;
-    anyhow::bail!("not wired yet")
+    let config = Arc::new(Config::load(args.config.as_deref(), config::environment())?);
+    let references = session::references(&config, &args.baseline, args.config.as_deref())?;
+    let mapping = config.topics.inferences.adapter.mapping();
+    let inferences = open(&args.inferences, 0, mapping)?;
+    let label_mapping = config.topics.labels.as_ref().and_then(|topic| topic.adapter.mapping());
+    let labels = open(&args.labels, args.inferences.len(), label_mapping)?;
+    let total_bytes = inferences.iter().chain(&labels).map(Source::total_bytes).sum();
+    let session = Session {
+        config,
+        references,
+        inferences: feeds(inferences),
+        labels: feeds(labels),
+        partitions: args.partitions,
+        range: Range { from: args.from, to: args.to },
+        total_bytes,
+    };
+    let ended = session.run(&args.out, |_, _| {})?;
+    let report = &ended.report;
+    let alerts = ended.worst.map_or("nothing fired", |_| "alerts fired; see alerts.jsonl and incidents.jsonl");
+    let records: u64 = report.sources.iter().map(|source| source.records).sum();
+    output.line(&format!("{records} records in {:.1} s into {}: {alerts}", ended.pace.seconds, args.out.display()))?;
+    for note in &report.notes {
+        output.line(&format!("note: {note}"))?;
+    }
+    for limit in &report.capped {
+        output.line(&format!("limit: {limit}; the promise of equal numbers does not hold for this run"))?;
+    }
+    for broken in report.invariants.iter().filter(|invariant| !invariant.holds) {
+        anyhow::bail!("records are not accounted for: {}", broken.name);
+    }
+    if let Some(path) = &args.report {
+        super::report::write(&args.out, path)?;
+        output.line(&format!("report: {}", path.display()))?;
+    }
+    let rejected: u64 = report.sources.iter().map(|source| source.rejected).sum();
+    if args.max_rejects.is_some_and(|most| rejected > most) {
+        output.line(&format!("{rejected} records were rejected, more than --max-rejects"))?;
+        return Ok(Exit::Rejects);
+    }
+    let limit = args.fail_on.map(Severity::from);
+    if limit.is_some_and(|limit| ended.worst.is_some_and(|worst| worst >= limit)) {
+        return Ok(Exit::FailOn);
+    }
+    Ok(Exit::Done)
+}
+
+/// Opens sources; the first has the number `from` in the run.
+pub(super) fn open(paths: &[PathBuf], from: usize, mapping: Option<&Mapping>) -> anyhow::Result<Vec<Source>> {
+    let mut sources = Vec::with_capacity(paths.len());
+    for (place, path) in paths.iter().enumerate() {
+        let name = path.to_str().with_context(|| format!("the path {} is not UTF-8", path.display()))?;
+        sources.push(Source::open(name, (from + place) as u16, mapping)?);
+    }
+    Ok(sources)
+}
+
+fn feeds(sources: Vec<Source>) -> Vec<Box<dyn Feed>> {
+    sources.into_iter().map(|source| -> Box<dyn Feed> { Box::new(source) }).collect()
 }

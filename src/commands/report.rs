@@ -1,10 +1,12 @@
 //! `truthline report`: what does the output of a replay look like, on one page?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::{Args, ValueHint};
 
 use super::{Exit, Output};
+use crate::report;
 
 /// The options.
 #[derive(Clone, Debug, Args)]
@@ -22,6 +24,15 @@ pub struct ReportArgs {
 ///
 /// # Errors
 /// If a file cannot be read or written.
-pub fn run(_args: &ReportArgs, _output: &mut Output) -> anyhow::Result<Exit> {
-    anyhow::bail!("not wired yet")
+pub fn run(args: &ReportArgs, output: &mut Output) -> anyhow::Result<Exit> {
+    write(&args.input, &args.out)?;
+    output.line(&format!("report: {}", args.out.display()))?;
+    Ok(Exit::Done)
+}
+
+/// Writes the report of a folder.
+pub(super) fn write(folder: &Path, out: &Path) -> anyhow::Result<()> {
+    let findings = report::read_dir(folder)?;
+    let page = report::render(&findings).context("the report cannot be drawn")?;
+    std::fs::write(out, page).with_context(|| format!("cannot write '{}'", out.display()))
 }

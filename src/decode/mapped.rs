@@ -139,9 +139,9 @@ impl Table {
     }
 
     /// Whether the fields without which such records say nothing have a column or a constant.
-    pub(crate) fn check<T: Target>(&self) -> Result<(), MappingError> {
+    pub(crate) fn check<T: Target>(&self, filled_in: u64) -> Result<(), MappingError> {
         let gives = |field: Field| self.fields.iter().any(|(known, _)| *known == field);
-        let needed = T::REQUIRED.iter().copied().find(|&field| !gives(field));
+        let needed = T::REQUIRED.iter().copied().find(|&field| !gives(field) && filled_in & field.bit() == 0);
         let label = T::KIND == Kind::Label && !gives(Field::Label) && !gives(Field::Withdrawn);
         if let Some(field) = needed.or(label.then_some(Field::Label)) {
             return Err(MappingError::NoColumnFor { field: field.name() });

@@ -32,6 +32,7 @@ pub use mapping::{Column, Constant, Mapping, MappingError, TimeMapping, TimeUnit
 pub use objects::ObjectMapping;
 
 use crate::event::{BaselineRow, FeatureNames, Inference, Label, Reject, RejectReason};
+use field::Field;
 use scratch::Scratch;
 pub(crate) use target::Target;
 
@@ -62,6 +63,18 @@ impl Decoder {
     /// A decoder that has seen nothing.
     pub fn new(limits: Limits) -> Self {
         Self { scratch: Scratch::new(limits) }
+    }
+
+    /// Names the model and version of records that say nothing of them.
+    pub fn fill_in(&mut self, model: Option<&str>, version: Option<&str>) {
+        let names = [(Field::Model, model), (Field::Version, version)];
+        let given = names.into_iter().filter_map(|(field, name)| name.map(|name| (field, name.to_owned())));
+        self.scratch.fill_in = given.collect();
+    }
+
+    /// The fields that are filled in, as bits.
+    pub(crate) fn filled_in(&self) -> u64 {
+        self.scratch.fill_in.iter().fold(0, |bits, (field, _)| bits | field.bit())
     }
 
     /// The bounds in force.

@@ -60,12 +60,12 @@ impl ObjectMapping {
     }
 
     /// Whether the fields without which such records say nothing have an entry.
-    pub(crate) fn check<T: Target>(&self) -> Result<(), MappingError> {
+    pub(crate) fn check<T: Target>(&self, filled_in: u64) -> Result<(), MappingError> {
         let gives = |field: Field| {
             self.constants.iter().any(|(known, _)| *known == field)
                 || self.uses.values().any(|used| used.fields.contains(&field))
         };
-        let needed = T::REQUIRED.iter().copied().find(|&field| !gives(field));
+        let needed = T::REQUIRED.iter().copied().find(|&field| !gives(field) && filled_in & field.bit() == 0);
         let label = T::KIND == Kind::Label && !gives(Field::Label) && !gives(Field::Withdrawn);
         needed
             .or(label.then_some(Field::Label))

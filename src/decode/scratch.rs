@@ -35,6 +35,8 @@ pub(super) struct Scratch {
     pub(super) reject: Option<Reject>,
     /// A buffer for names of mapped fields.
     pub(super) key: String,
+    /// What is put where a record says nothing.
+    pub(super) fill_in: Vec<(Field, String)>,
 }
 
 impl Scratch {
@@ -53,6 +55,7 @@ impl Scratch {
             count: 0,
             reject: None,
             key: String::new(),
+            fill_in: Vec::new(),
         }
     }
 
@@ -69,6 +72,13 @@ impl Scratch {
 
     /// Ends a record: what must be there, what spans fields, the content hash.
     pub(super) fn finish<T: Target>(&mut self, into: &mut T) -> Result<(), Reject> {
+        for place in 0..self.fill_in.len() {
+            let (field, text) = &self.fill_in[place];
+            if self.given & field.bit() == 0 && field.belongs_to(T::KIND) {
+                into.set(*field, Scalar::Text(text), &self.limits)?;
+                self.given |= field.bit();
+            }
+        }
         for &field in T::REQUIRED {
             if self.given & field.bit() == 0 {
                 return Err(refuse(RejectReason::MissingField, field, "is missing"));

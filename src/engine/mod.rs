@@ -13,6 +13,8 @@ mod observer;
 mod task;
 
 pub use cohorts::{MAX_COHORTS, MAX_MODELS};
+pub(crate) use learn::build_settings;
+pub(crate) use task::facts;
 
 use std::sync::Arc;
 

@@ -123,7 +123,7 @@ impl Source {
         let decoded = match &mut self.format {
             Format::Empty => return Ok(Step::End),
             Format::JsonLines(lines, mapping) => {
-                check::<T>(&mut self.checked, mapping.as_ref(), &self.name)?;
+                check::<T>(&mut self.checked, mapping.as_ref(), &self.name, decoder)?;
                 let line = lines.next(limit).map_err(|source| failed(&self.name, &self.read, source))?;
                 let decoded = match line {
                     Line::Whole(bytes) => decoder.read(&Encoding::Json, mapping.as_ref(), bytes, into),
@@ -136,7 +136,9 @@ impl Source {
             Format::Csv(open) => {
                 let (rows, table) = &mut **open;
                 if !self.checked {
-                    table.check::<T>().map_err(|source| SourceError::Mapping { path: self.name.clone(), source })?;
+                    table
+                        .check::<T>(decoder.filled_in())
+                        .map_err(|source| SourceError::Mapping { path: self.name.clone(), source })?;
                     self.checked = true;
                 }
                 let row = rows.next(limit).map_err(|source| failed(&self.name, &self.read, source))?;
@@ -149,7 +151,7 @@ impl Source {
                 decoded
             }
             Format::Avro(container, mapping) => {
-                check::<T>(&mut self.checked, mapping.as_ref(), &self.name)?;
+                check::<T>(&mut self.checked, mapping.as_ref(), &self.name, decoder)?;
                 let next = container.next(decoder, mapping.as_ref(), into)?;
                 let decoded = match next {
                     Next::Record => Ok(()),
@@ -174,11 +176,18 @@ fn objects(mapping: Option<&Mapping>, path: &str) -> Result<Option<ObjectMapping
 }
 
 /// Asks once whether the mapping gives what the records need.
-fn check<T: Target>(checked: &mut bool, mapping: Option<&ObjectMapping>, path: &str) -> Result<(), SourceError> {
+fn check<T: Target>(
+    checked: &mut bool,
+    mapping: Option<&ObjectMapping>,
+    path: &str,
+    decoder: &Decoder,
+) -> Result<(), SourceError> {
     if let Some(mapping) = mapping
         && !std::mem::replace(checked, true)
     {
-        mapping.check::<T>().map_err(|source| SourceError::Mapping { path: path.to_owned(), source })?;
+        mapping
+            .check::<T>(decoder.filled_in())
+            .map_err(|source| SourceError::Mapping { path: path.to_owned(), source })?;
     }
     Ok(())
 }

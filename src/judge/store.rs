@@ -266,9 +266,4 @@ impl Store {
     pub(super) fn len(&self) -> usize {
         self.windows.len()
     }
-
-    /// Whether none is open.
-    pub(super) fn is_empty(&self) -> bool {
-        self.windows.is_empty()
-    }
 }

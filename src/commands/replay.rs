@@ -102,7 +102,7 @@ pub fn run(args: &ReplayArgs, output: &mut Output) -> anyhow::Result<Exit> {
     for limit in &report.capped {
         output.line(&format!("limit: {limit}; the promise of equal numbers does not hold for this run"))?;
     }
-    for broken in report.invariants.iter().filter(|invariant| !invariant.holds) {
+    if let Some(broken) = report.invariants.iter().find(|invariant| !invariant.holds) {
         anyhow::bail!("records are not accounted for: {}", broken.name);
     }
     if let Some(path) = &args.report {

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::decode::{Decoder, Limits};
 use crate::emit::{EmitError, Folder};
 use crate::engine::{Engine, Range};
+use crate::event::EventTime;
 use crate::finding::{AlertState, Invariant, RunReport, Severity, SourceReport};
 use crate::join::Counts;
 use crate::judge::Finding;
@@ -122,7 +123,7 @@ fn account(
                 holds: balance.holds(),
             })
             .collect(),
-        watermarks: watermarks.map(|(name, time)| (name.to_owned(), time.map(|time| time.micros()))).into(),
+        watermarks: watermarks.map(|(name, time)| (name.to_owned(), time.map(EventTime::micros))).into(),
         capped: engine.capped(),
         notes,
         records_per_second: pace.records_per_second,

@@ -19,7 +19,7 @@ pub const MAX_COHORTS: usize = 4_096;
 pub(super) struct Cohorts {
     models: Vec<String>,
     model_of: FxHashMap<String, u16>,
-    cohorts: Vec<(u16, String)>,
+    versions: Vec<(u16, String)>,
     cohort_of: FxHashMap<(u16, String), u16>,
     last: Option<(u16, u16)>,
     known: BTreeSet<(usize, u16)>,
@@ -32,7 +32,7 @@ impl Cohorts {
     pub(super) fn of(&mut self, model: &str, version: &str) -> Result<(u16, u16), Reject> {
         if let Some((m, c)) = self.last
             && self.models[usize::from(m)] == model
-            && self.cohorts[usize::from(c)].1 == version
+            && self.versions[usize::from(c)].1 == version
         {
             return Ok((m, c));
         }
@@ -49,10 +49,10 @@ impl Cohorts {
         let key = (m, version.to_owned());
         let c = match self.cohort_of.get(&key) {
             Some(&c) => c,
-            None if self.cohorts.len() >= MAX_COHORTS => return Err(self.refuse("version", version, MAX_COHORTS)),
+            None if self.versions.len() >= MAX_COHORTS => return Err(self.refuse("version", version, MAX_COHORTS)),
             None => {
-                let c = self.cohorts.len() as u16;
-                self.cohorts.push(key.clone());
+                let c = self.versions.len() as u16;
+                self.versions.push(key.clone());
                 self.cohort_of.insert(key, c);
                 c
             }
@@ -78,7 +78,7 @@ impl Cohorts {
 
     /// The names behind a number.
     pub(super) fn name(&self, cohort: u16) -> (&str, &str) {
-        let (model, version) = &self.cohorts[usize::from(cohort)];
+        let (model, version) = &self.versions[usize::from(cohort)];
         (&self.models[usize::from(*model)], version)
     }
 
@@ -95,7 +95,7 @@ impl Cohorts {
     /// The versions of a model, sorted.
     pub(super) fn versions(&self, model: u16) -> Vec<&str> {
         let mut versions: Vec<&str> =
-            self.cohorts.iter().filter(|(m, _)| *m == model).map(|(_, version)| version.as_str()).collect();
+            self.versions.iter().filter(|(m, _)| *m == model).map(|(_, version)| version.as_str()).collect();
         versions.sort_unstable();
         versions
     }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use cohorts::Cohorts;
 use learn::Learning;
-use task::{Shared, Task};
+use task::{Place, Shared, Task};
 
 use crate::baseline::References;
 use crate::config::Config;
@@ -76,9 +76,9 @@ impl Engine {
         let placed = self.place(partition, record);
         let (model, cohort) = placed.inspect_err(|_| self.tasks[partition].reject_inference())?;
         self.lessons(model, record.event_time, names);
-        let inside = self.range.holds(record.event_time);
         let shared = Shared { cohorts: &mut self.cohorts, references: self.judge.references(), config: &self.config };
-        self.tasks[partition].inference(record, model, cohort, inside, names, shared, &mut self.learning)
+        let placed = Place { model, cohort, inside: self.range.holds(record.event_time) };
+        self.tasks[partition].inference(record, placed, names, shared, &mut self.learning)
     }
 
     fn place(&mut self, partition: usize, record: &Inference) -> Result<(u16, u16), Reject> {

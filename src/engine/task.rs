@@ -25,6 +25,14 @@ pub(super) struct Shared<'a> {
     pub(super) config: &'a Config,
 }
 
+/// Whose a prediction is, and whether it is judged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) model: u16,
+    pub(super) cohort: u16,
+    pub(super) inside: bool,
+}
+
 /// A base window of a cohort since the last commit.
 #[derive(Debug)]
 pub(super) struct Open {
@@ -66,16 +74,15 @@ impl Windows {
             return self.last;
         }
         let start = Window::holding(time, shared.window_of(cohort)).start;
-        let place = match self.places.get(&(cohort, start)) {
-            Some(&place) => place,
-            None => {
-                let (model, version) = shared.cohorts.name(cohort);
-                let profile = shared.references.of(model, version, start);
-                let layout = crate::judge::layout_of(profile.as_ref(), &self.bare);
-                self.open.push(Open { cohort, start, sums: Sums::new(layout), profile });
-                self.places.insert((cohort, start), self.open.len() - 1);
-                self.open.len() - 1
-            }
+        let place = if let Some(&place) = self.places.get(&(cohort, start)) {
+            place
+        } else {
+            let (model, version) = shared.cohorts.name(cohort);
+            let profile = shared.references.of(model, version, start);
+            let layout = crate::judge::layout_of(profile.as_ref(), &self.bare);
+            self.open.push(Open { cohort, start, sums: Sums::new(layout), profile });
+            self.places.insert((cohort, start), self.open.len() - 1);
+            self.open.len() - 1
         };
         self.last = place;
         place
@@ -141,13 +148,12 @@ impl Task {
     pub(super) fn inference(
         &mut self,
         record: &Inference,
-        model: u16,
-        cohort: u16,
-        inside: bool,
+        placed: Place,
         names: &FeatureNames,
         shared: Shared<'_>,
         learning: &mut Learning,
     ) -> Result<(), Reject> {
+        let Place { model, cohort, inside } = placed;
         let score = record.score.expect("records without a score were rejected").get();
         let facts = facts(record, score, shared.config.model(&record.model));
         let place = self.windows.place(cohort, record.event_time, &shared);

@@ -199,7 +199,6 @@ impl Judge {
                 readings.extend(plumbing::readings(&context));
                 readings
             }
-            Occasion::Age(_) => Vec::new(),
             Occasion::Final if self.labels => {
                 let coverage = if due.multiple == 1 {
                     store.first_coverage(window, labels::coverage(&context), settings.learn)
@@ -212,7 +211,7 @@ impl Judge {
                 readings.extend(slices::readings(&context));
                 readings
             }
-            Occasion::Final => Vec::new(),
+            Occasion::Age(_) | Occasion::Final => Vec::new(),
         };
         let lives = if due.occasion == Occasion::Inputs { &mut store.input_lives } else { &mut store.label_lives };
         let raised = raise(lives, readings, &origin, settings);

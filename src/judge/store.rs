@@ -22,6 +22,18 @@ pub struct Clock {
     pub ended: bool,
 }
 
+impl Clock {
+    /// Whether every label up to `age` after a window's end has been counted.
+    fn has_labels(self, end: EventTime, age: Span) -> bool {
+        self.has_inputs(end) && self.labels.is_some_and(|labels| labels >= end + age)
+    }
+
+    /// Whether the inputs of a window that ends at `end` are complete.
+    fn has_inputs(self, end: EventTime) -> bool {
+        self.inputs.is_some_and(|inputs| inputs >= end)
+    }
+}
+
 /// Why a window is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Occasion {
@@ -74,21 +86,13 @@ impl Schedule {
         self.label_disorder.map_or_else(|| self.inputs_due(end), |disorder| end + self.label_window + disorder)
     }
 
-    fn inputs_complete(&self, end: EventTime, clock: Clock) -> bool {
-        clock.inputs.is_some_and(|inputs| inputs >= end)
-    }
-
-    fn reached(&self, end: EventTime, age: Span, clock: Clock) -> bool {
-        self.inputs_complete(end, clock) && clock.labels.is_some_and(|labels| labels >= end + age)
-    }
-
     fn labels_complete(&self, end: EventTime, clock: Clock) -> bool {
         if self.label_disorder.is_none() {
-            return self.inputs_complete(end, clock);
+            return clock.has_inputs(end);
         }
         // Rows close once no repeat of their inference can come; silence counts as negative only then.
         let closed = clock.inputs.is_some_and(|inputs| inputs >= end + self.label_window + self.early);
-        self.reached(end, self.label_window, clock) && (closed || clock.ended)
+        clock.has_labels(end, self.label_window) && (closed || clock.ended)
     }
 }
 
@@ -178,14 +182,14 @@ impl Store {
     ) {
         let end = self.window(multiple, start).end;
         let schedule = &self.schedule;
-        if !inputs_seen && schedule.inputs_complete(end, clock) {
+        if !inputs_seen && clock.has_inputs(end) {
             due.push(Due { as_of: schedule.inputs_due(end), occasion: Occasion::Inputs, multiple, start });
         }
         if multiple == 1
             && let Some(disorder) = schedule.label_disorder
         {
             for (number, &age) in schedule.ages.iter().enumerate().skip(ages_seen as usize) {
-                if schedule.reached(end, age, clock) {
+                if clock.has_labels(end, age) {
                     let occasion = Occasion::Age(number as u32);
                     due.push(Due { as_of: end + age + disorder, occasion, multiple, start });
                 }

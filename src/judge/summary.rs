@@ -237,8 +237,11 @@ impl Labelled {
         Self { coverage, maturity, estimator }
     }
 
-    fn figure(&self, figure: Figure) -> Figure {
-        Figure { maturity: self.maturity, coverage: self.coverage, estimator: self.estimator.to_owned(), ..figure }
+    fn figure(&self, mut figure: Figure) -> Figure {
+        figure.maturity = self.maturity;
+        figure.coverage = self.coverage;
+        self.estimator.clone_into(&mut figure.estimator);
+        figure
     }
 
     fn layer(&self, context: &Context<'_>) -> SummaryLayers {

@@ -61,7 +61,7 @@ impl Sums {
     }
 
     /// Reads sums of `layout`; the rest of the bytes stays in `bytes`.
-    pub fn decode(bytes: &mut &[u8], layout: Arc<Layout>) -> Result<Self, CodecError> {
+    pub fn decode(bytes: &mut &[u8], layout: &Arc<Layout>) -> Result<Self, CodecError> {
         expect("the format", u64::from(take_byte(bytes)?), u64::from(FORMAT))?;
         let mut sums = Self::new(layout.clone());
         let features = layout.features();

@@ -144,12 +144,11 @@ impl FeatureCoding {
                 }
             }
             Kind::Categorical { values, .. } => {
-                if code < usize::from(CODE_TAIL) {
-                    "(new values)".into()
-                } else if code == usize::from(CODE_TAIL) {
-                    "(other known values)".into()
-                } else {
-                    values.get(code - usize::from(CODE_VOCABULARY)).cloned().unwrap_or_default()
+                const TAIL: usize = CODE_TAIL as usize;
+                match code {
+                    0..TAIL => "(new values)".into(),
+                    TAIL => "(other known values)".into(),
+                    _ => values.get(code - usize::from(CODE_VOCABULARY)).cloned().unwrap_or_default(),
                 }
             }
         }

@@ -530,15 +530,15 @@ mod tests {
             let sums = counter.all(&rows);
             let whole = bytes(&sums);
             let mut rest = whole.as_slice();
-            let back = Sums::decode(&mut rest, counter.layout.clone()).unwrap();
+            let back = Sums::decode(&mut rest, &counter.layout).unwrap();
             prop_assert!(rest.is_empty());
             prop_assert_eq!(&back, &sums);
             let cut = cut % whole.len();
-            prop_assert!(Sums::decode(&mut &whole[..cut], counter.layout.clone()).is_err());
+            prop_assert!(Sums::decode(&mut &whole[..cut], &counter.layout).is_err());
             let mut damaged = whole.clone();
             let place = flip % damaged.len();
             damaged[place] ^= 0x55;
-            let _ = Sums::decode(&mut damaged.as_slice(), counter.layout.clone());
+            let _ = Sums::decode(&mut damaged.as_slice(), &counter.layout);
         }
 
         #[test]

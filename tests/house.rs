@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each room and its floor. A room imports only from lower floors.
-const FLOORS: [(&str, u8); 18] = [
+const FLOORS: [(&str, u8); 19] = [
     ("event", 0),
     ("telemetry", 0),
     ("decode", 1),
@@ -22,10 +22,11 @@ const FLOORS: [(&str, u8); 18] = [
     ("judge", 5),
     ("engine", 6),
     ("emit", 7),
+    ("replay", 7),
     ("report", 7),
-    ("story", 7),
-    ("commands", 8),
-    ("main", 9),
+    ("story", 8),
+    ("commands", 9),
+    ("main", 10),
 ];
 
 /// A file may not be longer.

@@ -147,7 +147,7 @@ fn slices_of(context: &Context<'_>, profile: &Profile, place: usize) -> Vec<Slic
 fn range_name(feature: &FeatureCoding, start: usize, end: usize) -> String {
     let crate::observe::Kind::Numeric { edges, .. } = feature.kind() else { return feature.describe(start) };
     let (low, high) = (edges[start - 3], edges[end - 3]);
-    if high.total_cmp(&low.next_up()).is_eq() { format!("{low}") } else { format!("{low} to {}", high.next_down()) }
+    crate::observe::range_text(low, high, end == feature.code_over())
 }
 
 /// The labelled rows of neighbouring codes.

@@ -349,12 +349,11 @@ fn activity(context: &Context<'_>, labels: bool) -> (Vec<String>, Vec<Inactive>)
     let has_truth = context.profile.is_some_and(|profile| profile.labelled() > 0);
     let mut active = Vec::new();
     let mut inactive = Vec::new();
-    for &indicator in Indicator::ALL {
+    // What a later release will compute is no matter of this window.
+    for &indicator in Indicator::ALL.iter().filter(|indicator| indicator.is_active()) {
         let name = indicator.name().to_owned();
         let own = matches!(indicator, Indicator::InputLate | Indicator::JoinConflict | Indicator::JoinOrphans);
-        let needs = if !indicator.is_active() {
-            Some("a later release")
-        } else if context.config.mutes(indicator.name()) {
+        let needs = if context.config.mutes(indicator.name()) {
             Some("to be unmuted in the configuration")
         } else if context.profile.is_none() && !own && indicator != Indicator::LabelCoverage {
             Some("a baseline (one is being learnt, or was learnt after this window)")

@@ -155,16 +155,16 @@ impl FeatureCoding {
     }
 }
 
-/// A range of numbers; `closed` when the upper edge is the number after the largest value.
-fn range_text(low: f64, high: f64, closed: bool) -> String {
+/// A range of numbers. `closed` when the upper edge is the number after the largest value; an edge that is the number
+/// after a value which stands alone is told by that value.
+pub fn range_text(low: f64, high: f64, closed: bool) -> String {
     let alone = high.total_cmp(&low.next_up()).is_eq();
     if alone {
-        format!("{low}")
-    } else if closed {
-        format!("[{low}, {}]", high.next_down())
-    } else {
-        format!("[{low}, {high})")
+        return format!("{low}");
     }
+    let end = if closed { format!("{}]", high.next_down()) } else { format!("{high})") };
+    let (inside, before) = (format!("{low}"), format!("{}", low.next_down()));
+    if before.len() < inside.len() { format!("({before}, {end}") } else { format!("[{inside}, {end}") }
 }
 
 /// The watched features of one model, sorted by name.
@@ -404,7 +404,7 @@ mod tests {
         let [amount, method] = coding.features() else { panic!("two features") };
         assert_eq!(amount.describe(3), "[0, 1)");
         assert_eq!(amount.describe(4), "1");
-        assert_eq!(amount.describe(5), "[1.0000000000000002, 10]");
+        assert_eq!(amount.describe(5), "(1, 10]");
         assert_eq!(amount.describe(6), "> 10");
         assert_eq!(method.describe(usize::from(CODE_VOCABULARY)), "card");
         assert_eq!(method.describe(0), "(missing)");

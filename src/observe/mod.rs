@@ -15,7 +15,7 @@ mod sums;
 pub use codec::CodecError;
 pub use coding::{
     CODE_INVALID, CODE_MISSING, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, CODE_VOCABULARY, CodedRow, Coding, FeatureCoding,
-    Kind, MAX_CODES, MAX_FEATURES, Mapping, UNKNOWN_CELLS, Unknown, canonical_text,
+    Kind, MAX_CODES, MAX_FEATURES, Mapping, UNKNOWN_CELLS, Unknown, canonical_text, range_text,
 };
 pub use layout::{Block, CELL_WIDTH, Cell, Layout, SLICE_WIDTH, Statistic};
 pub use recalibration::{BinFacts, Recalibration};

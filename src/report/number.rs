@@ -67,7 +67,9 @@ pub(super) fn share(value: f64) -> String {
     if !value.is_finite() {
         return NONE.into();
     }
-    let percent = value * 100.0;
+    let exact = value * 100.0;
+    // A tick of an axis is a sum of steps and may miss its number by the last bits.
+    let percent = if (exact - exact.round()).abs() < 1e-9 { exact.round() } else { exact };
     let inside = 0.0 < percent && percent < 100.0;
     let distance = if inside { percent.min(100.0 - percent) } else { percent.abs() };
     let text = if percent == 0.0 {

@@ -19,7 +19,9 @@ use super::slices::{self, Slices};
 use super::story::{Material, Story};
 use super::truth::{self, Coverage, Scores};
 use super::{Findings, SCRIPT, STYLE, csp, words};
-use crate::finding::{AlertState, BlindSpot, Inactive, Incident, IncidentState, LabelRequest, Severity};
+use crate::finding::{
+    AlertState, BlindSpot, Inactive, Incident, IncidentState, LabelRequest, Severity, SliceFigure, Summary,
+};
 
 /// The whole page.
 #[derive(Clone, Debug, Serialize)]
@@ -109,7 +111,11 @@ impl Page {
             (Some(_), [one]) => format!("{}: {}", one.name, one.story.headline),
             (Some(_), several) => format!("{} need attention: {}", several.len(), list(several.iter().copied())),
         };
-        let start = findings.summaries.iter().map(|summary| summary.window.start).min();
+        // Windows of higher levels reach back before the first record.
+        let length = |summary: &Summary| summary.window.end.saturating_sub(summary.window.start);
+        let shortest = findings.summaries.iter().map(length).min();
+        let base = findings.summaries.iter().filter(|summary| Some(length(summary)) == shortest);
+        let start = base.map(|summary| summary.window.start).min();
         let end = findings.summaries.iter().map(|summary| summary.window.end).max();
         Self {
             title,
@@ -275,6 +281,8 @@ fn version(
         .filter(|life| life.last().version.as_deref().is_none_or(|version| version == name))
         .max_by_key(|life| (life.is_firing(), life.height().window))
         .map(|life| life.height().window);
+    let alerted =
+        |figure: &SliceFigure| lives.iter().any(|life| life.height().subject.slice.as_ref() == Some(&figure.slice));
     let latest_summary = series.latest();
     let is_calibration = |name: &str| name.starts_with("calibration");
     let mut joined: BTreeMap<String, u64> = BTreeMap::new();
@@ -316,7 +324,7 @@ fn version(
             ],
         ),
         features: Features::new(series, lives),
-        slices: slices::summary(series, judged).map(Slices::new),
+        slices: slices::summary(series, judged).map(|summary| Slices::new(summary, alerted)),
         scores: Scores::new(series),
         coverage: Coverage::new(series),
         counts: counts(&joined),

@@ -45,11 +45,12 @@ pub(super) fn summary<'a>(series: &Series<'a>, judged: Option<WindowBounds>) -> 
 }
 
 impl Slices {
-    /// The subgroups of `summary`.
-    pub(super) fn new(summary: &Summary) -> Self {
+    /// The subgroups of `summary`; `alerted` says which of them an alert is about. A 95 % interval would point at one
+    /// subgroup in twenty on any day.
+    pub(super) fn new(summary: &Summary, alerted: impl Fn(&SliceFigure) -> bool) -> Self {
         let mut ranked: Vec<&SliceFigure> = summary.truth.slices.iter().collect();
         ranked.sort_by(|a, b| distance(b).total_cmp(&distance(a)).then_with(|| a.slice.cmp(&b.slice)));
-        let mut first: Vec<Slice> = ranked.into_iter().map(slice).collect();
+        let mut first: Vec<Slice> = ranked.into_iter().map(|figure| slice(figure, alerted(figure))).collect();
         let more = if first.len() > SHOWN + 1 { first.split_off(SHOWN) } else { Vec::new() };
         Self {
             window: number::window(summary.window.start, summary.window.end),
@@ -66,7 +67,7 @@ fn distance(slice: &SliceFigure) -> f64 {
     if size.is_finite() { size } else { 0.0 }
 }
 
-fn slice(slice: &SliceFigure) -> Slice {
+fn slice(slice: &SliceFigure, differs: bool) -> Slice {
     let ratio = ratio::of(slice.observed, slice.expected);
     Slice {
         name: words::slice_name(&slice.slice),
@@ -78,6 +79,6 @@ fn slice(slice: &SliceFigure) -> Slice {
         error_rate: Unit::Share.text(slice.error_rate),
         fnr: Unit::Share.text(slice.fnr),
         fpr: Unit::Share.text(slice.fpr),
-        differs: ratio.is_some_and(|(_, [low, high])| low > 1.0 || high < 1.0),
+        differs,
     }
 }

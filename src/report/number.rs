@@ -68,6 +68,9 @@ pub(super) fn share(value: f64) -> String {
         return NONE.into();
     }
     let exact = value * 100.0;
+    if !exact.is_finite() {
+        return NONE.into();
+    }
     // A tick of an axis is a sum of steps and may miss its number by the last bits.
     let percent = if (exact - exact.round()).abs() < 1e-9 { exact.round() } else { exact };
     let inside = 0.0 < percent && percent < 100.0;

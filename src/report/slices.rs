@@ -75,7 +75,7 @@ fn slice(slice: &SliceFigure, differs: bool) -> Slice {
         observed: number::count(slice.observed),
         expected: number::plain((slice.expected * 10.0).round() / 10.0),
         ratio: ratio.map_or(number::NONE.into(), |(ratio, _)| format!("{}×", number::ratio(ratio))),
-        svg: ratio::draw(slice.observed, slice.expected),
+        svg: ratio::draw(slice.observed, slice.expected, differs),
         error_rate: Unit::Share.text(slice.error_rate),
         fnr: Unit::Share.text(slice.fnr),
         fpr: Unit::Share.text(slice.fpr),

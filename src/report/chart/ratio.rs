@@ -25,8 +25,8 @@ pub(crate) fn of(observed: u64, expected: f64) -> Option<(f64, [f64; 2])> {
         .then_some((ratio, [low / expected, high / expected]))
 }
 
-/// The dot with its interval.
-pub(crate) fn draw(observed: u64, expected: f64) -> String {
+/// The dot with its interval, marked where an alert is about it.
+pub(crate) fn draw(observed: u64, expected: f64, marked: bool) -> String {
     let scale = Linear::between(-4.0, 4.0);
     let x = |ratio: f64| percent(if ratio > 0.0 { scale.fraction(libm::log2(ratio)) } else { 0.0 });
     let mut svg = r#"<svg class="ratio" width="100%" height="20" aria-hidden="true">"#.to_owned();
@@ -36,7 +36,7 @@ pub(crate) fn draw(observed: u64, expected: f64) -> String {
     }
     svg.push_str(r#"<line class="was" x1="50%" x2="50%" y1="0" y2="20"/>"#);
     if let Some((ratio, [low, high])) = of(observed, expected) {
-        let class = if low > 1.0 || high < 1.0 { "off" } else { "on" };
+        let class = if marked { "off" } else { "on" };
         let _ = write!(
             svg,
             r#"<line class="whisker {class}" x1="{}" x2="{}" y1="10" y2="10"/><circle class="dot {class}" cx="{}" cy="10" r="4.5"/>"#,

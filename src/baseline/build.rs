@@ -206,16 +206,18 @@ fn numeric_kind(column: &Column) -> Kind {
     Kind::Numeric { edges: edges(&values), scale, clamp }
 }
 
-/// Edges of bins of about equal mass over sorted values; heavy values stand alone.
+/// Edges of bins of about equal mass over sorted values; heavy values stand alone. Between two values the edge is the
+/// number with the fewest digits, since people read it.
 fn edges(sorted: &[f64]) -> Vec<f64> {
     let wanted = (sorted.len() / BINS).max(BIN_ROWS);
     let mut edges = vec![sorted[0]];
     let mut in_bin = 0;
+    let mut before = sorted[0];
     for run in sorted.chunk_by(|a, b| a.total_cmp(b).is_eq()) {
         let value = run[0];
         let heavy = run.len() >= wanted;
         if (heavy || in_bin >= wanted) && in_bin > 0 {
-            edges.push(value);
+            edges.push(if heavy { value } else { shortest_between(before, value) });
             in_bin = 0;
         }
         in_bin += run.len();
@@ -223,12 +225,24 @@ fn edges(sorted: &[f64]) -> Vec<f64> {
             edges.push(value.next_up());
             in_bin = 0;
         }
+        before = value;
     }
     let end = sorted[sorted.len() - 1].next_up();
     if edges.last().is_some_and(|&last| last < end) {
         edges.push(end);
     }
     edges
+}
+
+/// The number with the fewest digits above `low` and at most `high`.
+fn shortest_between(low: f64, high: f64) -> f64 {
+    for digits in 0..17 {
+        let rounded = format!("{high:.digits$e}").parse().unwrap_or(high);
+        if low < rounded && rounded <= high {
+            return rounded;
+        }
+    }
+    high
 }
 
 fn categorical_kind(column: &Column) -> Kind {
@@ -351,6 +365,24 @@ mod tests {
         assert_eq!(one, other);
         assert_eq!(one.sums.flow(flow::N), 1_000);
         assert_eq!(one.classes(), (290, 710));
+    }
+
+    #[test]
+    fn an_edge_has_as_few_digits_as_its_neighbours_allow() {
+        let cases = [
+            (0.238, 0.2412, 0.24),
+            (62.579_999, 62.580_1, 62.58),
+            (-3.0, 1.5, 1.5),
+            (-0.2, 0.0, 0.0),
+            (999.0, 1_001.0, 1_000.0),
+        ];
+        for (low, high, edge) in cases {
+            let found = shortest_between(low, high);
+            assert!(low < found && found <= high);
+            assert!((found - edge).abs() < 1e-12, "{low} {high}: {found}");
+        }
+        let (low, high) = (0.1, 0.1_f64.next_up());
+        assert_eq!(shortest_between(low, high).to_bits(), high.to_bits());
     }
 
     #[test]

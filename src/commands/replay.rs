@@ -17,6 +17,9 @@ use crate::finding::Severity;
 use crate::ingest::Source;
 use crate::replay::Feed;
 
+/// Notes that are printed; all of them stand in `run.json`.
+const NOTES: usize = 20;
+
 /// The options.
 #[derive(Clone, Debug, Args)]
 #[command(
@@ -96,8 +99,11 @@ pub fn run(args: &ReplayArgs, output: &mut Output) -> anyhow::Result<Exit> {
     let alerts = ended.worst.map_or("nothing fired", |_| "alerts fired; see alerts.jsonl and incidents.jsonl");
     let records: u64 = report.sources.iter().map(|source| source.records).sum();
     output.line(&format!("{records} records in {:.1} s into {}: {alerts}", ended.pace.seconds, args.out.display()))?;
-    for note in &report.notes {
+    for note in report.notes.iter().take(NOTES) {
         output.line(&format!("note: {note}"))?;
+    }
+    if report.notes.len() > NOTES {
+        output.line(&format!("note: {} more stand in run.json", report.notes.len() - NOTES))?;
     }
     for limit in &report.capped {
         output.line(&format!("limit: {limit}; the promise of equal numbers does not hold for this run"))?;

@@ -8,8 +8,7 @@ use clap::{Args, ValueHint};
 
 use super::args::{self, FailOn};
 use super::session::{self, Session};
-use super::{Exit, Output, UsageError};
-use crate::config::{self, Config};
+use super::{Exit, Output, UsageError, validate};
 use crate::decode::Mapping;
 use crate::engine::Range;
 use crate::event::EventTime;
@@ -78,8 +77,8 @@ pub fn run(args: &ReplayArgs, output: &mut Output) -> anyhow::Result<Exit> {
         return Err(UsageError::not_in_this_release("--resume", "run the command again without it").into());
     }
     args::check_range(args.from, args.to)?;
-    let config = Arc::new(Config::load(args.config.as_deref(), config::environment())?);
-    let references = session::references(&config, &args.baseline, args.config.as_deref())?;
+    let config = Arc::new(validate::load(args.config.as_deref())?);
+    let references = session::references(&config, &args.baseline)?;
     let mapping = config.topics.inferences.adapter.mapping();
     let inferences = open(&args.inferences, 0, mapping)?;
     let label_mapping = config.topics.labels.as_ref().and_then(|topic| topic.adapter.mapping());

@@ -162,13 +162,10 @@ fn remarks(counts: &Counts) -> Vec<String> {
 }
 
 /// The baselines of a run: those named on the command line, and those of the configuration.
-pub(super) fn references(config: &Config, files: &[PathBuf], base: Option<&Path>) -> anyhow::Result<References> {
+pub(super) fn references(config: &Config, files: &[PathBuf]) -> anyhow::Result<References> {
     let mut paths: BTreeSet<PathBuf> = files.iter().cloned().collect();
     let settings = config.named_models().map(|(_, model)| model).chain([config.defaults()]);
-    for path in settings.filter_map(|model| model.baseline.as_ref()) {
-        let beside = base.and_then(Path::parent).map(|folder| folder.join(path)).filter(|path| path.is_file());
-        paths.insert(beside.unwrap_or_else(|| path.clone()));
-    }
+    paths.extend(settings.filter_map(|model| model.baseline.clone()));
     let mut profiles = Vec::new();
     for path in paths {
         profiles.extend(read_baseline(&path)?);

@@ -1,6 +1,6 @@
 //! `truthline validate`: is this configuration right, and what of it does nothing here?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
@@ -21,16 +21,19 @@ pub struct ValidateArgs {
 /// # Errors
 /// Every problem, as one [`ConfigError`].
 pub fn run(args: &ValidateArgs, output: &mut Output) -> anyhow::Result<Exit> {
-    let config = Config::load(args.config.as_deref(), config::environment())?;
-    let problems = missing_baselines(&config);
-    if !problems.is_empty() {
-        return Err(ConfigError { file: args.config.clone(), problems }.into());
-    }
+    let config = load(args.config.as_deref())?;
     output.line(&format!("ok, digest {}", config.digest()))?;
     for note in config.notes() {
         output.line(&format!("note: {note}"))?;
     }
     Ok(Exit::Done)
+}
+
+/// The configuration in force, with every baseline that it names at its place.
+pub(super) fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
+    let config = Config::load(path, config::environment())?;
+    let problems = missing_baselines(&config);
+    if problems.is_empty() { Ok(config) } else { Err(ConfigError { file: path.map(Path::to_path_buf), problems }) }
 }
 
 /// A problem for each baseline file that is not there.

@@ -67,6 +67,20 @@ impl RowSample {
         }
     }
 
+    /// Tells the truth of the row of this time: a key may be used again later.
+    pub fn label_at(&mut self, key: RequestKey, time: EventTime, positive: Option<bool>) {
+        if let Some(row) = self.rows.get_mut(&(key.hash64(), key)).filter(|row| row.time == time) {
+            row.positive = positive;
+        }
+    }
+
+    /// Takes every row for negative of which nothing was said.
+    pub fn assume_negative(&mut self) {
+        for row in self.rows.values_mut() {
+            row.positive = row.positive.or(Some(false));
+        }
+    }
+
     /// Forgets rows at or after a moment.
     pub fn keep_before(&mut self, end: EventTime) {
         self.rows.retain(|_, row| row.time < end);

@@ -87,19 +87,6 @@ impl Cohorts {
         &self.models[usize::from(model)]
     }
 
-    /// All models met.
-    pub(super) fn models(&self) -> impl Iterator<Item = &str> {
-        self.models.iter().map(String::as_str)
-    }
-
-    /// The versions of a model, sorted.
-    pub(super) fn versions(&self, model: u16) -> Vec<&str> {
-        let mut versions: Vec<&str> =
-            self.versions.iter().filter(|(m, _)| *m == model).map(|(_, version)| version.as_str()).collect();
-        versions.sort_unstable();
-        versions
-    }
-
     /// Whether a limit was hit.
     pub(super) const fn is_full(&self) -> bool {
         self.full

@@ -5,8 +5,11 @@
 //! from event times alone:
 //!
 //! - features and scores, for windows from `learn end + G + one window` on;
-//! - the truth of the same rows, for windows from `learn end + W + E + G + one window` on, when the last of them can
-//!   change no more. Until then scores are taken at their word and metrics have no reference.
+//! - the truth of the same rows, for windows from `learn end + W + E + G + one window` on, when every label of them has
+//!   been read. Until then scores are taken at their word and metrics have no reference.
+//!
+//! Both are given by the first record that needs them. That all they stand on has been read by then follows from how far
+//! sources may be apart, not from what was closed or committed.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +18,7 @@ use super::cohorts::Cohorts;
 use crate::baseline::{BuildSettings, LEARNT_ROWS, Origin, References, RowSample, SampleRow, build};
 use crate::config::{Config, FeatureKind, ModelConfig};
 use crate::event::{EventTime, FeatureNames, RequestKey, Span, Window};
+use crate::join::Regime;
 
 /// The lessons of all models of a run. Bound: 20,000 rows a model.
 #[derive(Debug, Default)]
@@ -29,6 +33,8 @@ struct Pupil {
     after_inputs: Span,
     after_truth: Span,
     first: Option<EventTime>,
+    /// The earliest row of each version.
+    versions: BTreeMap<u16, EventTime>,
     rows: RowSample,
     learnt: bool,
     learnt_truth: bool,
@@ -64,6 +70,7 @@ impl Learning {
             after_inputs,
             after_truth: after_inputs + settings.label_window + settings.early,
             first: None,
+            versions: BTreeMap::new(),
             rows: RowSample::new(LEARNT_ROWS),
             learnt: false,
             learnt_truth: false,
@@ -72,23 +79,33 @@ impl Learning {
     }
 
     /// Looks at a row that is not late; `row` is called only if it is kept.
-    pub(super) fn see(&mut self, model: u16, key: RequestKey, time: EventTime, row: impl FnOnce() -> SampleRow) {
+    pub(super) fn see(
+        &mut self,
+        model: u16,
+        cohort: u16,
+        key: RequestKey,
+        time: EventTime,
+        row: impl FnOnce() -> SampleRow,
+    ) {
         let Some(pupil) = self.pupils.get_mut(&model) else { return };
         if pupil.learnt {
             return;
         }
         pupil.first = Some(pupil.first.map_or(time, |first| first.min(time)));
         if pupil.end().is_some_and(|end| time < end) {
+            let earliest = pupil.versions.entry(cohort).or_insert(time);
+            *earliest = time.min(*earliest);
             pupil.rows.add(key, row);
         }
     }
 
-    /// Learns how a row ended.
-    pub(super) fn closed(&mut self, model: u16, key: RequestKey, truth: Option<bool>) {
+    /// Learns what is known of a row by now.
+    #[inline]
+    pub(super) fn label(&mut self, model: u16, key: RequestKey, time: EventTime, truth: Option<bool>) {
         if let Some(pupil) = self.pupils.get_mut(&model)
             && !pupil.learnt_truth
         {
-            pupil.rows.label(key, truth);
+            pupil.rows.label_at(key, time, truth);
         }
     }
 
@@ -96,12 +113,6 @@ impl Learning {
     #[inline]
     pub(super) fn is_due(&self, model: u16, time: EventTime) -> bool {
         self.pupils.get(&model).is_some_and(|pupil| pupil.due(time))
-    }
-
-    /// Whether that lesson is the truth, for which rows must be closed first.
-    pub(super) fn truth_is_due(&self, model: u16, time: EventTime) -> bool {
-        let reached = |pupil: &Pupil| pupil.effective(pupil.after_truth).is_some_and(|from| time >= from);
-        self.pupils.get(&model).is_some_and(|pupil| !pupil.learnt_truth && reached(pupil))
     }
 
     /// Gives the lessons that are due.
@@ -114,25 +125,28 @@ impl Learning {
         config: &Config,
         references: &mut References,
     ) {
-        let truth_too = self.truth_is_due(model, time);
         let Some(pupil) = self.pupils.get_mut(&model) else { return };
         let name = cohorts.model(model);
         let settings = build_settings(config.model(name));
-        // The first version in sorted order stands for all: which of them a row had does not matter here.
-        let version = cohorts.versions(model).first().copied().unwrap_or_default().to_owned();
+        let Some(end) = pupil.end() else { return };
+        // The first of its versions in sorted order stands for all: which of them a row had does not matter here.
+        let versions = pupil.versions.iter().filter(|(_, earliest)| **earliest < end);
+        let version = versions.map(|(&cohort, _)| cohorts.name(cohort).1).min().unwrap_or_default().to_owned();
         if !pupil.learnt
             && let Some(from) = pupil.effective(pupil.after_inputs)
         {
             // Rows that were seen before the start was known may lie behind the end.
-            if let Some(end) = pupil.end() {
-                pupil.rows.keep_before(end);
-            }
-            let mut profile = build(name, &version, Origin::Learnt, &pupil.rows.without_truth(), names, &settings);
-            profile.version.clone_from(&version);
+            pupil.rows.keep_before(end);
+            let profile = build(name, &version, Origin::Learnt, &pupil.rows.without_truth(), names, &settings);
             references.learn(name, from, profile);
             pupil.learnt = true;
         }
-        if truth_too && let Some(from) = pupil.effective(pupil.after_truth) {
+        if !pupil.learnt_truth
+            && let Some(from) = pupil.effective(pupil.after_truth).filter(|&from| time >= from)
+        {
+            if config.model(name).labels == Regime::ImplicitNegative {
+                pupil.rows.assume_negative();
+            }
             let profile = build(name, &version, Origin::Learnt, &pupil.rows, names, &settings);
             references.learn_truth(name, from, profile);
             pupil.learnt_truth = true;

@@ -4,8 +4,9 @@
 //! tasks have counted. It has three doors: a record goes in, a commit hands on what was counted, findings come out. It
 //! reads no clock, no file and no environment; the same records give the same final findings for any cut into commits.
 //!
-//! Whoever drives the engine brings records in an order in which no partition runs ahead of the others by more than
-//! their out-of-orderness: see `replay::align`.
+//! Whoever drives the engine brings records in an order in which no partition of either topic runs ahead of another one
+//! by more than one base window of a model that learns its baseline: see `replay::align`, which keeps all of them within
+//! their out-of-orderness. Where every model has a baseline from a file, any lag will do.
 
 mod cohorts;
 mod learn;
@@ -63,7 +64,8 @@ impl Engine {
     pub fn new(config: Arc<Config>, references: References, partitions: usize, labels: bool, range: Range) -> Self {
         assert!(partitions > 0, "a topic has at least one partition");
         let disorder = Disorder::of(&config);
-        let tasks = (0..partitions).map(|_| Task::new(disorder, labels, Limits::default())).collect();
+        let early = largest_early(&config);
+        let tasks = (0..partitions).map(|_| Task::new(disorder, early, labels, Limits::default())).collect();
         let judge = Judge::new(config.clone(), references, labels);
         Self { config, tasks, cohorts: Cohorts::default(), learning: Learning::default(), judge, labels, range }
     }
@@ -75,8 +77,15 @@ impl Engine {
     pub fn inference(&mut self, partition: usize, record: &Inference, names: &FeatureNames) -> Result<(), Reject> {
         let placed = self.place(partition, record);
         let (model, cohort) = placed.inspect_err(|_| self.tasks[partition].reject_inference())?;
-        self.lessons(model, record.event_time, names);
-        let shared = Shared { cohorts: &mut self.cohorts, references: self.judge.references(), config: &self.config };
+        // A late record is counted where its partition stands.
+        let counted = self.tasks[partition].inferences().max(Some(record.event_time)).unwrap_or(record.event_time);
+        self.lessons(model, counted, names);
+        let shared = Shared {
+            cohorts: &mut self.cohorts,
+            references: self.judge.references(),
+            config: &self.config,
+            range: self.range,
+        };
         let placed = Place { model, cohort, inside: self.range.holds(record.event_time) };
         self.tasks[partition].inference(record, placed, names, shared, &mut self.learning)
     }
@@ -108,7 +117,12 @@ impl Engine {
     /// # Errors
     /// A reject, already counted: the value is no class of its model, or there is no room to wait.
     pub fn label(&mut self, partition: usize, record: &Label) -> Result<(), Reject> {
-        let shared = Shared { cohorts: &mut self.cohorts, references: self.judge.references(), config: &self.config };
+        let shared = Shared {
+            cohorts: &mut self.cohorts,
+            references: self.judge.references(),
+            config: &self.config,
+            range: self.range,
+        };
         self.tasks[partition].label(record, shared, &mut self.learning)
     }
 
@@ -122,16 +136,17 @@ impl Engine {
         if !self.learning.is_due(model, time) {
             return;
         }
-        if self.learning.truth_is_due(model, time) {
-            self.expire();
-        }
         self.learning.learn(model, time, names, &self.cohorts, &self.config, self.judge.references_mut());
     }
 
     fn expire(&mut self) {
         for task in &mut self.tasks {
-            let shared =
-                Shared { cohorts: &mut self.cohorts, references: self.judge.references(), config: &self.config };
+            let shared = Shared {
+                cohorts: &mut self.cohorts,
+                references: self.judge.references(),
+                config: &self.config,
+                range: self.range,
+            };
             task.expire(shared, &mut self.learning);
         }
     }
@@ -150,7 +165,7 @@ impl Engine {
     pub fn end(&mut self, findings: &mut Vec<Finding>) {
         let inputs = self.tasks.iter().filter_map(Task::last_inference).max();
         let labels = self.tasks.iter().filter_map(Task::last_label).max();
-        let early = self.cohorts.models().map(|model| self.config.model(model).early).max().unwrap_or(Span::ZERO);
+        let early = largest_early(&self.config);
         for task in &mut self.tasks {
             task.end(inputs.max(labels).map(|last| last + early), labels);
         }
@@ -223,6 +238,16 @@ impl Engine {
         notes
     }
 
+    /// How many windows are open, over all models.
+    pub fn open_windows(&self) -> usize {
+        self.judge.open_windows()
+    }
+
+    /// How many predictions are kept because labels may still come.
+    pub fn open_rows(&self) -> usize {
+        self.tasks.iter().map(Task::open_rows).sum()
+    }
+
     /// Whether a label stream is read.
     pub const fn has_labels(&self) -> bool {
         self.labels
@@ -232,6 +257,11 @@ impl Engine {
     pub const fn references(&self) -> &References {
         self.judge.references()
     }
+}
+
+/// The largest early horizon that a model can have: how long a label waits for its prediction.
+fn largest_early(config: &Config) -> Span {
+    config.named_models().map(|(_, model)| model.early).fold(config.defaults().early, Span::max)
 }
 
 /// Out-of-orderness of both topics.

@@ -44,10 +44,15 @@ pub(super) struct Observer<'a, 'b> {
     pub(super) unknown_labels: &'a mut u64,
     pub(super) learning: &'a mut Learning,
     pub(super) shared: Shared<'b>,
+    /// The truth that was told last.
+    pub(super) told: Option<bool>,
 }
 
 impl Observer<'_, '_> {
     fn count(&mut self, cohort: u16, time: EventTime, place: usize) {
+        if !self.shared.range.holds(time) {
+            return;
+        }
         let window = self.windows.place(cohort, time, &self.shared);
         self.windows.at(window).0.sums.add_flow(place, 1);
     }
@@ -68,6 +73,8 @@ impl Watch for Observer<'_, '_> {
         if !Bits(row.bits).inside() {
             return;
         }
+        self.told = after;
+        self.learning.label(row.model, row.key, row.time, after);
         let place = self.windows.place(row.cohort, row.time, &self.shared);
         let (open, identity) = self.windows.at(place);
         // The cohort's window chooses the meaning of scores, never the moment of arrival.
@@ -90,10 +97,12 @@ impl Watch for Observer<'_, '_> {
         sums.add_truth(truth::CLOSED, 1);
         sums.add_truth(truth::NEVER, i64::from(ended.is_none()));
         sums.add_truth(truth::ASSUMED, i64::from(assumed));
-        self.learning.closed(row.model, row.key, ended);
     }
 
     fn orphan(&mut self, label_time: EventTime) {
+        if !self.shared.range.holds(label_time) {
+            return;
+        }
         let start = Window::holding(label_time, self.shared.config.defaults().window).start;
         self.labels.entry(start).or_default().orphan += 1;
     }

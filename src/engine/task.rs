@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::Disorder;
+use super::{Disorder, Range};
 use super::cohorts::Cohorts;
 use super::learn::Learning;
 use super::observer::{Bits, Observer};
 use crate::baseline::{Profile, References, SampleRow};
 use crate::config::{Config, ModelConfig};
-use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RequestKey, Window};
+use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RequestKey, Span, Window};
 use crate::join::{Counts, Join, LabelPlaced, Limits, NewLabel, NewRow, Placed, Rules};
 use crate::judge::LabelFlow;
 use crate::observe::{CodedRow, Coding, Facts, Layout, Mapping, Recalibration, Sums};
@@ -23,6 +23,7 @@ pub(super) struct Shared<'a> {
     pub(super) cohorts: &'a mut Cohorts,
     pub(super) references: &'a References,
     pub(super) config: &'a Config,
+    pub(super) range: Range,
 }
 
 /// Whose a prediction is, and whether it is judged.
@@ -38,6 +39,8 @@ pub(super) struct Place {
 pub(super) struct Open {
     cohort: u16,
     start: EventTime,
+    /// Whether anything was counted. A record that is dropped may look up a window that was closed long ago.
+    counted: bool,
     pub(super) sums: Sums,
     pub(super) profile: Option<Arc<Profile>>,
 }
@@ -80,7 +83,7 @@ impl Windows {
             let (model, version) = shared.cohorts.name(cohort);
             let profile = shared.references.of(model, version, start);
             let layout = crate::judge::layout_of(profile.as_ref(), &self.bare);
-            self.open.push(Open { cohort, start, sums: Sums::new(layout), profile });
+            self.open.push(Open { cohort, start, counted: false, sums: Sums::new(layout), profile });
             self.places.insert((cohort, start), self.open.len() - 1);
             self.open.len() - 1
         };
@@ -88,14 +91,17 @@ impl Windows {
         place
     }
 
+    /// A window to count in.
     #[inline]
     pub(super) fn at(&mut self, place: usize) -> (&mut Open, &Recalibration) {
-        (&mut self.open[place], &self.identity)
+        let open = &mut self.open[place];
+        open.counted = true;
+        (open, &self.identity)
     }
 }
 
 impl Shared<'_> {
-    pub(super) fn window_of(&self, cohort: u16) -> crate::event::Span {
+    pub(super) fn window_of(&self, cohort: u16) -> Span {
         self.config.model(self.cohorts.name(cohort).0).window
     }
 }
@@ -107,26 +113,26 @@ pub(super) struct Task {
     labels: FxHashMap<EventTime, LabelFlow>,
     mappings: FxHashMap<usize, (Arc<Profile>, Mapping, u16)>,
     coded: CodedRow,
-    last_inference: Option<EventTime>,
-    last_label: Option<EventTime>,
+    disorder: Disorder,
     unknown_labels: u64,
 }
 
 impl Task {
-    pub(super) fn new(disorder: Disorder, labels: bool, limits: Limits) -> Self {
-        let join = if labels {
+    /// A task; `early` is the largest early horizon of all models of the configuration.
+    pub(super) fn new(disorder: Disorder, early: Span, labels: bool, limits: Limits) -> Self {
+        let mut join = if labels {
             Join::new(disorder.inferences, disorder.labels, limits)
         } else {
             Join::without_labels(disorder.inferences, limits)
         };
+        join.wait_for(early);
         Self {
             join,
             windows: Windows::new(),
             labels: FxHashMap::default(),
             mappings: FxHashMap::default(),
             coded: CodedRow::default(),
-            last_inference: None,
-            last_label: None,
+            disorder,
             unknown_labels: 0,
         }
     }
@@ -181,12 +187,13 @@ impl Task {
             unknown_labels: &mut self.unknown_labels,
             learning: &mut *learning,
             shared,
+            told: None,
         };
         // A row may meet its label inside this call, so it must have been counted as a prediction first or after; sums
         // add, so after is as good.
         let placed = self.join.inference(row, &mut observer);
+        let told = observer.told;
         if placed == Placed::New {
-            self.last_inference = self.last_inference.max(Some(record.event_time));
             if inside {
                 let (open, _) = self.windows.at(place);
                 open.sums.predicted(&facts, &self.coded);
@@ -198,7 +205,8 @@ impl Task {
                     content: record.content,
                     positive: None,
                 };
-                learning.see(model, key, record.event_time, sample);
+                learning.see(model, cohort, key, record.event_time, sample);
+                learning.label(model, key, record.event_time, told);
             }
         }
         if placed == Placed::Refused {
@@ -234,20 +242,22 @@ impl Task {
             truth: if record.withdrawn { None } else { record.truth },
         };
         let window = shared.config.defaults().window;
+        let inside = shared.range.holds(record.event_time);
         let mut observer = Observer {
             windows: &mut self.windows,
             labels: &mut self.labels,
             unknown_labels: &mut self.unknown_labels,
             learning,
             shared,
+            told: None,
         };
-        let placed = self.join.label(label, &mut observer)?;
-        if placed != LabelPlaced::Late {
-            self.last_label = self.last_label.max(Some(record.event_time));
+        let placed = self.join.label(label, &mut observer);
+        // A label of no class was read, too: it is known for one now, or only when its prediction comes.
+        if inside && !matches!(placed, Ok(LabelPlaced::Late)) {
             let start = Window::holding(record.event_time, window).start;
             self.labels.entry(start).or_default().read += 1;
         }
-        Ok(())
+        placed.map(|_| ())
     }
 
     pub(super) fn expire(&mut self, shared: Shared<'_>, learning: &mut Learning) {
@@ -257,6 +267,7 @@ impl Task {
             unknown_labels: &mut self.unknown_labels,
             learning,
             shared,
+            told: None,
         };
         self.join.expire(&mut observer);
     }
@@ -283,7 +294,8 @@ impl Task {
     pub(super) fn take(&mut self) -> impl Iterator<Item = (u16, EventTime, Sums)> {
         self.windows.places.clear();
         self.windows.last = 0;
-        std::mem::take(&mut self.windows.open).into_iter().map(|open| (open.cohort, open.start, open.sums))
+        let open = std::mem::take(&mut self.windows.open).into_iter().filter(|open| open.counted);
+        open.map(|open| (open.cohort, open.start, open.sums))
     }
 
     /// Takes what was counted of labels since the last commit.
@@ -297,6 +309,10 @@ impl Task {
         *self.join.counts()
     }
 
+    pub(super) fn open_rows(&self) -> usize {
+        self.join.open_rows()
+    }
+
     pub(super) const fn inferences(&self) -> Option<EventTime> {
         self.join.watermarks().0
     }
@@ -305,12 +321,14 @@ impl Task {
         self.join.watermarks().1
     }
 
-    pub(super) const fn last_inference(&self) -> Option<EventTime> {
-        self.last_inference
+    /// The largest event time of its inferences, whatever became of them.
+    pub(super) fn last_inference(&self) -> Option<EventTime> {
+        self.inferences().map(|watermark| watermark + self.disorder.inferences)
     }
 
-    pub(super) const fn last_label(&self) -> Option<EventTime> {
-        self.last_label
+    /// The largest event time of its labels.
+    pub(super) fn last_label(&self) -> Option<EventTime> {
+        self.labels().map(|watermark| watermark + self.disorder.labels)
     }
 
     pub(super) const fn unknown_labels(&self) -> u64 {

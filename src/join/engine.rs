@@ -84,6 +84,12 @@ impl Join {
         }
     }
 
+    /// Waits at least so long for inferences whose labels came first, whichever models have rules. With the largest early
+    /// horizon that any model can have, none is ever cut at the floor.
+    pub fn wait_for(&mut self, early: Span) {
+        self.largest_early = self.largest_early.max(early);
+    }
+
     /// Sets the rules of a model, once; returns whether they were taken (`false`: the model has rules already).
     ///
     /// A model that appears while running is set just before its first inference, so that every run sets it at the
@@ -130,7 +136,7 @@ impl Join {
         if let Some(watermark) = late {
             if same == Some(true) {
                 self.counts.inferences.duplicate += 1;
-                watch.duplicate(row.model, row.cohort, row.time);
+                watch.duplicate(row.model, row.cohort, watermark);
                 return Placed::Duplicate;
             }
             self.counts.inferences.late += 1;
@@ -460,6 +466,11 @@ impl Join {
     /// Both equations with both their sides.
     pub fn invariants(&self) -> [Balance; 2] {
         self.counts.invariants()
+    }
+
+    /// How many rows are open.
+    pub fn open_rows(&self) -> usize {
+        self.rows.len()
     }
 
     /// What is allocated now.

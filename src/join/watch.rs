@@ -56,7 +56,8 @@ pub trait Watch {
     /// A label that had waited met its row, and its value is neither the positive nor a negative class.
     fn unknown_label(&mut self, label: &NewLabel, model: u16);
 
-    /// An inference of this own event time was dropped as a duplicate.
+    /// An inference was dropped as a duplicate. `time` is its own event time or, if it was late, the partition's
+    /// watermark: its own window may be gone.
     fn duplicate(&mut self, model: u16, cohort: u16, time: EventTime);
 
     /// An inference of this own event time was dropped because another content holds its place.

@@ -10,7 +10,7 @@
 //! published alert of a fingerprint is firing while any of them fires, and resolved when all are quiet. The lives of
 //! inputs and of labels depend on their own final windows alone, in the order of their due times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::reading::Reading;
 use crate::event::{EventTime, Window};
@@ -43,11 +43,16 @@ struct Life {
     quiet: u8,
 }
 
-/// All lives of one model and version, or of the pipeline. Bound: one entry for each subject that is not quiet.
+/// All lives of one model and version, or of the pipeline. Bound: one entry for each subject that is not quiet, and the
+/// changes since the last final summary.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lives {
     lives: BTreeMap<(String, u32), Life>,
     published: BTreeMap<String, (AlertState, EventTime)>,
+    /// What was firing at the last final summary.
+    firing: BTreeSet<String>,
+    /// What began or ceased to fire after it: when that was due, and which.
+    turned: Vec<(EventTime, String, bool)>,
 }
 
 impl Lives {
@@ -79,10 +84,26 @@ impl Lives {
         self.publish(name, reading, origin)
     }
 
-    /// Fingerprints that are firing, sorted.
-    pub(super) fn firing(&self) -> Vec<String> {
-        let firing = self.published.iter().filter(|(_, (state, _))| *state == AlertState::Firing);
-        firing.map(|(name, _)| name.clone()).collect()
+    /// Fingerprints that were firing at a due time. Inputs run ahead of labels, by as much as the labels happen to lag;
+    /// what has fired meanwhile was not known then.
+    pub(super) fn firing_at(&self, as_of: EventTime) -> BTreeSet<String> {
+        let mut firing = self.firing.clone();
+        for (_, name, fires) in self.turned.iter().filter(|(at, ..)| *at <= as_of) {
+            turn(&mut firing, name, *fires);
+        }
+        firing
+    }
+
+    /// No earlier due time will be asked about.
+    pub(super) fn forget_before(&mut self, as_of: EventTime) {
+        let firing = &mut self.firing;
+        self.turned.retain(|(at, name, fires)| {
+            let kept = *at > as_of;
+            if !kept {
+                turn(firing, name, *fires);
+            }
+            kept
+        });
     }
 
     fn publish(&mut self, name: String, reading: &Reading, origin: &Origin<'_>) -> Option<Alert> {
@@ -98,12 +119,23 @@ impl Lives {
             (Some((_, start)), None) => (AlertState::Resolved, start),
             _ => return None,
         };
+        if state != AlertState::Pending {
+            self.turned.push((origin.as_of, name.clone(), state == AlertState::Firing));
+        }
         if state == AlertState::Resolved {
             self.published.remove(&name);
         } else {
             self.published.insert(name.clone(), (state, starts_at));
         }
         Some(alert(name, state, starts_at, reading, origin))
+    }
+}
+
+fn turn(firing: &mut BTreeSet<String>, name: &str, fires: bool) {
+    if fires {
+        firing.insert(name.to_owned());
+    } else {
+        firing.remove(name);
     }
 }
 

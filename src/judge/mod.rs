@@ -215,9 +215,6 @@ impl Judge {
         };
         let lives = if due.occasion == Occasion::Inputs { &mut store.input_lives } else { &mut store.label_lives };
         let raised = raise(lives, readings, &origin, settings);
-        let mut firing = store.input_lives.firing();
-        firing.extend(store.label_lives.firing());
-        firing.sort_unstable();
         if due.occasion != Occasion::Inputs {
             let heading = Heading {
                 model: model.clone(),
@@ -226,7 +223,7 @@ impl Judge {
                 as_of: due.as_of.micros(),
                 is_final: due.occasion == Occasion::Final,
                 labels: self.labels,
-                firing,
+                firing: store.firing_at(due),
                 capped: self.capped,
             };
             findings.push(Finding::Summary(Box::new(summary::summary(&context, heading))));
@@ -255,7 +252,7 @@ impl Judge {
         loop {
             let Some((&start, &flow)) = self.pipeline.first_key_value() else { return };
             let window = Window { start, end: start + settings.window };
-            let settled = clock.inputs.is_some_and(|inputs| inputs > window.end + early) || clock.ended;
+            let settled = clock.inputs.is_some_and(|inputs| inputs >= window.end + early) || clock.ended;
             if !(settled && clock.labels.is_some_and(|labels| labels >= window.end)) {
                 return;
             }
@@ -275,13 +272,17 @@ impl Judge {
 
     /// Folds the alerts that no later one can precede into incidents.
     fn settle(&mut self, clock: Clock, findings: &mut Vec<Finding>) {
-        let early = self.config.topics.inferences.out_of_order;
-        let inputs = clock.inputs.map(|inputs| inputs + early);
-        let labels = match self.label_disorder() {
-            Some(disorder) => clock.labels.map(|labels| labels + disorder),
+        let inputs = clock.inputs.map(|at| at + self.config.topics.inferences.out_of_order);
+        let reached = match self.label_disorder() {
+            // A final look at labels also waits until no prediction can come to a label that was early.
+            Some(disorder) => {
+                let early = self.largest(|model| model.early);
+                let closed = clock.inputs.map(|at| at - early + disorder);
+                inputs.min(closed).min(clock.labels.map(|at| at + disorder))
+            }
             None => inputs,
         };
-        let settled = if clock.ended { Some(EventTime::LATEST) } else { inputs.min(labels) };
+        let settled = if clock.ended { Some(EventTime::LATEST) } else { reached };
         let Some(settled) = settled else { return };
         while let Some(entry) = self.waiting.first_entry() {
             if *entry.key() > settled {

@@ -205,6 +205,17 @@ impl Store {
         self.windows.get(&(due.multiple, due.start)).map(|open| &open.sums)
     }
 
+    /// Fingerprints that are firing when a look is due, sorted; the final looks come in the order of their due times.
+    pub(super) fn firing_at(&mut self, due: &Due) -> Vec<String> {
+        let mut firing = self.input_lives.firing_at(due.as_of);
+        firing.extend(self.label_lives.firing_at(due.as_of));
+        if due.occasion == Occasion::Final {
+            self.input_lives.forget_before(due.as_of);
+            self.label_lives.forget_before(due.as_of);
+        }
+        firing.into_iter().collect()
+    }
+
     /// Notes that a look has been taken, and hands the window on to the levels above. `layout` is that of the window
     /// above, by its start.
     pub(super) fn seen(&mut self, due: &Due, layout: impl Fn(EventTime) -> Arc<Layout>) {

@@ -1,0 +1,352 @@
+//! Do the same records give the same final findings, however they are read?
+//!
+//! The first promise, at the level of the whole engine. Only what is final counts: summaries with `final`, alerts and
+//! incidents (a replay has only those with `basis_final`), and label requests. They are compared as bytes.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use support::*;
+use truthline::decode::{Decoder, Limits};
+use truthline::engine::{Engine, Range};
+use truthline::event::EventTime;
+use truthline::finding::{AlertState, Basis, Summary};
+use truthline::judge::Finding;
+use truthline::replay::{Event, Feed, replay};
+use truthline::story::{Chance, StoryFeed, Written};
+
+const DAYS: i64 = 24;
+const ORDERLY: Made = Made { days: DAYS, unruly: false };
+const UNRULY: Made = Made { days: DAYS, unruly: true };
+/// Commits as a replay of so few records has them.
+const AT_THE_END: fn(usize) -> bool = |_| false;
+
+fn plain(log: &Log) -> Outcome {
+    Drive::new(log).run(AT_THE_END)
+}
+
+fn time(micros: i64) -> EventTime {
+    EventTime::from_micros(micros).unwrap()
+}
+
+fn summaries(findings: &[Finding]) -> impl Iterator<Item = &Summary> {
+    findings.iter().filter_map(|finding| match finding {
+        Finding::Summary(summary) if summary.is_final => Some(&**summary),
+        _ => None,
+    })
+}
+
+/// Feeds of records, without those that cannot be read.
+fn feed(name: &'static str, records: impl Iterator<Item = String>) -> Box<dyn Feed> {
+    let mut written = Written::default();
+    records.for_each(|record| written.push(&record));
+    Box::new(StoryFeed::new(name, written))
+}
+
+fn replayed(inferences: Vec<Box<dyn Feed>>, labels: Vec<Box<dyn Feed>>, partitions: u32) -> Outcome {
+    let mut engine = Engine::new(config(), references(), partitions as usize, true, Range::default());
+    let mut findings = Vec::new();
+    let mut decoder = Decoder::new(Limits::default());
+    replay::<std::io::Error>(&mut engine, &mut decoder, inferences, labels, partitions, |event| {
+        if let Event::Finding(finding) = event {
+            findings.push(finding);
+        }
+        Ok(())
+    })
+    .unwrap();
+    let counts = engine.counts();
+    assert!(counts.invariants().iter().all(truthline::join::Balance::holds));
+    Outcome { findings, counts, open_windows: 0, open_rows: 0 }
+}
+
+fn whole(records: &[(i64, String)], name: &'static str) -> Box<dyn Feed> {
+    feed(name, records.iter().map(|(_, record)| record.clone()))
+}
+
+#[test]
+fn the_stream_has_all_that_the_laws_are_about() {
+    let log = Log::new(1, UNRULY);
+    let outcome = plain(&log);
+    let counts = outcome.counts;
+    let (i, l) = (counts.inferences, counts.labels);
+    for (what, count) in [
+        ("duplicate", i.duplicate),
+        ("conflict", i.conflict),
+        ("late", i.late),
+        ("rejected", i.rejected),
+        ("never labelled", i.never_labelled),
+        ("assumed negative", i.assumed_negative),
+        ("label rejected", l.rejected),
+        ("label duplicate", l.duplicate),
+        ("corrected", l.corrected),
+        ("withdrawn", l.withdrawn),
+        ("label late", l.late),
+        ("orphan", l.orphan),
+    ] {
+        assert!(count > 0, "{what}");
+    }
+    for log in [log, Log::new(1, ORDERLY)] {
+        let mut said: BTreeMap<String, usize> = BTreeMap::new();
+        let mut note = |what: String| *said.entry(what).or_insert(0) += 1;
+        for finding in plain(&log).findings {
+            match finding {
+                Finding::Alert(alert) => note(format!("{:?} {:?}", alert.basis, alert.state)),
+                Finding::Incident(incident) => note(format!("incident {:?}", incident.state)),
+                Finding::Request(_) => note("request".into()),
+                Finding::Summary(summary) => {
+                    let length = (summary.window.end - summary.window.start) / DAY;
+                    note(format!("summary {} {} {}", summary.model, summary.version, length));
+                }
+            }
+        }
+        for what in [
+            "Inputs Firing",
+            "Inputs Resolved",
+            "Labels Firing",
+            "Labels Pending",
+            "Predictions Firing",
+            "incident Open",
+            "request",
+            "summary fraud v2 7",
+            "summary fraud v1 28",
+            "summary churn v1 7",
+            "summary risk v0 1",
+        ] {
+            assert!(said.contains_key(what), "{what} is not in {said:?}");
+        }
+    }
+}
+
+#[test]
+fn any_bounded_interleaving_of_both_topics_says_the_same() {
+    for seed in 1..=2 {
+        for made in [ORDERLY, UNRULY] {
+            let log = Log::new(seed, made);
+            let expected = plain(&log);
+            let same = |lag: i64, wander: &mut dyn FnMut() -> Option<i64>, commit: usize| {
+                let order = log.order(lag, wander);
+                let outcome = Drive { order, ..Drive::new(&log) }.run(|number| number % commit == 0);
+                let what = format!("seed {seed} lag {}h commit {commit} {made:?}", lag / HOUR);
+                assert_same(&finals(&expected.findings), &finals(&outcome.findings), &what);
+                assert_eq!(outcome.counts, expected.counts, "{what}");
+            };
+            for lag in [-10, -2, 5, 11] {
+                same(lag * HOUR, &mut || None, 401);
+            }
+            let mut chance = Chance::new(seed);
+            let mut wander = || chance.happens(0.02).then(|| ((chance.uniform() * 22.0 - 11.0) * HOUR as f64) as i64);
+            same(0, &mut wander, 97);
+            let outcome = replayed(vec![whole(&log.inferences, "i")], vec![whole(&log.labels, "l")], 1);
+            assert_same(&finals(&expected.findings), &finals(&outcome.findings), "the aligned reader");
+            assert_eq!(outcome.counts, expected.counts);
+        }
+    }
+}
+
+#[test]
+fn any_order_within_the_out_of_orderness_says_the_same() {
+    for seed in 1..=3 {
+        let log = Log::new(seed, ORDERLY);
+        let expected = plain(&log);
+        let mut chance = Chance::new(seed + 100);
+        for share in [0.0, 0.5, 0.95] {
+            let (mut rows, mut told) = (log.rows.clone(), log.told.clone());
+            // Published up to that much later than it happened: nothing is ever late.
+            for row in &mut rows {
+                row.published = row.time + (chance.uniform() * share * DISORDER as f64) as i64;
+            }
+            for one in &mut told {
+                one.published = one.time + (chance.uniform() * share * LABEL_DISORDER as f64) as i64;
+            }
+            rows.sort_by_key(|row| row.published);
+            told.sort_by_key(|one| one.published);
+            let other = Log::of(rows, told, log.end);
+            let outcome = Drive::new(&other).run(|number| number % 311 == 0);
+            assert_eq!(outcome.counts, expected.counts);
+            assert_same(&finals(&expected.findings), &finals(&outcome.findings), &format!("seed {seed} share {share}"));
+        }
+    }
+}
+
+#[test]
+fn any_cut_into_commits_says_the_same() {
+    for (seed, made) in [(1, UNRULY), (2, ORDERLY), (3, UNRULY)] {
+        let log = Log::new(seed, made);
+        let expected = plain(&log);
+        let same = |what: &str, commits: &mut dyn FnMut(usize) -> bool| {
+            let outcome = Drive::new(&log).run(commits);
+            assert_same(&finals(&expected.findings), &finals(&outcome.findings), &format!("seed {seed}, {what}"));
+            assert_eq!(outcome.counts, expected.counts, "{what}");
+        };
+        same("every 7", &mut |number| number % 7 == 0);
+        for round in 0..3 {
+            let mut chance = Chance::new(seed * 10 + round);
+            same("at random", &mut |_| chance.happens([0.3, 0.003, 0.000_5][round as usize]));
+        }
+        if seed == 1 {
+            same("every record", &mut |_| true);
+        }
+    }
+}
+
+#[test]
+fn any_number_of_partitions_says_the_same() {
+    for seed in 1..=2 {
+        let log = Log::new(seed, ORDERLY);
+        let expected = plain(&log);
+        for (partitions, commit) in [(1, 53), (2, 53), (5, 1_009), (5, 40), (40, 500)] {
+            let outcome = Drive { partitions, ..Drive::new(&log) }.run(|number| number % commit == 0);
+            let what = format!("seed {seed}, {partitions} partitions");
+            assert_same(&finals(&expected.findings), &finals(&outcome.findings), &what);
+            assert_eq!(outcome.counts, expected.counts, "{what}");
+        }
+        let outcome = replayed(vec![whole(&log.inferences, "i")], vec![whole(&log.labels, "l")], 5);
+        assert_same(&finals(&expected.findings), &finals(&outcome.findings), "the aligned reader with 5");
+    }
+}
+
+#[test]
+fn files_in_pieces_say_the_same_as_one_file() {
+    let log = Log::new(4, ORDERLY);
+    let expected = plain(&log);
+    let part = |records: &[(i64, String)], name, keep: &dyn Fn(usize) -> bool| {
+        feed(name, records.iter().enumerate().filter(|(place, _)| keep(*place)).map(|(_, (_, record))| record.clone()))
+    };
+    let labels = |log: &Log| (0..3).map(|third| part(&log.labels, "l", &|place| place % 3 == third)).collect::<Vec<_>>();
+    let half = log.inferences.len() / 2;
+    let by_time = vec![part(&log.inferences, "a", &|place| place >= half), part(&log.inferences, "b", &|place| place < half)];
+    let by_id = vec![part(&log.inferences, "a", &|place| place % 2 == 0), part(&log.inferences, "b", &|place| place % 2 == 1)];
+    for (what, inferences) in [("by time", by_time), ("by id", by_id)] {
+        let outcome = replayed(inferences, labels(&log), 1);
+        assert_same(&finals(&expected.findings), &finals(&outcome.findings), what);
+        assert_eq!(outcome.counts, expected.counts, "{what}");
+    }
+}
+
+#[test]
+fn memory_follows_the_label_window_and_not_the_number_of_ids() {
+    let days = 20 * LABELS / DAY;
+    let log = Log::new(5, Made { days, unruly: false });
+    let outcome = Drive::new(&log).run(|number| number % 20 == 0);
+    // A row is open for the label window, the early horizon, the out-of-orderness, and until the next commit.
+    let mut times: Vec<i64> = log.rows.iter().map(|row| row.time).collect();
+    times.sort_unstable();
+    let span = LABELS + EARLIEST + DISORDER + 2 * HOUR;
+    let most = (0..times.len()).map(|from| times[from..].partition_point(|&time| time < times[from] + span)).max().unwrap();
+    assert!(outcome.open_rows <= most, "{} of {most}", outcome.open_rows);
+    assert!(outcome.open_rows * 2 > most && most * 10 < times.len(), "{} of {most}", outcome.open_rows);
+    // Five versions; the base windows of that span and the running one, and two windows for each of two levels.
+    let windows = 5 * ((span + DAY - 1) / DAY + 2 + 4) as usize;
+    assert!(outcome.open_windows <= windows, "{} of {windows}", outcome.open_windows);
+    assert_eq!(outcome.counts.inferences.pending, 0);
+}
+
+#[test]
+fn what_is_learnt_takes_effect_at_a_window_that_event_times_alone_decide() {
+    let log = Log::new(6, ORDERLY);
+    for (partitions, commit) in [(1, 10), (5, 700)] {
+        let outcome = Drive { partitions, ..Drive::new(&log) }.run(|number| number % commit == 0);
+        // Both learn for five days from their first window; then come the out-of-orderness and one window, and for the
+        // truth label window and early horizon.
+        for (model, first, early) in [("churn", 0, HOUR), ("risk", 2 * DAY, 3 * HOUR)] {
+            let learnt = START + first + 5 * DAY;
+            let next = |after: i64| START + ((after + DAY - START) / DAY + 1) * DAY;
+            let (inputs, truth) = (next(learnt + DISORDER), next(learnt + LABELS + early + DISORDER));
+            let mut compared = 0;
+            for summary in summaries(&outcome.findings).filter(|summary| summary.model == model) {
+                let start = summary.window.start;
+                let what = format!("{model} {} {:?}", summary.version, summary.window);
+                let blind = |name: &str| summary.blind_spots.iter().any(|spot| spot.name == name);
+                assert_eq!(blind("no_baseline"), start < inputs, "{what}");
+                assert_eq!(summary.inputs.features.is_empty(), start < inputs, "{what}");
+                assert_eq!(blind("baseline_without_labels"), (inputs..truth).contains(&start), "{what}");
+                let reference = summary.truth.metrics.values().any(|figure| figure.reference.is_some());
+                assert_eq!(reference, start >= truth, "{what}");
+                let rate = summary.truth.figures["label_rate"].reference;
+                assert_eq!(rate.is_some(), start >= truth, "{what}");
+                compared += usize::from(start >= truth);
+            }
+            assert!(compared > 5, "{model}: {compared}");
+            let early = outcome.findings.iter().any(|finding| {
+                let Finding::Alert(alert) = finding else { return false };
+                let plumbing = ["input.late", "join.conflict", "label.coverage"].contains(&alert.indicator.as_str());
+                alert.model.as_deref() == Some(model) && !plumbing && alert.starts_at < inputs
+            });
+            assert!(!early, "{model}: an alert from before it had learnt");
+            let later = outcome.findings.iter().any(|finding| {
+                let Finding::Alert(alert) = finding else { return false };
+                alert.model.as_deref() == Some("churn") && alert.basis == Basis::Labels && alert.state == AlertState::Firing
+            });
+            assert!(later, "{model}: labelled alerts after the second lesson");
+        }
+    }
+}
+
+#[test]
+fn a_range_says_what_the_cohorts_in_it_alone_would_say() {
+    let (from, to) = (START + 6 * DAY, START + 15 * DAY);
+    for seed in 1..=2 {
+        let log = Log::new(seed, UNRULY);
+        let range = Range { from: Some(time(from)), to: Some(time(to)) };
+        let of_models = |findings: &[Finding]| -> BTreeMap<String, String> {
+            let pipeline = |line: &str| line.contains(r#""model":null"#);
+            finals(findings).into_iter().filter(|(key, line)| !key.starts_with("summary probe") && !pipeline(line)).collect()
+        };
+        // A last prediction of another model, after the range, moves the watermark in both.
+        let mut rows: Vec<Row> = log.rows.iter().filter(|row| row.published < row.time + DISORDER).cloned().collect();
+        let last = rows.last().unwrap().clone();
+        rows.push(Row { id: "probe".into(), model: "probe", ..last });
+        let told: Vec<Told> =
+            log.told.iter().filter(|one| one.published < one.time + LABEL_DISORDER && !one.id.contains("nobody")).cloned().collect();
+        let inside = rows.iter().filter(|row| row.model == "probe" || (from..to).contains(&row.time)).cloned().collect();
+        let (full, cut) = (Log::of(rows, told.clone(), log.end), Log::of(inside, told, log.end));
+        let ranged = Drive { range, ..Drive::new(&full) }.run(|number| number % 100 == 0);
+        let alone = plain(&cut);
+        assert_same(&of_models(&alone.findings), &of_models(&ranged.findings), &format!("seed {seed}"));
+        let outside: BTreeSet<i64> =
+            summaries(&ranged.findings).filter(|one| one.window.end <= from || one.window.start >= to).map(|one| one.window.start).collect();
+        assert!(outside.is_empty(), "summaries outside of the range: {outside:?}");
+        let orphans = |findings: &[Finding]| {
+            findings.iter().filter(|finding| matches!(finding, Finding::Alert(alert) if alert.model.is_none())).count()
+        };
+        assert!(orphans(&alone.findings) > 0, "labels without the predictions outside would be orphans");
+        assert_eq!(orphans(&ranged.findings), 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_window_is_final_when_the_labels_end_no_earlier_than_its_label_window() {
+    let log = Log::new(7, ORDERLY);
+    for last in [DAYS - 4, DAYS - 1, DAYS + 1, DAYS + 3] {
+        let last = START + last * DAY;
+        for end in [last - 1, last] {
+            let mut told: Vec<Told> = log.told.iter().filter(|one| one.time < last).cloned().collect();
+            told.push(Told { published: end + HOUR, id: "fraud-1".into(), time: end, value: Some(1), revision: 0 });
+            let mut rows = log.rows.clone();
+            let probe = Row { id: "probe".into(), model: "probe", time: log.end, published: log.end, ..rows[0].clone() };
+            rows.push(probe);
+            rows.sort_by_key(|row| row.published);
+            for (partitions, commit) in [(1, 1_000_000), (3, 90)] {
+                let cut = Log::of(rows.clone(), told.clone(), log.end);
+                let outcome = Drive { partitions, ..Drive::new(&cut) }.run(|number| number % commit == 0);
+                let found: BTreeSet<(i64, i64)> = summaries(&outcome.findings)
+                    .filter(|summary| (summary.model.as_str(), summary.version.as_str()) == ("fraud", "v1"))
+                    .map(|summary| (summary.window.start, summary.window.end))
+                    .collect();
+                let mut expected = BTreeSet::new();
+                for days in [1, 7, 28] {
+                    // 2026-01-01 lies in the middle of a window of 28 days.
+                    let first = if days == 28 { START - 14 * DAY } else { START };
+                    expected.extend(
+                        (0..DAYS)
+                            .map(|place| (first + place * days * DAY, first + (place + 1) * days * DAY))
+                            .filter(|&(_, until)| until <= log.end && until + LABELS <= end),
+                    );
+                }
+                assert_eq!(found, expected, "labels until {end}, {partitions} partitions");
+            }
+        }
+    }
+}

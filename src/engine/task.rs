@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::{Disorder, Range};
 use super::cohorts::Cohorts;
 use super::learn::Learning;
 use super::observer::{Bits, Observer};
+use super::{Disorder, Range};
 use crate::baseline::{Profile, References, SampleRow};
 use crate::config::{Config, ModelConfig};
 use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RequestKey, Span, Window};

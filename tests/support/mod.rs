@@ -5,6 +5,8 @@
 //! from a file and two that are learnt. And the ways to bring such a log into the engine.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod files;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -39,9 +41,18 @@ pub(crate) const EARLIEST: i64 = 3 * HOUR;
 pub(crate) const DISORDER: i64 = HOUR;
 pub(crate) const LABEL_DISORDER: i64 = HOUR / 2;
 
-pub(crate) fn config() -> Arc<Config> {
+/// Windows of an hour, and of a day and a week above them.
+pub(crate) const HOURLY: &str = "
+defaults: {window: 1h, label_window: 1d, learn: 2d, false_alarms_per_month: 100}
+models:
+  fraud: {ages: [0s]}
+  churn: {labels: implicit_negative, label_policy: first}
+  risk: {early: 3h, correction_window: 6h}
+";
+
+pub(crate) fn config(models: &str) -> Arc<Config> {
     let topics = "topics: {inferences: {out_of_order: 1h}, labels: {out_of_order: 30m}}\n";
-    Arc::new(Config::from_yaml(&format!("{topics}{MODELS}")).unwrap())
+    Arc::new(Config::from_yaml(&format!("{topics}{models}")).unwrap())
 }
 
 /// A prediction as it was published.
@@ -80,12 +91,11 @@ impl Row {
         let amount = (libm::exp(3.0 + chance.normal()) * 100.0).round() / 100.0;
         let moved = if model == "churn" && day >= 15.0 { 30.0 } else { 0.0 };
         let tenure = (chance.exponential() * 40.0 + moved).floor();
-        let method = if emerged {
-            "instant"
-        } else {
-            chance.pick(&[("card", 0.6), ("wallet", 0.25), ("transfer", 0.15)])
-        };
-        let country = chance.pick(&[("DE", 0.4), ("FR", 0.3), ("NL", 0.2), ("ES", 0.1)]);
+        let method =
+            if emerged { "instant" } else { chance.pick(&[("card", 0.6), ("wallet", 0.25), ("transfer", 0.15)]) };
+        // For a day and a half a rare country is frequent.
+        let rare = if model == "fraud" && (4.0..5.5).contains(&day) { 0.16 } else { 0.005 };
+        let country = chance.pick(&[("DE", 0.4), ("FR", 0.3), ("NL", 0.2), ("ES", 0.1), ("LU", rare)]);
         let log_odds = -1.2 + 0.6 * libm::log(1.0 + amount / 20.0) - tenure / 50.0
             + if method == "transfer" { 0.8 } else { 0.0 }
             + if country == "ES" { 0.7 } else { 0.0 };
@@ -119,11 +129,7 @@ impl Row {
         if let Some(amount) = self.amount {
             let _ = write!(text, r#""amount":{amount},"#);
         }
-        let _ = write!(
-            text,
-            r#""tenure":{},"method":"{}","country":"{}"}}}}"#,
-            self.tenure, self.method, self.country
-        );
+        let _ = write!(text, r#""tenure":{},"method":"{}","country":"{}"}}}}"#, self.tenure, self.method, self.country);
         text
     }
 }
@@ -131,10 +137,7 @@ impl Row {
 impl Told {
     pub(crate) fn json(&self) -> String {
         let label = self.value.map_or_else(|| r#""withdrawn":true"#.to_owned(), |value| format!(r#""label":{value}"#));
-        format!(
-            r#"{{"request_id":"{}","event_time":{},{label},"revision":{}}}"#,
-            self.id, self.time, self.revision
-        )
+        format!(r#"{{"request_id":"{}","event_time":{},{label},"revision":{}}}"#, self.id, self.time, self.revision)
     }
 }
 
@@ -194,6 +197,10 @@ impl Log {
                 let time = START + number * (DAY / 3);
                 told.push(Told { published: time, id: format!("nobody-{number}"), time, value: Some(1), revision: 0 });
             }
+            // The last record of all contradicts another one, and moves the watermark by more than a day.
+            let last = rows.iter().max_by_key(|row| row.time).unwrap().clone();
+            let time = last.time + 30 * HOUR;
+            rows.push(Row { time, published: time, score: 0.5, ..last });
         }
         rows.sort_by(|a, b| (a.published, &a.id).cmp(&(b.published, &b.id)));
         told.sort_by(|a, b| (a.published, &a.id, a.revision).cmp(&(b.published, &b.id, b.revision)));
@@ -357,6 +364,7 @@ pub(crate) struct Outcome {
 /// How a log is brought in.
 pub(crate) struct Drive<'a> {
     pub(crate) log: &'a Log,
+    pub(crate) models: &'a str,
     pub(crate) order: Vec<Item>,
     pub(crate) partitions: usize,
     pub(crate) range: Range,
@@ -365,13 +373,14 @@ pub(crate) struct Drive<'a> {
 
 impl<'a> Drive<'a> {
     pub(crate) fn new(log: &'a Log) -> Self {
-        Self { log, order: log.plain_order(), partitions: 1, range: Range::default(), references: references() }
+        let (order, references) = (log.plain_order(), references());
+        Self { log, models: MODELS, order, partitions: 1, range: Range::default(), references }
     }
 
     /// Brings it in, with a commit after each record for which `commits` says so.
     pub(crate) fn run(self, mut commits: impl FnMut(usize) -> bool) -> Outcome {
-        let Self { log, order, partitions, range, references } = self;
-        let mut engine = Engine::new(config(), references, partitions, true, range);
+        let Self { log, models, order, partitions, range, references } = self;
+        let mut engine = Engine::new(config(models), references, partitions, true, range);
         let mut decoder = Decoder::new(Limits::default());
         let (mut inference, mut label) = (Inference::default(), Label::default());
         let mut findings = Vec::new();
@@ -457,7 +466,8 @@ pub(crate) fn assert_same(one: &BTreeMap<String, String>, other: &BTreeMap<Strin
             (Some(left), Some(right)) => {
                 let at = left.bytes().zip(right.bytes()).take_while(|(a, b)| a == b).count();
                 let cut = |text: &str| {
-                    String::from_utf8_lossy(&text.as_bytes()[at.saturating_sub(60)..text.len().min(at + 90)]).into_owned()
+                    String::from_utf8_lossy(&text.as_bytes()[at.saturating_sub(60)..text.len().min(at + 90)])
+                        .into_owned()
                 };
                 let _ = writeln!(said, "{key}\n  …{}…\n  …{}…", cut(left), cut(right));
             }

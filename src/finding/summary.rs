@@ -180,7 +180,7 @@ pub struct Summary {
     pub inactive: Vec<Inactive>,
     /// What stays unknown.
     pub blind_spots: Vec<BlindSpot>,
-    /// Fingerprints firing at this revision.
+    /// Fingerprints that were firing when this revision was due.
     pub alerts: Vec<String>,
     /// Windows opened again by a source thought idle.
     pub late_after_idle: u64,

@@ -90,9 +90,12 @@ impl Schedule {
         if self.label_disorder.is_none() {
             return clock.has_inputs(end);
         }
-        // Rows close once no repeat of their inference can come; silence counts as negative only then.
-        let closed = clock.inputs.is_some_and(|inputs| inputs >= end + self.label_window + self.early);
-        clock.has_labels(end, self.label_window) && (closed || clock.ended)
+        // Rows close once no repeat of their inference can come; silence counts as negative only then. And a final look
+        // names the alerts of its due time, so that inputs due earlier are looked at before.
+        let closed = end + self.label_window + self.early;
+        let looked_at = self.final_due(end) - self.inference_disorder;
+        let settled = clock.ended || clock.inputs.is_some_and(|inputs| inputs >= closed.max(looked_at));
+        clock.has_labels(end, self.label_window) && settled
     }
 }
 

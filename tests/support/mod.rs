@@ -50,8 +50,12 @@ models:
   risk: {early: 3h, correction_window: 6h}
 ";
 
-pub(crate) fn config(models: &str) -> Arc<Config> {
-    let topics = "topics: {inferences: {out_of_order: 1h}, labels: {out_of_order: 30m}}\n";
+/// The out-of-orderness that the logs keep to.
+pub(crate) const TOPICS: &str = "topics: {inferences: {out_of_order: 1h}, labels: {out_of_order: 30m}}\n";
+/// Labels may come much later than the early horizon and the predictions' disorder together.
+pub(crate) const PATIENT: &str = "topics: {inferences: {out_of_order: 1h}, labels: {out_of_order: 2d}}\n";
+
+pub(crate) fn config(topics: &str, models: &str) -> Arc<Config> {
     Arc::new(Config::from_yaml(&format!("{topics}{models}")).unwrap())
 }
 
@@ -364,6 +368,7 @@ pub(crate) struct Outcome {
 /// How a log is brought in.
 pub(crate) struct Drive<'a> {
     pub(crate) log: &'a Log,
+    pub(crate) topics: &'a str,
     pub(crate) models: &'a str,
     pub(crate) order: Vec<Item>,
     pub(crate) partitions: usize,
@@ -374,13 +379,13 @@ pub(crate) struct Drive<'a> {
 impl<'a> Drive<'a> {
     pub(crate) fn new(log: &'a Log) -> Self {
         let (order, references) = (log.plain_order(), references());
-        Self { log, models: MODELS, order, partitions: 1, range: Range::default(), references }
+        Self { log, topics: TOPICS, models: MODELS, order, partitions: 1, range: Range::default(), references }
     }
 
     /// Brings it in, with a commit after each record for which `commits` says so.
     pub(crate) fn run(self, mut commits: impl FnMut(usize) -> bool) -> Outcome {
-        let Self { log, models, order, partitions, range, references } = self;
-        let mut engine = Engine::new(config(models), references, partitions, true, range);
+        let Self { log, topics, models, order, partitions, range, references } = self;
+        let mut engine = Engine::new(config(topics, models), references, partitions, true, range);
         let mut decoder = Decoder::new(Limits::default());
         let (mut inference, mut label) = (Inference::default(), Label::default());
         let mut findings = Vec::new();
@@ -448,7 +453,8 @@ pub(crate) fn finals(findings: &[Finding]) -> BTreeMap<String, String> {
             }
         };
         if let Some(before) = lines.insert(key.clone(), line.clone()) {
-            panic!("said twice: {key}\n{before}\n{line}");
+            let start = |line: &str| line.chars().take(300).collect::<String>();
+            panic!("said twice: {key}\n{}\n{}", start(&before), start(&line));
         }
     }
     lines

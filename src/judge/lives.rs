@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use super::reading::Reading;
 use crate::event::{EventTime, Window};
-use crate::finding::{Alert, AlertState, Basis, Severity, fingerprint};
+use crate::finding::{Alert, AlertState, Basis, Severity, Subject, fingerprint};
 
 /// Windows in a row under half the floor that end an alert.
 const QUIET: u8 = 3;
@@ -36,11 +36,12 @@ pub(super) struct Origin<'a> {
     pub as_of: EventTime,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Life {
     state: AlertState,
     starts_at: EventTime,
     quiet: u8,
+    subject: Subject,
 }
 
 /// All lives of one model and version, or of the pipeline. Bound: one entry for each subject that is not quiet.
@@ -61,7 +62,7 @@ impl Lives {
         match self.lives.get_mut(&key) {
             None if fires || suspicious => {
                 let state = if fires { AlertState::Firing } else { AlertState::Pending };
-                self.lives.insert(key, Life { state, starts_at: start, quiet: 0 });
+                self.lives.insert(key, Life { state, starts_at: start, quiet: 0, subject: reading.subject.clone() });
             }
             None => return None,
             Some(life) if fires => {
@@ -77,6 +78,12 @@ impl Lives {
             Some(life) => life.quiet = 0,
         }
         self.publish(name, reading, origin)
+    }
+
+    /// The single values that windows of a level have an alert on.
+    pub(super) fn values(&self, multiple: u32) -> Vec<Subject> {
+        let lives = self.lives.iter().filter(|((_, level), life)| *level == multiple && life.subject.value.is_some());
+        lives.map(|(_, life)| life.subject.clone()).collect()
     }
 
     /// Fingerprints that are firing, sorted.

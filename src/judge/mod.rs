@@ -23,6 +23,8 @@ mod reading;
 mod slices;
 mod store;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use budget::{Budget, Family};
@@ -182,7 +184,9 @@ impl Judge {
         let window = store.window(due.multiple, due.start);
         let Some(sums) = store.sums(due).cloned() else { return };
         let profile = self.references.of(model, version, due.start).filter(|profile| profile.layout == *sums.layout());
+        let alive = store.input_lives.values(due.multiple);
         let context = Context {
+            alive: &alive,
             window,
             multiple: due.multiple,
             sums: &sums,

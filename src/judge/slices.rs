@@ -13,20 +13,22 @@ use std::ops::Range;
 
 use super::budget::Family;
 use super::inputs::by_frequency;
-use super::naming::{code_name, value_name};
+use super::naming::spoken;
+use super::naming::{code_name, quoted, value_name};
+use super::predictions::difference;
 use super::reading::{Context, Reading, count};
-use super::words::{amount, percent};
+use super::words::{amount, capital, many, percent};
 use crate::baseline::Profile;
 use crate::config::ModelConfig;
 use crate::finding::Subject;
-use crate::indicator::{Indicator, SLICE_MIN_EXPECTED};
+use crate::indicator::{EMERGING_RATIO, Indicator, SLICE_MIN_EXPECTED};
 use crate::observe::{
     BottomK, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, Cell, Event, FeatureCoding, SCORE_SCALE, Statistic, Sums, truth,
 };
 use crate::stats::forecast::{ForecastBin, logit};
 use crate::stats::interval::{exact_lower, exact_upper};
 use crate::stats::rate::{Floor, Side, Tally, Terms, rate_test, sum_tail};
-use crate::stats::recalibration::recalibrate;
+use crate::stats::recalibration::{recalibrate, recalibrate_offset};
 
 /// At most this many features are sliced.
 const SLICED: usize = 12;
@@ -67,14 +69,15 @@ pub(super) struct GlobalShift {
 }
 
 impl GlobalShift {
-    /// Fits the shift; the one that changes nothing where the labels do not suffice.
+    /// Fits the shift: offset and slope, or the offset alone where the labels do not suffice for more. With no label of
+    /// a class it changes nothing.
     pub(super) fn fit(sums: &Sums, profile: &Profile) -> Self {
         let bins = expected_bins(sums, profile);
         let enough = super::performance::speaks(sums);
-        enough
-            .then(|| recalibrate(&bins))
-            .flatten()
-            .map_or(Self { intercept: 0.0, slope: 1.0 }, |line| Self { intercept: line.intercept, slope: line.slope })
+        let line = enough.then(|| recalibrate(&bins)).flatten();
+        let line = line.map(|line| Self { intercept: line.intercept, slope: line.slope });
+        let offset = || recalibrate_offset(&bins).map(|fit| Self { intercept: fit.offset, slope: 1.0 });
+        line.or_else(offset).unwrap_or(Self { intercept: 0.0, slope: 1.0 })
     }
 
     /// Expected positives of a cell: the first step of the shift, from the cell's own sums.
@@ -245,13 +248,27 @@ impl Look<'_> {
     }
 
     fn whose(&self) -> String {
-        format!("where '{}' is {}", self.feature().name(), self.sliced.slice.name)
+        let Slice { codes, name, .. } = &self.sliced.slice;
+        let what = if self.feature().is_numeric() {
+            spoken(self.context.config, self.feature(), codes.clone())
+        } else {
+            quoted(name)
+        };
+        format!("where '{}' is {what}", self.feature().name())
+    }
+
+    /// Whether the baseline can speak for the slice. It cannot if it has no row of it, nor if the slice has grown beyond
+    /// all proportion: then most of it is of a kind that the baseline does not know.
+    fn known(&self) -> bool {
+        let (n, whole) = (self.sliced.cell.n as f64, self.whole.n as f64);
+        let most = exact_upper(self.then.n as f64, self.whole_then.n as f64, self.terms.gamma);
+        self.then.n > 0 && most.is_some_and(|most| n <= EMERGING_RATIO * most * whole)
     }
 
     /// How many more positives than expected the slice had on the baseline itself, at least and at most.
     fn own_ratio(&self) -> (f64, f64) {
         let expected = self.then.e as f64 / SCORE_SCALE;
-        if expected < SLICE_MIN_EXPECTED {
+        if !self.known() || expected <= 0.0 {
             return (1.0, 1.0);
         }
         let (x, n) = (self.then.positive as f64, self.then.n as f64);
@@ -276,10 +293,14 @@ impl Look<'_> {
         let p_value = (2.0 * (upper.min(lower) + self.terms.gamma)).min(1.0);
         let rate = observed as f64 / n as f64;
         let stated = expected / n as f64;
-        let ratio = (observed as f64 + 0.5) / (expected + 0.5);
+        // Beyond what the slice's own past explains.
+        let half_more = |expected: f64| (observed as f64 + 0.5) / (expected + 0.5);
+        let beyond = libm::log(half_more(expected * high)).max(-libm::log(half_more(expected * low))).max(0.0);
         let text = format!(
-            "{}, {observed} of {n} labelled predictions turned out positive; the scores let expect {}.",
+            "{}, {} of {} labelled predictions are positive; the scores promised {}.",
             capital(&self.whose()),
+            many(observed),
+            many(n),
             amount(*expected)
         );
         let interval = crate::stats::interval::wilson(observed as f64, n as f64, 0.05);
@@ -290,8 +311,8 @@ impl Look<'_> {
                 value: rate,
                 reference: stated,
                 effect: rate - stated,
-                floor: indicator.floor() * stated,
-                strength: (libm::fabs(libm::log(ratio)) / libm::log(factor)).min(1e6),
+                floor: difference(stated, factor, rate < stated),
+                strength: (beyond / libm::log(factor)).min(1e6),
                 interval: interval.map(|interval| [interval.low, interval.high]),
                 n,
                 p_value,
@@ -322,8 +343,9 @@ impl Look<'_> {
         ];
         let mut readings = Vec::new();
         for (place, (metric, least, what)) in names.into_iter().enumerate() {
-            let known = own.map(|own| own[place]).filter(|tally| tally.trials >= least);
-            let then = known.unwrap_or(whole_then[place]);
+            // A slice that the baseline does not know is compared with the whole of the baseline.
+            let then = if self.known() { own.map(|own| own[place]) } else { Some(whole_then[place]) };
+            let Some(then) = then.filter(|tally| tally.trials > 0) else { continue };
             let rest = Tally::new(
                 whole[place].hits.saturating_sub(now[place].hits),
                 whole[place].trials.saturating_sub(now[place].trials),
@@ -340,16 +362,18 @@ impl Look<'_> {
         }
         let floor = Floor::Difference(ERROR_FLOOR);
         let test = rate_test(now, then, Side::Higher, floor, self.terms)?;
-        let against_rest = rate_test(now, rest, Side::Higher, floor, self.terms);
-        let p_value = against_rest.map_or(test.p_value, |rest| rest.p_value.max(test.p_value));
-        let effect = against_rest.map_or(test.effect, |rest| rest.effect.min(test.effect));
+        // A slice that is the whole has no rest to be worse than.
+        let rest = rate_test(now, rest, Side::Higher, floor, self.terms)?;
+        let p_value = rest.p_value.max(test.p_value);
+        let effect = rest.effect.min(test.effect);
         let text = format!(
-            "{}, {} {what} ({} of {}); {} was to be expected.",
+            "{}, {} {what} ({} of {}); on the baseline {}, elsewhere in this window {}.",
             capital(&self.whose()),
             percent(test.value),
-            now.hits,
-            now.trials,
-            percent(test.reference)
+            many(now.hits),
+            many(now.trials),
+            percent(test.reference),
+            percent(rest.reference)
         );
         let reading = Reading::of_rate(
             Indicator::SliceErrorRate,
@@ -377,9 +401,4 @@ impl Look<'_> {
         }
         reading
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -7,7 +7,7 @@
 use super::budget::Family;
 use super::performance::speaks;
 use super::reading::{Context, Reading, count};
-use super::slices::expected_bins;
+use super::subgroups::expected_bins;
 use super::words::{amount, many};
 use crate::baseline::Profile;
 use crate::finding::Subject;

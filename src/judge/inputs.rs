@@ -6,7 +6,7 @@
 use super::budget::Family;
 use super::naming::{code_name, quoted, spoken, spoken_top, value_name};
 use super::reading::{Context, Reading, count};
-use super::words::{amount, before, capital, many, percent};
+use super::words::{amount, before, capital, many, out_of, percent};
 use crate::baseline::Profile;
 use crate::event::{RequestKey, value_hash};
 use crate::finding::Subject;
@@ -125,10 +125,9 @@ impl Look<'_> {
         let reading =
             self.share(Indicator::InputMissingRate, Family::Missing, tally(self.now()), tally(self.then()))?;
         let text = format!(
-            "'{}' is missing in {} of {} rows; on the baseline {}.",
+            "'{}' is missing in {} rows; on the baseline {}.",
             self.feature.name(),
-            percent(reading.value),
-            many(reading.n),
+            out_of(reading.value, reading.n),
             if reading.reference > 0.0 {
                 format!("it was missing in {}", percent(reading.reference))
             } else {
@@ -223,10 +222,9 @@ impl Look<'_> {
             }
         };
         let text = format!(
-            "The distribution of '{}' has moved: {} of {} values are {what}, {} (PSI {}).",
+            "The distribution of '{}' has moved: {} values are {what}, {} (PSI {}).",
             self.feature.name(),
-            percent(shift.value),
-            many(n),
+            out_of(shift.value, n),
             before(shift.reference, "were"),
             amount(psi)
         );
@@ -296,15 +294,15 @@ impl Look<'_> {
         let then = before as f64 / m as f64;
         let subject = Subject { value: Some(name.to_owned()), ..self.subject() };
         let reading = Reading::of_rate(indicator, subject, &test, indicator.floor(), n, terms);
-        let text = format!(
-            "{} makes up {} of '{}' ({} of {} values); on the baseline {}.",
-            capital(&quoted(name)),
-            percent(test.value),
-            self.feature.name(),
-            many(hits.min(n)),
-            many(n),
-            if before == 0 { "it never occurred".to_owned() } else { format!("it made up {}", percent(then)) }
-        );
+        let past = if before == 0 { "it never occurred".to_owned() } else { format!("it made up {}", percent(then)) };
+        let (value, feature) = (capital(&quoted(name)), self.feature.name());
+        let text = if hits == 0 {
+            format!("{value} does not occur among {} values of '{feature}'; on the baseline {past}.", many(n))
+        } else {
+            let share = percent(test.value);
+            let (hits, n) = (many(hits.min(n)), many(n));
+            format!("{value} makes up {share} of '{feature}' ({hits} of {n} values); on the baseline {past}.")
+        };
         Some(Reading {
             reference: then,
             effect: test.value - then,

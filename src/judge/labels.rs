@@ -3,7 +3,7 @@
 use super::budget::Family;
 use super::predictions::relative;
 use super::reading::{Context, Reading, count};
-use super::words::{before, many, percent};
+use super::words::{before, capital, out_of, percent};
 use crate::finding::Subject;
 use crate::indicator::Indicator;
 use crate::join::Regime;
@@ -31,9 +31,8 @@ fn rate(context: &Context<'_>) -> Option<Reading> {
     let terms = context.terms(Family::Labels, KEYS);
     let test = rate_test(now, then, Side::Either, Floor::Ratio(1.0 + indicator.floor()), terms)?;
     let text = format!(
-        "{} of {} labels are positive; {}.",
-        percent(test.value),
-        many(now.trials),
+        "{} labels are positive; {}.",
+        capital(&out_of(test.value, now.trials)),
         before(test.reference, "were")
     );
     Some(relative(indicator, &test, now.trials, then, terms).saying(text))
@@ -56,9 +55,8 @@ fn covered(context: &Context<'_>, first: Tally) -> Option<Reading> {
     let terms = context.terms(Family::Labels, KEYS);
     let test = rate_test(now, first, Side::Lower, Floor::Difference(floor), terms)?;
     let text = format!(
-        "{} of {} predictions have a label although their label window has passed; in the first windows {} had one.",
-        if now.hits == 0 { "None".to_owned() } else { percent(test.value) },
-        many(now.trials),
+        "{} predictions have a label although their label window has passed; in the first windows {} had one.",
+        capital(&out_of(test.value, now.trials)),
         percent(test.reference)
     );
     Some(Reading::of_rate(indicator, Subject::default(), &test, floor, now.trials, terms).saying(text))

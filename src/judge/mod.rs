@@ -5,7 +5,7 @@
 //! only: not on when or in which pieces the sums arrived.
 //!
 //! In reading order: `store` (which windows are due), `inputs`, `predictions`, `labels`, `performance`, `calibration`,
-//! `slices`, `plumbing` (the questions), `budget` (the level of each), `lives` (alerts), `incidents` and `cause`,
+//! `subgroups` and `slices`, `plumbing` (the questions), `budget` (the level of each), `lives` (alerts), `incidents` and `cause`,
 //! `summary`. The judge does not know Kafka, files, tasks or the wall clock.
 
 mod budget;
@@ -22,6 +22,7 @@ mod predictions;
 mod reading;
 mod slices;
 mod store;
+mod subgroups;
 mod summary;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 
 use super::budget::{Budget, Family};
 use super::reading::{Context, Reading, count};
-use super::words::{many, percent};
+use super::words::{capital, out_of};
 use crate::event::Window;
 use crate::finding::Subject;
 use crate::indicator::Indicator;
@@ -22,17 +22,15 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     let mut readings = Vec::new();
     if let Some(reading) = above(Indicator::InputLate, Tally::new(late, accepted + late), terms) {
         let text = format!(
-            "{} of {} inferences came later than `out_of_order` allows and were not counted.",
-            percent(reading.value),
-            many(reading.n)
+            "{} inferences came later than `out_of_order` allows and were not counted.",
+            capital(&out_of(reading.value, reading.n))
         );
         readings.push(reading.saying(text));
     }
     if let Some(reading) = above(Indicator::JoinConflict, Tally::new(conflict, accepted + conflict), terms) {
         let text = format!(
-            "{} of {} inferences repeat the id of another one with a different content; the first one counts.",
-            percent(reading.value),
-            many(reading.n)
+            "{} inferences repeat the id of another one with a different content; the first one counts.",
+            capital(&out_of(reading.value, reading.n))
         );
         readings.push(reading.saying(text));
     }
@@ -53,9 +51,8 @@ pub(super) fn orphans(flow: LabelFlow, budget: Budget, _window: Window) -> Optio
     let terms = Terms::at(budget.level(Family::Plumbing, KEYS, 1));
     let reading = above(Indicator::JoinOrphans, Tally::new(count(flow.orphan), count(flow.read)), terms)?;
     let text = format!(
-        "{} of {} labels belong to no prediction that was read: ids may differ, or a topic may be incomplete.",
-        percent(reading.value),
-        many(reading.n)
+        "{} labels belong to no prediction that was read: ids may differ, or a topic may be incomplete.",
+        capital(&out_of(reading.value, reading.n))
     );
     Some(reading.saying(text))
 }

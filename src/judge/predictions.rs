@@ -2,7 +2,7 @@
 
 use super::budget::Family;
 use super::reading::{Context, Reading, count};
-use super::words::{amount, before, bound, many, percent};
+use super::words::{amount, before, bound, capital, out_of};
 use crate::baseline::Profile;
 use crate::finding::Subject;
 use crate::indicator::Indicator;
@@ -54,9 +54,8 @@ fn drift(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
         Part::UpTo(place) => format!("at most {}", bound(tops[place])),
     };
     let text = format!(
-        "The distribution of the scores has moved: {} of {} scores are {what}, {} (PSI {}).",
-        percent(shift.value),
-        many(n),
+        "The distribution of the scores has moved: {} scores are {what}, {} (PSI {}).",
+        out_of(shift.value, n),
         before(shift.reference, "were"),
         amount(psi)
     );
@@ -94,9 +93,8 @@ fn decisions(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let terms = context.terms(Family::Predictions, KEYS);
     let test = rate_test(now, then, Side::Either, Floor::Ratio(1.0 + indicator.floor()), terms)?;
     let text = format!(
-        "{} of {} decisions are positive; {}.",
-        percent(test.value),
-        many(now.trials),
+        "{} decisions are positive; {}.",
+        capital(&out_of(test.value, now.trials)),
         before(test.reference, "were")
     );
     Some(relative(indicator, &test, now.trials, then, terms).saying(text))

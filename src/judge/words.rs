@@ -59,6 +59,16 @@ pub(super) fn bound(x: f64) -> String {
     trim(&format!("{x:.digits$}")).to_owned()
 }
 
+/// A share of so many: "2.5 % of 4,000", or "none of 4,000".
+pub(super) fn out_of(share: f64, n: u64) -> String {
+    if share > 0.0 { format!("{} of {}", percent(share), many(n)) } else { format!("none of {}", many(n)) }
+}
+
+/// A share, or "none".
+pub(super) fn none_or(share: f64) -> String {
+    if share > 0.0 { percent(share) } else { "none".to_owned() }
+}
+
 /// What the baseline had of something: "on the baseline 5 % were", or "none was".
 pub(super) fn before(share: f64, verb: &str) -> String {
     if share > 0.0 {

@@ -60,8 +60,8 @@ fn check(reading: &Reading) {
     assert!(first.is_uppercase() || first.is_ascii_digit() || first == '\'', "{sentence}");
     let long = sentence.split(|c: char| !(c.is_ascii_digit() || c == '.')).any(|number| number.len() > 9);
     assert!(!long, "a raw number: {sentence}");
-    for wrong in ["NaN", "inf", " 0 % was", " 0 % were", "in 0 %", "was 0 %"] {
-        assert!(!sentence.contains(wrong), "{sentence}");
+    for wrong in ["NaN", " inf ", "-inf", " 0 % ", " 0 %.", " 0 %,"] {
+        assert!(!format!(" {sentence} ").contains(wrong), "{sentence}");
     }
 }
 
@@ -232,7 +232,7 @@ fn a_label_rate_and_a_decision_rate_fire_up_and_down_by_a_quarter_and_not_by_les
         decision: Some(i * 7 % 1_000 < flagged),
         ..exact(i)
     };
-    for (positive, flagged, fires) in [(150, 150, true), (60, 60, true), (105, 110, false), (95, 92, false)] {
+    for (positive, flagged, fires) in [(180, 180, true), (50, 50, true), (105, 110, false), (95, 92, false)] {
         let sums = world.count((0..10_000).map(|i| with(i, positive, flagged)));
         let readings = world.all(&sums);
         for (indicator, share) in [(Indicator::LabelRate, positive), (Indicator::DecisionRate, flagged)] {
@@ -241,7 +241,7 @@ fn a_label_rate_and_a_decision_rate_fire_up_and_down_by_a_quarter_and_not_by_les
             assert!(is(reading.value, share as f64 / 1_000.0) && is(reading.reference, 0.1) && reading.n == 10_000);
             check(reading);
             let least = reading.smallest_detectable.unwrap();
-            assert!(least.abs() > 0.01 && least.abs() < 0.06, "a difference of shares: {least}");
+            assert!(least.abs() > 0.01 && least.abs() < 0.08, "a difference of shares: {least}");
         }
     }
 }

@@ -96,6 +96,7 @@ pub(super) struct World {
     pub profile: Arc<Profile>,
     pub config: ModelConfig,
     pub budget: Budget,
+    pub multiple: u32,
 }
 
 impl World {
@@ -114,7 +115,7 @@ impl World {
         }
         let profile = build("m", "v1", Origin::Files, &sample, &names, &BuildSettings::default());
         let budget = Budget::new(0.1, Span::DAY, 3);
-        Self { names, profile: Arc::new(profile), config: ModelConfig::default(), budget }
+        Self { names, profile: Arc::new(profile), config: ModelConfig::default(), budget, multiple: 1 }
     }
 
     /// Counts a window.
@@ -139,7 +140,7 @@ impl World {
         let window = Window::holding(EventTime::default(), Span::DAY);
         Context {
             window,
-            multiple: 1,
+            multiple: self.multiple,
             sums,
             profile: Some(&self.profile),
             config: &self.config,

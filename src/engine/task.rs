@@ -193,8 +193,8 @@ impl Task {
         // add, so after is as good.
         let placed = self.join.inference(row, &mut observer);
         let told = observer.told;
-        if placed == Placed::New {
-            if inside {
+        if placed == Placed::New
+            && inside {
                 let (open, _) = self.windows.at(place);
                 open.sums.predicted(&facts, &self.coded);
                 open.sums.sampled(key, &record.request_id, record.row, record.event_time, score, &self.coded);
@@ -208,7 +208,6 @@ impl Task {
                 learning.see(model, cohort, key, record.event_time, sample);
                 learning.label(model, key, record.event_time, told);
             }
-        }
         if placed == Placed::Refused {
             return Err(Reject::new(
                 crate::event::RejectReason::LimitReached,

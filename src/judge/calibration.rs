@@ -7,8 +7,8 @@
 use super::budget::Family;
 use super::performance::speaks;
 use super::reading::{Context, Reading, count};
-use super::slices::expected_bins;
-use super::words::amount;
+use super::subgroups::expected_bins;
+use super::words::{amount, many};
 use crate::baseline::Profile;
 use crate::finding::Subject;
 use crate::indicator::Indicator;
@@ -64,14 +64,15 @@ fn intercept(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let own = recalibrate_offset(&expected_bins(&profile.sums, profile))?;
     let test = offset_test(&bins, own.variance.sqrt(), indicator.floor(), terms)?;
     let fitted = recalibrate_offset(&bins)?;
-    let direction = if fitted.offset > 0.0 { "more" } else { "fewer" };
+    let n = count(context.sums.truth(truth::N));
     let text = format!(
-        "{} positives arrived where the scores let expect {}: {direction} than stated, on all levels of the score.",
-        test.observed,
+        "{} of {} labelled predictions are positive; the scores, as the baseline reads them, promised {}.",
+        many(test.observed),
+        many(n),
         amount(test.expected)
     );
     Some(Reading {
-        n: count(context.sums.truth(truth::N)),
+        n,
         level: terms.level,
         smallest_detectable: Some(test.smallest_detectable),
         text,
@@ -84,8 +85,12 @@ fn slope(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let terms = context.terms(Family::Calibration, 2);
     let own: Recalibration = recalibrate(&expected_bins(&profile.sums, profile))?;
     let test = slope_test(&expected_bins(context.sums, profile), &own, indicator.floor(), terms)?;
-    let kind = if test.effect < 0.0 { "too extreme" } else { "too timid" };
-    let text = format!("The scores are {kind}: the calibration slope is {}.", amount(test.window.slope));
+    let kind = if test.effect < 0.0 { "more extreme" } else { "more timid" };
+    let text = format!(
+        "The scores are {kind} than the truth bears out: the calibration slope is {}, on the baseline it was {}.",
+        amount(test.window.slope),
+        amount(own.slope)
+    );
     Some(Reading {
         n: count(context.sums.truth(truth::N)),
         level: terms.level,

@@ -63,10 +63,22 @@ impl<'a> Pattern<'a> {
         self.all("slice.error_rate").map(|alert| alert.n).max().unwrap_or(0)
     }
 
-    /// Decides.
-    pub(super) fn decide(&self) -> Verdicts {
+    /// Decides. `unsound` says that another open incident makes the inputs or the labels of the model unfit to learn from.
+    pub(super) fn decide(&self, unsound: bool) -> Verdicts {
         let (cause, confidence) = self.cause();
-        Verdicts { cause, confidence, advice: self.advice(cause), retrain: self.retrain(cause) }
+        let mut verdicts = Verdicts { cause, confidence, advice: self.advice(cause), retrain: self.retrain(cause) };
+        if unsound && matches!(verdicts.retrain.verdict, Verdict::Retrain | Verdict::RetrainCandidate) {
+            let because = "another open incident says that the inputs or the labels are broken; mend those first";
+            verdicts.retrain = Retrain { verdict: Verdict::DoNotRetrain, because: because.into() };
+            verdicts.advice.retain(|advice| *advice != Advice::Retrain);
+            verdicts.advice.push(Advice::DoNotRetrain);
+        }
+        verdicts
+    }
+
+    /// Whether what these alerts show makes inputs or labels unfit to learn from.
+    pub(super) fn is_unsound(&self) -> bool {
+        matches!(self.cause().0, Cause::BrokenInput | Cause::LabelPipeline)
     }
 
     fn cause(&self) -> (Cause, f64) {
@@ -93,11 +105,12 @@ impl<'a> Pattern<'a> {
         if order {
             return (Cause::ConceptDrift, if drift { 0.6 } else { 0.8 });
         }
+        // What all traffic shares has been taken from the slices: what is left is theirs.
+        if slice {
+            return (Cause::Subgroup, if offset || drift { 0.6 } else { 0.8 });
+        }
         if offset || self.has("label.rate") {
             return (if drift { Cause::CovariateShift } else { Cause::LabelShift }, 0.6);
-        }
-        if slice {
-            return (Cause::Subgroup, 0.8);
         }
         if drift {
             return (Cause::CovariateShift, if worse { 0.6 } else { 0.8 });
@@ -172,6 +185,11 @@ impl<'a> Pattern<'a> {
             Cause::LabelShift => {
                 (Verdict::Wait, "only the share of positives moved; correcting the offset is enough".into())
             }
+            Cause::CovariateShift if self.has("performance.degradation") => (
+                Verdict::RetrainCandidate,
+                "the inputs moved and a metric fell with them; a new threshold may do, a new model needs labels of the new mix"
+                    .into(),
+            ),
             Cause::CovariateShift => (
                 Verdict::RetrainCandidate,
                 "the inputs moved; whether that harms is not confirmed by the metrics".into(),

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::{Pattern, Verdicts};
-use super::words::percent;
+use super::words::{capital, day, open, percent, small};
 use crate::event::{EventTime, RequestKey, Span, fnv1a_64};
 use crate::finding::{Alert, AlertState, Cause, Incident, IncidentState, LabelRequest, Severity, Verdict};
 use crate::observe::Event;
@@ -51,6 +51,8 @@ struct Open {
     alerts: BTreeMap<String, Alert>,
     resolved: BTreeSet<String>,
     asked: BTreeSet<RequestKey>,
+    /// Whether the revision published last knew of another incident that forbids retraining.
+    forbidden: bool,
 }
 
 /// All open incidents. Bound: they hold at most the alerts that are not resolved, and those resolved beside them.
@@ -81,9 +83,22 @@ impl Incidents {
                 }
             }
         }
-        for open in self.open.iter_mut().filter(|open| touched.contains(&open.id)) {
-            step.incidents.push(open.publish(as_of));
-            open.revision += 1;
+        let unsound: Vec<(String, Option<String>)> = self
+            .open
+            .iter()
+            .filter(|open| open.is_unsound())
+            .map(|open| (open.id.clone(), open.model.clone()))
+            .collect();
+        for open in &mut self.open {
+            // What is wrong with the labels of the pipeline is wrong with those of every model.
+            let forbids =
+                |(id, model): &(String, Option<String>)| *id != open.id && (model.is_none() || *model == open.model);
+            let forbidden = unsound.iter().any(forbids);
+            if touched.contains(&open.id) || (forbidden != open.forbidden && open.would_retrain()) {
+                open.forbidden = forbidden;
+                step.incidents.push(open.publish(as_of));
+                open.revision += 1;
+            }
         }
         step.incidents.sort_by(|a, b| a.id.cmp(&b.id));
         self.open.retain(|open| open.resolved.len() < open.alerts.len());
@@ -119,6 +134,7 @@ impl Incidents {
             alerts: BTreeMap::new(),
             resolved: BTreeSet::new(),
             asked: BTreeSet::new(),
+            forbidden: false,
         });
         Some(self.open.len() - 1)
     }
@@ -172,9 +188,22 @@ impl Open {
         requests
     }
 
+    fn is_closed(&self) -> bool {
+        self.resolved.len() >= self.alerts.len()
+    }
+
+    fn is_unsound(&self) -> bool {
+        !self.is_closed() && Pattern::new(self.alerts.values()).is_unsound()
+    }
+
+    fn would_retrain(&self) -> bool {
+        let verdict = Pattern::new(self.alerts.values()).decide(false).retrain.verdict;
+        matches!(verdict, Verdict::Retrain | Verdict::RetrainCandidate)
+    }
+
     fn publish(&self, as_of: EventTime) -> Incident {
-        let Verdicts { cause, confidence, advice, retrain } = Pattern::new(self.alerts.values()).decide();
-        let closed = self.resolved.len() >= self.alerts.len();
+        let Verdicts { cause, confidence, advice, retrain } = Pattern::new(self.alerts.values()).decide(self.forbidden);
+        let closed = self.is_closed();
         let mut evidence = BTreeMap::new();
         let strongest = self.by_strength();
         let lines: Vec<&str> = strongest.iter().take(8).map(|alert| alert.text.as_str()).collect();
@@ -206,45 +235,65 @@ impl Open {
         }
     }
 
-    /// What happened, what it does, what to do: three sentences.
+    /// Three sentences: what happened and since when, why it matters, what to do.
     fn story(&self, cause: Cause, verdict: Verdict, performance: bool, closed: bool) -> String {
-        let first = |indicator: &str| {
-            self.by_strength().into_iter().find(|alert| alert.indicator == indicator).map(|alert| alert.text.clone())
-        };
-        let what = match cause {
-            Cause::EmergingCategory => self.emerging().or_else(|| first("input.unseen_value")),
-            Cause::Subgroup => first("slice.error_rate"),
-            _ => None,
-        };
-        let what = what.or_else(|| self.by_strength().first().map(|alert| alert.text.clone())).unwrap_or_default();
-        let more =
-            if self.alerts.len() > 1 { format!(" ({} alerts in all)", self.alerts.len()) } else { String::new() };
-        let slice = if cause == Cause::EmergingCategory { first("slice.error_rate") } else { None };
-        let harm = match (slice, performance) {
-            (Some(slice), false) => format!("{slice} The overall metrics stay quiet."),
-            (Some(slice), true) => slice,
-            (None, true) => first("performance.degradation").unwrap_or_default(),
-            (None, false) => "No overall metric has moved so far.".to_owned(),
-        };
-        let todo = if closed { "All its alerts are resolved." } else { todo(cause, verdict) };
-        format!("{what}{more} {harm} {todo}")
-    }
-
-    fn emerging(&self) -> Option<String> {
         let strongest = self.by_strength();
-        let alert = strongest.into_iter().find(|alert| alert.indicator == "input.emerging_value")?;
-        let number = |name: &str| alert.evidence.get(name).and_then(serde_json::Value::as_f64);
-        let confident = match (number("mean_score"), number("mean_score_of_all"), number("sure")) {
-            (Some(mean), Some(all), Some(sure)) => format!(
-                " The model is sure of itself there ({} of these scores are within 0.05 of 0 or 1): its mean score is {} against {} for all traffic.",
-                percent(sure),
-                super::words::amount(mean),
-                super::words::amount(all)
-            ),
-            _ => String::new(),
+        let first = |indicator: &str| strongest.iter().copied().find(|alert| alert.indicator == indicator);
+        let heads: &[&str] = match cause {
+            Cause::EmergingCategory => &["input.emerging_value", "input.unseen_value"],
+            Cause::Subgroup => &["slice.error_rate"],
+            Cause::BrokenInput => &["input.missing_rate", "input.out_of_range", "input.unseen_value"],
+            Cause::LabelPipeline => &["join.orphans", "join.conflict", "label.coverage"],
+            Cause::DecisionCollapse => &["decision.rate"],
+            Cause::ConceptDrift => &["performance.degradation", "calibration.slope"],
+            Cause::LabelShift => &["label.rate", "calibration.intercept"],
+            Cause::CovariateShift => &["input.drift"],
+            _ => &[],
         };
-        Some(format!("{}{confident}", alert.text))
+        let head = heads.iter().find_map(|name| first(name)).or_else(|| strongest.first().copied());
+        let Some(head) = head else { return String::new() };
+        let began = self.alerts.values().map(|alert| alert.starts_at).min().unwrap_or(head.starts_at);
+        let since = day(EventTime::from_micros_unchecked(began));
+        let others = match self.alerts.len() {
+            1 => String::new(),
+            all => format!(", {all} alerts"),
+        };
+        let what = format!("Since {since} (UTC{others}): {}", head.text);
+        let worse = first("performance.degradation").filter(|alert| alert.fingerprint != head.fingerprint);
+        let slice = first("slice.error_rate").filter(|alert| alert.fingerprint != head.fingerprint);
+        let quiet = "no metric of the whole model has become worse so far";
+        let harm = match (slice, worse) {
+            (Some(slice), None) if performance => open(&slice.text).to_owned(),
+            (Some(slice), None) => format!("{}, while {quiet}", open(&slice.text)),
+            (_, Some(worse)) => open(&worse.text).to_owned(),
+            (None, None) if performance => "That is the whole model, not one subgroup".to_owned(),
+            (None, None) => capital(quiet),
+        };
+        let sure = if cause == Cause::EmergingCategory { sure(head) } else { None };
+        let harm = sure.map_or_else(|| harm.clone(), |sure| format!("{sure}; {}", small(&harm)));
+        let todo = match (closed, self.forbidden) {
+            (true, _) => "All of it is quiet again.",
+            (false, true) if verdict == Verdict::DoNotRetrain && self.would_retrain() => {
+                "Mend the inputs or labels first, as another open incident of this model says; do not retrain before."
+            }
+            (false, _) => todo(cause, verdict),
+        };
+        format!("{what} {harm}. {todo}")
     }
+}
+
+/// How sure the model is where a value is new.
+fn sure(alert: &Alert) -> Option<String> {
+    let number = |name: &str| alert.evidence.get(name).and_then(serde_json::Value::as_f64);
+    let (sure, mean, all) = (number("sure")?, number("mean_score")?, number("mean_score_of_all")?);
+    (sure >= 0.5).then(|| {
+        format!(
+            "The model is sure of itself there ({} of these scores are within 0.05 of 0 or 1; their mean is {}, that of all traffic {})",
+            percent(sure),
+            super::words::amount(mean),
+            super::words::amount(all)
+        )
+    })
 }
 
 /// The subject of an alert in words.

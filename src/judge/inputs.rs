@@ -4,9 +4,9 @@
 //! as a whole. All are counts of codes in the window against counts of codes on the baseline, tested exactly.
 
 use super::budget::Family;
-use super::naming::{code_name, value_name};
+use super::naming::{code_name, quoted, spoken, spoken_top, value_name};
 use super::reading::{Context, Reading, count};
-use super::words::{amount, percent};
+use super::words::{amount, before, capital, many, out_of, percent};
 use crate::baseline::Profile;
 use crate::event::{RequestKey, value_hash};
 use crate::finding::Subject;
@@ -34,22 +34,49 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     readings
 }
 
-/// The codes that drift compares: values, without missing ones. Unknown values are one group.
+/// A vocabulary of this many values is full: which values have a code then depends on chance.
+const FULL_VOCABULARY: usize = 200;
+
+/// The codes that drift compares: values, without missing ones. Values that the baseline never saw are one group with
+/// those that it saw too seldom for a code: a rare value is now among these, now among those.
 pub(super) fn drift_counts(feature: &FeatureCoding, codes: &[i64]) -> Vec<u64> {
     if feature.is_numeric() {
         return codes[usize::from(CODE_INVALID) + 1..].iter().copied().map(count).collect();
     }
-    let unknown: i64 = codes[usize::from(CODE_UNKNOWN)..usize::from(CODE_TAIL)].iter().sum();
-    let rest = codes[usize::from(CODE_TAIL)..].iter().copied();
-    std::iter::once(unknown).chain(rest).map(count).collect()
+    let rare: i64 = codes[usize::from(CODE_UNKNOWN)..=usize::from(CODE_TAIL)].iter().sum();
+    let vocabulary = codes[usize::from(CODE_TAIL) + 1..].iter().copied();
+    std::iter::once(rare).chain(vocabulary).map(count).collect()
+}
+
+/// Whether the baseline saw values too seldom for a code of their own.
+fn is_open(feature: &FeatureCoding) -> bool {
+    matches!(feature.kind(), crate::observe::Kind::Categorical { tail, .. } if !tail.is_empty())
+}
+
+/// What the test of drift compares: as [`drift_counts`], less what choosing the vocabulary by its counts has bent.
+/// Values that stand just above the choice were lucky; by Good and Turing the rare ones hold as much more as the least
+/// frequent values of the vocabulary (count times number). Where the vocabulary is full that number is not known, and
+/// the rare group is left out.
+fn compared(feature: &FeatureCoding, now: &[i64], then: &[i64]) -> (Vec<u64>, Vec<u64>, usize) {
+    let (now, mut then) = (drift_counts(feature, now), drift_counts(feature, then));
+    if !is_open(feature) {
+        return (now, then, 0);
+    }
+    if then.len() > FULL_VOCABULARY {
+        return (now[1..].to_vec(), then[1..].to_vec(), 1);
+    }
+    let least = then[1..].iter().copied().min().unwrap_or(0);
+    then[0] += least * then[1..].iter().filter(|&&hits| hits == least).count() as u64;
+    (now, then, 0)
 }
 
 /// The code behind a place in [`drift_counts`].
 pub(super) fn drift_code(feature: &FeatureCoding, place: usize) -> usize {
     match (feature.is_numeric(), place) {
         (true, place) => usize::from(CODE_UNDER) + place,
+        (false, 0) if is_open(feature) => usize::from(CODE_TAIL),
         (false, 0) => usize::from(CODE_UNKNOWN),
-        (false, place) => usize::from(CODE_TAIL) + place - 1,
+        (false, place) => usize::from(CODE_TAIL) + place,
     }
 }
 
@@ -98,10 +125,14 @@ impl Look<'_> {
         let reading =
             self.share(Indicator::InputMissingRate, Family::Missing, tally(self.now()), tally(self.then()))?;
         let text = format!(
-            "'{}' is missing in {} of the rows; on the baseline it was {}.",
+            "'{}' is missing in {} rows; on the baseline {}.",
             self.feature.name(),
-            percent(reading.value),
-            percent(reading.reference)
+            out_of(reading.value, reading.n),
+            if reading.reference > 0.0 {
+                format!("it was missing in {}", percent(reading.reference))
+            } else {
+                "it never was".to_owned()
+            }
         );
         Some(reading.saying(text))
     }
@@ -112,17 +143,22 @@ impl Look<'_> {
         }
         let unknown = self.now()[usize::from(CODE_UNKNOWN)..usize::from(CODE_TAIL)].iter().sum();
         let (filled, baseline) = self.filled();
-        // Good and Turing: what the baseline left unseen is about as frequent as what it saw once.
-        let then = Tally::new(count(self.profile.singletons[self.place]).min(baseline), baseline);
+        // Good and Turing: what the baseline left unseen is about as frequent as what it saw once. That estimate has up
+        // to twice the variance of a share of independent rows: it counts as one of half as many.
+        let once = count(self.profile.singletons[self.place]).min(baseline);
+        let then = if once == 0 { Tally::new(0, baseline) } else { Tally::new(once.div_ceil(2), baseline.div_ceil(2)) };
         let reading =
             self.share(Indicator::InputUnseenValue, Family::Unseen, Tally::new(count(unknown), filled), then)?;
         let names = self.names();
+        let shown: Vec<String> = names.iter().take(3).map(|name| quoted(name)).collect();
         let text = format!(
-            "{} of the values of '{}' never occurred on the baseline, where {} was to be expected{}.",
-            percent(reading.value),
+            "{} of {} values of '{}' ({}) never occurred on the baseline{}; {} to be expected.",
+            many(count(unknown)),
+            many(filled),
             self.feature.name(),
-            percent(reading.reference),
-            if names.is_empty() { String::new() } else { format!("; for example {}", names.join(", ")) }
+            percent(reading.value),
+            if shown.is_empty() { String::new() } else { format!(", for example {}", shown.join(", ")) },
+            if once > 0 { format!("{} was", percent(reading.reference)) } else { "none was".to_owned() }
         );
         let sample = self.context.sums.named(self.place);
         let distinct = sample.map_or(0.0, |sample| by_frequency(sample).len() as f64 / sample.len().max(1) as f64);
@@ -149,21 +185,24 @@ impl Look<'_> {
         let then = Tally::new((count(outside(self.then())) + 2).min(baseline), baseline);
         let now = Tally::new(count(outside(self.now())), filled);
         let reading = self.share(Indicator::InputOutOfRange, Family::Range, now, then)?;
+        let parts = [("below it", CODE_UNDER.into()), ("above it", over), ("no numbers at all", CODE_INVALID.into())];
+        let parts = parts.map(|(word, code): (&str, usize)| (word, count(self.now()[code])));
+        let parts: Vec<String> =
+            parts.iter().filter(|(_, hits)| *hits > 0).map(|(word, hits)| format!("{} {word}", many(*hits))).collect();
         let text = format!(
-            "{} of the values of '{}' lie outside what the baseline saw ({} below, {} above, {} no numbers).",
-            percent(reading.value),
+            "{} of {} values of '{}' ({}) lie outside the range of the baseline{}.",
+            many(now.hits),
+            many(filled),
             self.feature.name(),
-            self.now()[usize::from(CODE_UNDER)],
-            self.now()[over],
-            self.now()[usize::from(CODE_INVALID)],
+            percent(reading.value),
+            if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
         );
         Some(reading.saying(text))
     }
 
     fn drift(&self) -> Option<Reading> {
         let indicator = Indicator::InputDrift;
-        let now = drift_counts(self.feature, self.now());
-        let then = drift_counts(self.feature, self.then());
+        let (now, then, skipped) = compared(self.feature, self.now(), self.then());
         let n: u64 = now.iter().sum();
         if n < indicator.min_n() {
             return None;
@@ -173,16 +212,20 @@ impl Look<'_> {
         let terms = self.context.terms(Family::Drift, self.features());
         let shift = distribution::shift_test(&now, &then, self.feature.is_numeric(), floor, terms)?;
         let psi = distribution::psi(&now, &then).unwrap_or(0.0);
-        let name = |place| code_name(self.context.config, self.feature, drift_code(self.feature, place));
         let what = match shift.part {
-            Part::Cell(place) => format!("the share of {}", name(place)),
-            Part::UpTo(place) => format!("the share up to {}", name(place)),
+            Part::Cell(place) => {
+                let code = drift_code(self.feature, place + skipped);
+                spoken(self.context.config, self.feature, code..code + 1)
+            }
+            Part::UpTo(place) => {
+                format!("at most {}", spoken_top(self.feature, drift_code(self.feature, place + skipped)))
+            }
         };
         let text = format!(
-            "The distribution of '{}' has moved: {what} is {}, on the baseline {} (PSI {}).",
+            "The distribution of '{}' has moved: {} values are {what}, {} (PSI {}).",
             self.feature.name(),
-            percent(shift.value),
-            percent(shift.reference),
+            out_of(shift.value, n),
+            before(shift.reference, "were"),
             amount(psi)
         );
         let interval = crate::stats::interval::wilson(shift.value * n as f64, n as f64, 0.05);
@@ -222,10 +265,18 @@ impl Look<'_> {
             let grown = self.grown(&text, count(self.now()[code]), count(self.then()[code]));
             readings.extend(grown.map(|reading| self.exemplified(reading, code, None)));
         }
-        for (text, hits) in self.heavy_unseen() {
-            let name = value_name(self.context.config, self.feature, &text);
+        for (name, text, hits) in self.heavy_unseen() {
             let code = usize::from(CODE_UNKNOWN) + (value_hash(&text) % u64::from(UNKNOWN_CELLS)) as usize;
             readings.extend(self.grown(&name, hits, 0).map(|reading| self.exemplified(reading, code, Some(&text))));
+        }
+        // An alert on a value that has gone would never end.
+        let here = self.feature.name();
+        for subject in self.context.alive.iter().filter(|subject| subject.feature.as_deref() == Some(here)) {
+            if let Some(name) = &subject.value
+                && readings.iter().all(|reading| reading.subject.value.as_ref() != Some(name))
+            {
+                readings.extend(self.grown(name, 0, 0));
+            }
         }
         readings
     }
@@ -243,20 +294,31 @@ impl Look<'_> {
         let then = before as f64 / m as f64;
         let subject = Subject { value: Some(name.to_owned()), ..self.subject() };
         let reading = Reading::of_rate(indicator, subject, &test, indicator.floor(), n, terms);
-        let text = format!(
-            "'{name}' now makes up {} of '{}'; on the baseline it was {}.",
-            percent(test.value),
-            self.feature.name(),
-            if before == 0 { "never seen".to_owned() } else { percent(then) }
-        );
+        let past = if before == 0 { "it never occurred".to_owned() } else { format!("it made up {}", percent(then)) };
+        let (value, feature) = (capital(&quoted(name)), self.feature.name());
+        let text = if hits == 0 {
+            format!("{value} does not occur among {} values of '{feature}'; on the baseline {past}.", many(n))
+        } else {
+            let share = percent(test.value);
+            let (hits, n) = (many(hits.min(n)), many(n));
+            format!("{value} makes up {share} of '{feature}' ({hits} of {n} values); on the baseline {past}.")
+        };
         Some(Reading {
             reference: then,
             effect: test.value - then,
             strength: test.value / limit,
+            smallest_detectable: test.smallest_detectable.map(|beyond| beyond + limit - then),
             p_value: (test.p_value + terms.gamma).min(1.0),
             text,
             ..reading
         })
+    }
+
+    fn is_alive(&self, name: &str) -> bool {
+        let subjects = self.context.alive.iter();
+        subjects
+            .filter(|subject| subject.feature.as_deref() == Some(self.feature.name()))
+            .any(|subject| subject.value.as_deref() == Some(name))
     }
 
     /// What the model makes of the value, and a few predictions to ask the truth of: only for readings that fire.
@@ -285,21 +347,23 @@ impl Look<'_> {
             .with("rows", self.now()[code])
     }
 
-    /// Unseen values that stand at least three times in the sample, with a count that errs upwards by the sketch only.
-    fn heavy_unseen(&self) -> Vec<(String, u64)> {
+    /// Unseen values that stand at least three times in the sample, or have an alert, with a count that errs upwards by
+    /// the sketch only: published name, text, count.
+    fn heavy_unseen(&self) -> Vec<(String, String, u64)> {
         let sums = self.context.sums;
         let Some(sample) = sums.named(self.place) else { return Vec::new() };
         let unknown: i64 = self.now()[usize::from(CODE_UNKNOWN)..usize::from(CODE_TAIL)].iter().sum();
         by_frequency(sample)
             .into_iter()
-            .take_while(|(times, _)| *times >= 3)
-            .filter_map(|(times, text)| {
+            .map(|(times, text)| (times, value_name(self.context.config, self.feature, &text), text))
+            .filter(|(times, name, _)| *times >= 3 || self.is_alive(name))
+            .filter_map(|(times, name, text)| {
                 let hash = value_hash(&text);
                 let sketched = sums.unseen_count(self.place, hash);
                 let sampled = unknown as f64 * times as f64 / sample.len() as f64;
                 // When light values crowd the sketch it says too much; the sample then says less.
                 let hits = if sketched as f64 > 2.0 * sampled { sampled as u64 } else { count(sketched) };
-                (hits > 0).then_some((text, hits))
+                (hits > 0).then_some((name, text, hits))
             })
             .collect()
     }

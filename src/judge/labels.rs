@@ -3,7 +3,7 @@
 use super::budget::Family;
 use super::predictions::relative;
 use super::reading::{Context, Reading, count};
-use super::words::percent;
+use super::words::{before, capital, out_of, percent};
 use crate::finding::Subject;
 use crate::indicator::Indicator;
 use crate::join::Regime;
@@ -31,11 +31,11 @@ fn rate(context: &Context<'_>) -> Option<Reading> {
     let terms = context.terms(Family::Labels, KEYS);
     let test = rate_test(now, then, Side::Either, Floor::Ratio(1.0 + indicator.floor()), terms)?;
     let text = format!(
-        "{} of the labels are positive; on the baseline {} were.",
-        percent(test.value),
-        percent(test.reference)
+        "{} labels are positive; {}.",
+        capital(&out_of(test.value, now.trials)),
+        before(test.reference, "were")
     );
-    Some(relative(indicator, &test, now.trials, terms).saying(text))
+    Some(relative(indicator, &test, now.trials, then, terms).saying(text))
 }
 
 /// The tally of labelled among closed rows.
@@ -55,8 +55,8 @@ fn covered(context: &Context<'_>, first: Tally) -> Option<Reading> {
     let terms = context.terms(Family::Labels, KEYS);
     let test = rate_test(now, first, Side::Lower, Floor::Difference(floor), terms)?;
     let text = format!(
-        "Only {} of the predictions have a label although the label window has passed; at first {} had.",
-        percent(test.value),
+        "{} predictions have a label although their label window has passed; in the first windows {} had one.",
+        capital(&out_of(test.value, now.trials)),
         percent(test.reference)
     );
     Some(Reading::of_rate(indicator, Subject::default(), &test, floor, now.trials, terms).saying(text))

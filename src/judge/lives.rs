@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::reading::Reading;
 use crate::event::{EventTime, Window};
-use crate::finding::{Alert, AlertState, Basis, Severity, fingerprint};
+use crate::finding::{Alert, AlertState, Basis, Severity, Subject, fingerprint};
 
 /// Windows in a row under half the floor that end an alert.
 const QUIET: u8 = 3;
@@ -36,18 +36,19 @@ pub(super) struct Origin<'a> {
     pub as_of: EventTime,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Life {
     state: AlertState,
     starts_at: EventTime,
     quiet: u8,
+    subject: Subject,
 }
 
 /// All lives of one model and version, or of the pipeline. Bound: one entry for each subject that is not quiet, and the
 /// changes since the last final summary.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lives {
-    lives: BTreeMap<(String, u32), Life>,
+    by_level: BTreeMap<(String, u32), Life>,
     published: BTreeMap<String, (AlertState, EventTime)>,
     /// What was firing at the last final summary.
     firing: BTreeSet<String>,
@@ -63,10 +64,10 @@ impl Lives {
         let fires = reading.fires();
         let suspicious = reading.p_value <= reading.level.sqrt() && reading.strength >= 1.0;
         let start = origin.window.start;
-        match self.lives.get_mut(&key) {
+        match self.by_level.get_mut(&key) {
             None if fires || suspicious => {
                 let state = if fires { AlertState::Firing } else { AlertState::Pending };
-                self.lives.insert(key, Life { state, starts_at: start, quiet: 0 });
+                self.by_level.insert(key, Life { state, starts_at: start, quiet: 0, subject: reading.subject.clone() });
             }
             None => return None,
             Some(life) if fires => {
@@ -76,7 +77,7 @@ impl Lives {
             Some(life) if reading.strength < 0.5 => {
                 life.quiet += 1;
                 if life.quiet >= QUIET {
-                    self.lives.remove(&key);
+                    self.by_level.remove(&key);
                 }
             }
             Some(life) => life.quiet = 0,
@@ -106,8 +107,14 @@ impl Lives {
         });
     }
 
+    /// The single values that windows of a level have an alert on.
+    pub(super) fn values(&self, multiple: u32) -> Vec<Subject> {
+        let lives = self.by_level.iter().filter(|((_, level), life)| *level == multiple && life.subject.value.is_some());
+        lives.map(|(_, life)| life.subject.clone()).collect()
+    }
+
     fn publish(&mut self, name: String, reading: &Reading, origin: &Origin<'_>) -> Option<Alert> {
-        let levels = self.lives.range((name.clone(), 0)..=(name.clone(), u32::MAX));
+        let levels = self.by_level.range((name.clone(), 0)..=(name.clone(), u32::MAX));
         let now = levels.fold(None, |now: Option<(AlertState, EventTime)>, (_, life)| {
             let (state, start) = now.unwrap_or((life.state, life.starts_at));
             Some((state.max(life.state), start.min(life.starts_at)))

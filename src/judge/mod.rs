@@ -5,7 +5,7 @@
 //! only: not on when or in which pieces the sums arrived.
 //!
 //! In reading order: `store` (which windows are due), `inputs`, `predictions`, `labels`, `performance`, `calibration`,
-//! `slices`, `plumbing` (the questions), `budget` (the level of each), `lives` (alerts), `incidents` and `cause`,
+//! `subgroups` and `slices`, `plumbing` (the questions), `budget` (the level of each), `lives` (alerts), `incidents` and `cause`,
 //! `summary`. The judge does not know Kafka, files, tasks or the wall clock.
 
 mod budget;
@@ -22,7 +22,10 @@ mod predictions;
 mod reading;
 mod slices;
 mod store;
+mod subgroups;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use budget::{Budget, Family};
@@ -182,7 +185,9 @@ impl Judge {
         let window = store.window(due.multiple, due.start);
         let Some(sums) = store.sums(due).cloned() else { return };
         let profile = self.references.of(model, version, due.start).filter(|profile| profile.layout == *sums.layout());
+        let alive = store.input_lives.values(due.multiple);
         let context = Context {
+            alive: &alive,
             window,
             multiple: due.multiple,
             sums: &sums,

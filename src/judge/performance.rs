@@ -6,7 +6,7 @@
 
 use super::budget::Family;
 use super::reading::{Context, Reading, count};
-use super::words::amount;
+use super::words::{amount, many};
 use crate::finding::Subject;
 use crate::indicator::{FloorUnit, Indicator, Metric};
 use crate::observe::{Statistic, Sums, truth};
@@ -134,10 +134,11 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
     let effect = now.value - then.value;
     let worse = if metric.higher_is_better() { -effect } else { effect };
     let text = format!(
-        "{} is {} over {} labelled predictions; on the baseline it was {}.",
+        "{} is {} over {} {}; on the baseline it was {}.",
         title(metric),
         amount(now.value),
-        now.n,
+        many(now.n),
+        base(metric),
         amount(then.value)
     );
     Some(Reading {
@@ -148,7 +149,7 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         effect,
         floor,
         // A change for the better is no effect.
-        strength: (worse / floor).max(0.0),
+        strength: if worse > 0.0 { (worse / floor).min(1e6) } else { 0.0 },
         interval: now.interval.map(|interval| [interval.low, interval.high]),
         n: now.n,
         p_value,
@@ -158,6 +159,15 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         text,
         examples: Vec::new(),
     })
+}
+
+/// What a metric is counted over.
+const fn base(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Recall => "positives",
+        Metric::Precision => "positive decisions",
+        _ => "labelled predictions",
+    }
 }
 
 fn title(metric: Metric) -> &'static str {

@@ -4,7 +4,7 @@
 
 use super::budget::{Budget, Family};
 use super::reading::{Context, Reading, count};
-use super::words::percent;
+use super::words::{capital, out_of};
 use crate::event::Window;
 use crate::finding::Subject;
 use crate::indicator::Indicator;
@@ -22,15 +22,15 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     let mut readings = Vec::new();
     if let Some(reading) = above(Indicator::InputLate, Tally::new(late, accepted + late), terms) {
         let text = format!(
-            "{} of the inferences came after their partition's watermark and were not counted.",
-            percent(reading.value)
+            "{} inferences came later than `out_of_order` allows and were not counted.",
+            capital(&out_of(reading.value, reading.n))
         );
         readings.push(reading.saying(text));
     }
     if let Some(reading) = above(Indicator::JoinConflict, Tally::new(conflict, accepted + conflict), terms) {
         let text = format!(
-            "{} of the inferences repeat the id of another one with a different content; the first was kept.",
-            percent(reading.value)
+            "{} inferences repeat the id of another one with a different content; the first one counts.",
+            capital(&out_of(reading.value, reading.n))
         );
         readings.push(reading.saying(text));
     }
@@ -51,8 +51,8 @@ pub(super) fn orphans(flow: LabelFlow, budget: Budget, _window: Window) -> Optio
     let terms = Terms::at(budget.level(Family::Plumbing, KEYS, 1));
     let reading = above(Indicator::JoinOrphans, Tally::new(count(flow.orphan), count(flow.read)), terms)?;
     let text = format!(
-        "{} of the labels belong to no prediction that was read; ids may differ, or a topic may be incomplete.",
-        percent(reading.value)
+        "{} labels belong to no prediction that was read: ids may differ, or a topic may be incomplete.",
+        capital(&out_of(reading.value, reading.n))
     );
     Some(reading.saying(text))
 }
@@ -63,6 +63,13 @@ fn above(indicator: Indicator, tally: Tally, terms: Terms) -> Option<Reading> {
     }
     let test = rate_above(tally, indicator.floor(), terms)?;
     let reading = Reading::of_rate(indicator, Subject::default(), &test, indicator.floor(), tally.trials, terms);
-    // The floor is the limit itself: strength is how many times it is passed.
-    Some(Reading { strength: test.value / indicator.floor(), ..reading })
+    // The reference is that there be none, and the limit is the floor itself.
+    let limit = indicator.floor();
+    Some(Reading {
+        reference: 0.0,
+        effect: test.value,
+        strength: test.value / limit,
+        smallest_detectable: test.smallest_detectable.map(|beyond| beyond + limit),
+        ..reading
+    })
 }

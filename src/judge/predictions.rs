@@ -2,7 +2,7 @@
 
 use super::budget::Family;
 use super::reading::{Context, Reading, count};
-use super::words::{amount, percent};
+use super::words::{amount, before, bound, capital, out_of};
 use crate::baseline::Profile;
 use crate::finding::Subject;
 use crate::indicator::Indicator;
@@ -49,14 +49,14 @@ fn drift(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let what = match shift.part {
         Part::Cell(place) => {
             let low = if place == 0 { 0.0 } else { tops[place - 1] };
-            format!("scores from {} to {}", amount(low), amount(tops[place]))
+            format!("from {} to {}", bound(low), bound(tops[place]))
         }
-        Part::UpTo(place) => format!("scores up to {}", amount(tops[place])),
+        Part::UpTo(place) => format!("at most {}", bound(tops[place])),
     };
     let text = format!(
-        "The scores have moved: {what} make up {}, on the baseline {} (PSI {}).",
-        percent(shift.value),
-        percent(shift.reference),
+        "The distribution of the scores has moved: {} scores are {what}, {} (PSI {}).",
+        out_of(shift.value, n),
+        before(shift.reference, "were"),
         amount(psi)
     );
     let interval = crate::stats::interval::wilson(shift.value * n as f64, n as f64, 0.05);
@@ -93,24 +93,34 @@ fn decisions(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let terms = context.terms(Family::Predictions, KEYS);
     let test = rate_test(now, then, Side::Either, Floor::Ratio(1.0 + indicator.floor()), terms)?;
     let text = format!(
-        "{} of the decisions are positive; on the baseline {} were.",
-        percent(test.value),
-        percent(test.reference)
+        "{} decisions are positive; {}.",
+        capital(&out_of(test.value, now.trials)),
+        before(test.reference, "were")
     );
-    Some(relative(indicator, &test, now.trials, terms).saying(text))
+    Some(relative(indicator, &test, now.trials, then, terms).saying(text))
 }
 
-/// A reading of a test with a ratio for a floor: the effect is told as a share of the reference.
+/// A reading of a test with a ratio for a floor. Effect and floor are told as differences, like those of every alert;
+/// down by a factor counts as much as up by it.
 pub(super) fn relative(
     indicator: Indicator,
     test: &crate::stats::rate::RateTest,
     n: u64,
+    then: Tally,
     terms: crate::stats::rate::Terms,
 ) -> Reading {
-    let floor = indicator.floor();
-    let reading = Reading::of_rate(indicator, Subject::default(), test, floor * test.reference, n, terms);
-    // Down by a factor counts as much as up by it.
+    let factor = 1.0 + indicator.floor();
+    // As the test has it: half a hit more, so that there is a ratio to nothing.
+    let reference = (then.hits as f64 + 0.5) / (then.trials as f64 + 1.0);
+    let floor = difference(reference, factor, test.value < test.reference);
+    let reading = Reading::of_rate(indicator, Subject::default(), test, floor, n, terms);
     let ratio = test.effect.max(f64::MIN_POSITIVE);
-    let strength = libm::fabs(libm::log(ratio)) / libm::log(1.0 + floor);
-    Reading { strength: strength.min(1e6), ..reading }
+    let strength = libm::fabs(libm::log(ratio)) / libm::log(factor);
+    let smallest_detectable = test.smallest_detectable.map(|ratio| ratio * reference - test.reference);
+    Reading { strength: strength.min(1e6), smallest_detectable, ..reading }
+}
+
+/// A factor as a difference from a reference, up or down.
+pub(super) fn difference(reference: f64, factor: f64, down: bool) -> f64 {
+    if down { reference - reference / factor } else { reference * factor - reference }
 }

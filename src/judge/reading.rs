@@ -67,6 +67,8 @@ pub(super) struct Context<'a> {
     pub config: &'a ModelConfig,
     /// The model's allowance.
     pub budget: Budget,
+    /// Single values that have an alert: they are looked at even where they have gone.
+    pub alive: &'a [Subject],
 }
 
 impl Context<'_> {

@@ -4,188 +4,32 @@
 //!
 //! - `residual`: are there more or fewer positives than the scores let expect? Scores are recalibrated on the baseline,
 //!   and then moved by the offset and slope that all traffic of the window shares, so that a shift of the whole does
-//!   not make every slice an alert. The count is tested by a bound that holds for unequal chances (Hoeffding 1956).
+//!   not make every slice an alert. The count is tested against the slice's own past where the baseline knows it, else by
+//!   a bound that holds for unequal chances (Hoeffding 1956).
 //! - `fnr`, `fpr`, `error_rate`: is the share of errors larger than the slice's own on the baseline (or, for a slice
 //!   that the baseline does not know, than the whole's), and also larger than that of the rest of this window?
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use super::budget::Family;
-use super::inputs::by_frequency;
-use super::naming::{code_name, value_name};
+use super::naming::{quoted, spoken};
+use super::predictions::difference;
 use super::reading::{Context, Reading, count};
-use super::words::{amount, percent};
+use super::subgroups::{Slice, Sliced, all, cell, errors, sliced_features};
+use super::words::{amount, capital, many, none_or, out_of};
 use crate::baseline::Profile;
-use crate::config::ModelConfig;
 use crate::finding::Subject;
-use crate::indicator::{Indicator, SLICE_MIN_EXPECTED};
-use crate::observe::{
-    BottomK, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, Cell, Event, FeatureCoding, SCORE_SCALE, Statistic, Sums, truth,
-};
-use crate::stats::forecast::{ForecastBin, logit};
-use crate::stats::interval::{exact_lower, exact_upper};
+use crate::indicator::{EMERGING_RATIO, Indicator, SLICE_MIN_EXPECTED};
+use crate::observe::{BottomK, Cell, Event, FeatureCoding, SCORE_SCALE, Sums, truth};
+use crate::stats::forecast::logit;
+use crate::stats::interval::exact_upper;
 use crate::stats::rate::{Floor, Side, Tally, Terms, rate_test, sum_tail};
-use crate::stats::recalibration::recalibrate;
+use crate::stats::tails::{binomial_lower, binomial_upper};
 
-/// At most this many features are sliced.
-const SLICED: usize = 12;
-/// A numeric feature is cut into about this many ranges.
-const RANGES: usize = 8;
 /// A share of errors must rise by this much to count.
 const ERROR_FLOOR: f64 = 0.10;
 /// Questions a slice.
 const METRICS: usize = 4;
-
-/// One subgroup: neighbouring codes of one feature.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Slice {
-    /// Place of the feature in the coding.
-    pub feature: usize,
-    /// Its codes.
-    pub codes: Range<usize>,
-    /// The published name of the value or range.
-    pub name: String,
-}
-
-/// A subgroup with its labelled rows.
-#[derive(Clone, Debug)]
-pub(super) struct Sliced {
-    /// Which.
-    pub slice: Slice,
-    /// What the window holds of it.
-    pub cell: Cell,
-    /// Positive labels to be expected, moved with the whole.
-    pub expected: f64,
-}
-
-/// The shift that all traffic of a window shares, on the log-odds of the recalibrated score.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct GlobalShift {
-    intercept: f64,
-    slope: f64,
-}
-
-impl GlobalShift {
-    /// Fits the shift; the one that changes nothing where the labels do not suffice.
-    pub(super) fn fit(sums: &Sums, profile: &Profile) -> Self {
-        let bins = expected_bins(sums, profile);
-        let enough = super::performance::speaks(sums);
-        enough
-            .then(|| recalibrate(&bins))
-            .flatten()
-            .map_or(Self { intercept: 0.0, slope: 1.0 }, |line| Self { intercept: line.intercept, slope: line.slope })
-    }
-
-    /// Expected positives of a cell: the first step of the shift, from the cell's own sums.
-    fn expected(self, cell: &Cell) -> f64 {
-        let [e, v, vl] = [cell.e, cell.v, cell.vl].map(|sum| sum as f64 / SCORE_SCALE);
-        (e + self.intercept * v + (self.slope - 1.0) * vl).clamp(0.0, cell.n as f64)
-    }
-}
-
-/// Labelled rows by score bin, with the recalibrated score of the bin.
-pub(super) fn expected_bins(sums: &Sums, profile: &Profile) -> Vec<ForecastBin> {
-    let classes = sums.get(Statistic::Negatives).iter().zip(sums.get(Statistic::Positives));
-    classes
-        .enumerate()
-        .filter(|(_, (negative, positive))| *negative + *positive > 0)
-        .filter_map(|(bin, (&negative, &positive))| {
-            ForecastBin::new(count(negative + positive), count(positive), profile.map.expected(bin))
-        })
-        .collect()
-}
-
-/// The features that are sliced: those asked for, else categories first, the smaller the vocabulary the earlier.
-pub(super) fn sliced_features(config: &ModelConfig, profile: &Profile) -> Vec<usize> {
-    let features = profile.coding.features();
-    if let Some(asked) = &config.slices.features {
-        return (0..features.len()).filter(|&place| asked.iter().any(|name| name == features[place].name())).collect();
-    }
-    if !config.slices.auto {
-        let protected = &config.slices.protected;
-        return (0..features.len()).filter(|&f| protected.iter().any(|name| name == features[f].name())).collect();
-    }
-    let mut places: Vec<usize> = (0..features.len()).collect();
-    places.sort_by_key(|&place| (features[place].is_numeric(), features[place].codes(), place));
-    places.truncate(SLICED);
-    places.sort_unstable();
-    places
-}
-
-/// The slices of one feature. Unknown values are one slice a cell, named by the value that is most frequent in it.
-fn slices_of(context: &Context<'_>, profile: &Profile, place: usize) -> Vec<Slice> {
-    let feature = &profile.coding.features()[place];
-    let slice = |codes: Range<usize>, name: String| Slice { feature: place, codes, name };
-    if feature.is_numeric() {
-        let first = usize::from(CODE_UNDER) + 1;
-        let bins = feature.code_over() - first;
-        let step = bins.div_ceil(RANGES).max(1);
-        let mut slices = vec![slice(0..1, "(missing)".into())];
-        slices.push(slice(usize::from(CODE_UNDER)..first, feature.describe(usize::from(CODE_UNDER))));
-        for start in (first..feature.code_over()).step_by(step) {
-            let end = (start + step).min(feature.code_over());
-            slices.push(slice(start..end, range_name(feature, start, end)));
-        }
-        slices.push(slice(feature.code_over()..feature.codes(), feature.describe(feature.code_over())));
-        return slices;
-    }
-    let mut slices = vec![slice(0..1, "(missing)".into())];
-    let names = context.sums.named(place).map(by_frequency).unwrap_or_default();
-    for code in usize::from(CODE_UNKNOWN)..usize::from(CODE_TAIL) {
-        let own = |text: &str| usize::from(CODE_UNKNOWN) + (crate::event::value_hash(text) % 16) as usize == code;
-        if let Some((_, text)) = names.iter().find(|(_, text)| own(text)) {
-            slices.push(slice(code..code + 1, value_name(context.config, feature, text)));
-        }
-    }
-    for code in usize::from(CODE_TAIL)..feature.codes() {
-        slices.push(slice(code..code + 1, code_name(context.config, feature, code)));
-    }
-    slices
-}
-
-fn range_name(feature: &FeatureCoding, start: usize, end: usize) -> String {
-    let crate::observe::Kind::Numeric { edges, .. } = feature.kind() else { return feature.describe(start) };
-    let (low, high) = (edges[start - 3], edges[end - 3]);
-    crate::observe::range_text(low, high, end == feature.code_over())
-}
-
-/// The labelled rows of neighbouring codes.
-fn cell(sums: &Sums, slice: &Slice) -> Cell {
-    slice.codes.clone().map(|code| sums.cell(slice.feature, code)).fold(Cell::default(), |sum, term| Cell {
-        n: sum.n + term.n,
-        positive: sum.positive + term.positive,
-        tp: sum.tp + term.tp,
-        fp: sum.fp + term.fp,
-        decided: sum.decided + term.decided,
-        e: sum.e + term.e,
-        v: sum.v + term.v,
-        vl: sum.vl + term.vl,
-    })
-}
-
-/// All slices of a window that hold labelled rows.
-pub(super) fn all(context: &Context<'_>) -> Vec<Sliced> {
-    let Some(profile) = context.profile else { return Vec::new() };
-    let shift = GlobalShift::fit(context.sums, profile);
-    sliced_features(context.config, profile)
-        .into_iter()
-        .flat_map(|place| slices_of(context, profile, place))
-        .filter_map(|slice| {
-            let cell = cell(context.sums, &slice);
-            (cell.n > 0).then(|| Sliced { slice, cell, expected: shift.expected(&cell) })
-        })
-        .collect()
-}
-
-/// Wrong decisions of a cell: (missed, positives), (false alarms, negatives), (errors, rows). Only where every row has a
-/// decision.
-pub(super) fn errors(cell: &Cell) -> Option<[Tally; 3]> {
-    let [n, positive, tp, fp] = [cell.n, cell.positive, cell.tp, cell.fp].map(count);
-    let missed = positive.checked_sub(tp)?;
-    (cell.decided == cell.n && n > 0)
-        .then(|| [Tally::new(missed, positive), Tally::new(fp, n - positive), Tally::new(missed + fp, n)])
-}
 
 /// All readings of the slices of one mature window.
 pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
@@ -245,18 +89,44 @@ impl Look<'_> {
     }
 
     fn whose(&self) -> String {
-        format!("where '{}' is {}", self.feature().name(), self.sliced.slice.name)
+        let Slice { codes, name, .. } = &self.sliced.slice;
+        let what = if self.feature().is_numeric() {
+            spoken(self.context.config, self.feature(), codes.clone())
+        } else {
+            quoted(name)
+        };
+        format!("where '{}' is {what}", self.feature().name())
     }
 
-    /// How many more positives than expected the slice had on the baseline itself, at least and at most.
-    fn own_ratio(&self) -> (f64, f64) {
+    /// Whether the baseline can speak for the slice. It cannot if it has no row of it, nor if the slice has grown beyond
+    /// all proportion: then most of it is of a kind that the baseline does not know.
+    fn known(&self) -> bool {
+        let (n, whole) = (self.sliced.cell.n as f64, self.whole.n as f64);
+        let most = exact_upper(self.then.n as f64, self.whole_then.n as f64, self.terms.gamma);
+        self.then.n > 0 && most.is_some_and(|most| n <= EMERGING_RATIO * most * whole)
+    }
+
+    /// Positives of the slice on the baseline, and how many the recalibrated scores let expect there.
+    fn past(&self) -> Option<(u64, f64)> {
         let expected = self.then.e as f64 / SCORE_SCALE;
-        if expected < SLICE_MIN_EXPECTED {
-            return (1.0, 1.0);
-        }
-        let (x, n) = (self.then.positive as f64, self.then.n as f64);
-        let bounds = exact_lower(x, n, self.terms.gamma).zip(exact_upper(x, n, self.terms.gamma));
-        bounds.map_or((1.0, 1.0), |(low, high)| ((low * n / expected).min(1.0), (high * n / expected).max(1.0)))
+        (self.known() && expected > 0.0).then(|| (count(self.then.positive), expected))
+    }
+
+    /// The two-sided p-value of as many positives as were observed. A slice with a past is compared with it: given the
+    /// sum of both counts, the count of the window is binomial whatever the slice's own ratio is (Przyborowski and
+    /// Wilenski 1940; conservative for chances that are not small). One without is held to what the scores say.
+    fn chance(&self, observed: Tally, factor: f64) -> Option<f64> {
+        let expected = self.sliced.expected;
+        let (upper, lower) = if let Some((hits, past)) = self.past() {
+            let (now, both) = (observed.hits as f64, (observed.hits + hits) as f64);
+            let share = |expected: f64| expected / (expected + past);
+            (binomial_upper(now, both, share(expected * factor)), binomial_lower(now, both, share(expected / factor)))
+        } else {
+            let most = (expected * factor).min(observed.trials as f64);
+            let phi = self.terms.phi;
+            (sum_tail(observed, most, Side::Higher, phi)?, sum_tail(observed, expected / factor, Side::Lower, phi)?)
+        };
+        Some((2.0 * upper.min(lower)).clamp(f64::MIN_POSITIVE, 1.0))
     }
 
     fn residual(&self) -> Option<Reading> {
@@ -269,17 +139,19 @@ impl Look<'_> {
             return None;
         }
         let factor = 1.0 + indicator.floor();
-        let (low, high) = self.own_ratio();
-        let tally = Tally::new(observed, n);
-        let upper = sum_tail(tally, (expected * high * factor).min(n as f64), Side::Higher, self.terms.phi)?;
-        let lower = sum_tail(tally, expected * low / factor, Side::Lower, self.terms.phi)?;
-        let p_value = (2.0 * (upper.min(lower) + self.terms.gamma)).min(1.0);
+        let p_value = self.chance(Tally::new(observed, n), factor)?;
         let rate = observed as f64 / n as f64;
         let stated = expected / n as f64;
-        let ratio = (observed as f64 + 0.5) / (expected + 0.5);
+        // Beyond what the slice's own past explains.
+        let half_more = |hits: u64, expected: f64| libm::log((hits as f64 + 0.5) / (expected + 0.5));
+        let past = self.past().map_or(0.0, |(hits, expected)| half_more(hits, expected));
+        let beyond = half_more(observed, *expected);
+        let beyond = (beyond - past.max(0.0)).max(past.min(0.0) - beyond).max(0.0);
         let text = format!(
-            "{}, {observed} of {n} labelled predictions turned out positive; the scores let expect {}.",
+            "{}, {} of {} labelled predictions are positive; the scores promised {}.",
             capital(&self.whose()),
+            many(observed),
+            many(n),
             amount(*expected)
         );
         let interval = crate::stats::interval::wilson(observed as f64, n as f64, 0.05);
@@ -290,8 +162,8 @@ impl Look<'_> {
                 value: rate,
                 reference: stated,
                 effect: rate - stated,
-                floor: indicator.floor() * stated,
-                strength: (libm::fabs(libm::log(ratio)) / libm::log(factor)).min(1e6),
+                floor: difference(stated, factor, rate < stated),
+                strength: (beyond / libm::log(factor)).min(1e6),
                 interval: interval.map(|interval| [interval.low, interval.high]),
                 n,
                 p_value,
@@ -316,14 +188,15 @@ impl Look<'_> {
         };
         let own = errors(&self.then);
         let names = [
-            ("fnr", 20, "of the positives were missed"),
-            ("fpr", 50, "of the negatives were flagged"),
-            ("error_rate", 50, "of the decisions were wrong"),
+            ("fnr", 20, "positives were missed"),
+            ("fpr", 50, "negatives were flagged"),
+            ("error_rate", 50, "decisions were wrong"),
         ];
         let mut readings = Vec::new();
         for (place, (metric, least, what)) in names.into_iter().enumerate() {
-            let known = own.map(|own| own[place]).filter(|tally| tally.trials >= least);
-            let then = known.unwrap_or(whole_then[place]);
+            // A slice that the baseline does not know is compared with the whole of the baseline.
+            let then = if self.known() { own.map(|own| own[place]) } else { Some(whole_then[place]) };
+            let Some(then) = then.filter(|tally| tally.trials > 0) else { continue };
             let rest = Tally::new(
                 whole[place].hits.saturating_sub(now[place].hits),
                 whole[place].trials.saturating_sub(now[place].trials),
@@ -340,16 +213,16 @@ impl Look<'_> {
         }
         let floor = Floor::Difference(ERROR_FLOOR);
         let test = rate_test(now, then, Side::Higher, floor, self.terms)?;
-        let against_rest = rate_test(now, rest, Side::Higher, floor, self.terms);
-        let p_value = against_rest.map_or(test.p_value, |rest| rest.p_value.max(test.p_value));
-        let effect = against_rest.map_or(test.effect, |rest| rest.effect.min(test.effect));
+        // A slice that is the whole has no rest to be worse than.
+        let rest = rate_test(now, rest, Side::Higher, floor, self.terms)?;
+        let p_value = rest.p_value.max(test.p_value);
+        let effect = rest.effect.min(test.effect);
         let text = format!(
-            "{}, {} {what} ({} of {}); {} was to be expected.",
+            "{}, {} {what}; on the baseline {}, elsewhere in this window {}.",
             capital(&self.whose()),
-            percent(test.value),
-            now.hits,
-            now.trials,
-            percent(test.reference)
+            out_of(test.value, now.trials),
+            none_or(test.reference),
+            none_or(rest.reference)
         );
         let reading = Reading::of_rate(
             Indicator::SliceErrorRate,
@@ -377,9 +250,4 @@ impl Look<'_> {
         }
         reading
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -9,7 +9,7 @@ use super::naming::code_name;
 use super::performance::{confusion, measure, speaks};
 use super::predictions::score_groups;
 use super::reading::{Context, count};
-use super::slices::{self, Sliced};
+use super::subgroups::{self, Sliced};
 use crate::baseline::Profile;
 use crate::finding::{
     BlindSpot, Figure, Inactive, Maturity, Movement, ScoreBin, SliceFigure, Summary, SummaryInputs, SummaryLayers,
@@ -318,7 +318,7 @@ fn slice_figures(context: &Context<'_>) -> Vec<SliceFigure> {
         let name = profile.coding.features()[sliced.slice.feature].name();
         context.config.slices.protected.iter().any(|listed| listed == name)
     };
-    let mut all = slices::all(context);
+    let mut all = subgroups::all(context);
     all.retain(|sliced| sliced.cell.n >= 20 || protected(sliced));
     all.sort_by(|a, b| {
         let order = protected(b).cmp(&protected(a)).then(distance(b).total_cmp(&distance(a)));
@@ -327,7 +327,7 @@ fn slice_figures(context: &Context<'_>) -> Vec<SliceFigure> {
     all.truncate(SLICES);
     all.iter()
         .map(|sliced| {
-            let rates = slices::errors(&sliced.cell).map(|tallies| tallies.map(Tally::share));
+            let rates = subgroups::errors(&sliced.cell).map(|tallies| tallies.map(Tally::share));
             let [fnr, fpr, error_rate] = rates.unwrap_or([None; 3]);
             let name = profile.coding.features()[sliced.slice.feature].name().to_owned();
             SliceFigure {

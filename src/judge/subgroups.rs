@@ -1,0 +1,171 @@
+//! Which subgroups does a window have, and how many positives are to be expected in each?
+//!
+//! What is expected are the scores as the baseline reads them, moved by the offset and slope that all traffic of the
+//! window shares.
+
+use std::ops::Range;
+
+use super::inputs::by_frequency;
+use super::naming::{code_name, value_name};
+use super::reading::{Context, count};
+use crate::baseline::Profile;
+use crate::config::ModelConfig;
+use crate::observe::{CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, Cell, FeatureCoding, SCORE_SCALE, Statistic, Sums};
+use crate::stats::forecast::ForecastBin;
+use crate::stats::rate::Tally;
+use crate::stats::recalibration::{recalibrate, recalibrate_offset};
+
+/// At most this many features are sliced.
+const SLICED: usize = 12;
+/// A numeric feature is cut into about this many ranges.
+const RANGES: usize = 8;
+/// One subgroup: neighbouring codes of one feature.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Slice {
+    /// Place of the feature in the coding.
+    pub feature: usize,
+    /// Its codes.
+    pub codes: Range<usize>,
+    /// The published name of the value or range.
+    pub name: String,
+}
+
+/// A subgroup with its labelled rows.
+#[derive(Clone, Debug)]
+pub(super) struct Sliced {
+    /// Which.
+    pub slice: Slice,
+    /// What the window holds of it.
+    pub cell: Cell,
+    /// Positive labels to be expected, moved with the whole.
+    pub expected: f64,
+}
+
+/// The shift that all traffic of a window shares, on the log-odds of the recalibrated score.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct GlobalShift {
+    intercept: f64,
+    slope: f64,
+}
+
+impl GlobalShift {
+    /// Fits the shift: offset and slope, or the offset alone where the labels do not suffice for more. With no label of
+    /// a class it changes nothing.
+    fn fit(sums: &Sums, profile: &Profile) -> Self {
+        let bins = expected_bins(sums, profile);
+        let enough = super::performance::speaks(sums);
+        let line = enough.then(|| recalibrate(&bins)).flatten();
+        let line = line.map(|line| Self { intercept: line.intercept, slope: line.slope });
+        let offset = || recalibrate_offset(&bins).map(|fit| Self { intercept: fit.offset, slope: 1.0 });
+        line.or_else(offset).unwrap_or(Self { intercept: 0.0, slope: 1.0 })
+    }
+
+    /// Expected positives of a cell: the first step of the shift, from the cell's own sums.
+    fn expected(self, cell: &Cell) -> f64 {
+        let [e, v, vl] = [cell.e, cell.v, cell.vl].map(|sum| sum as f64 / SCORE_SCALE);
+        (e + self.intercept * v + (self.slope - 1.0) * vl).clamp(0.0, cell.n as f64)
+    }
+}
+
+/// Labelled rows by score bin, with the recalibrated score of the bin.
+pub(super) fn expected_bins(sums: &Sums, profile: &Profile) -> Vec<ForecastBin> {
+    let classes = sums.get(Statistic::Negatives).iter().zip(sums.get(Statistic::Positives));
+    classes
+        .enumerate()
+        .filter(|(_, (negative, positive))| *negative + *positive > 0)
+        .filter_map(|(bin, (&negative, &positive))| {
+            ForecastBin::new(count(negative + positive), count(positive), profile.map.expected(bin))
+        })
+        .collect()
+}
+
+/// The features that are sliced: those asked for, else categories first, the smaller the vocabulary the earlier.
+pub(super) fn sliced_features(config: &ModelConfig, profile: &Profile) -> Vec<usize> {
+    let features = profile.coding.features();
+    if let Some(asked) = &config.slices.features {
+        return (0..features.len()).filter(|&place| asked.iter().any(|name| name == features[place].name())).collect();
+    }
+    if !config.slices.auto {
+        let protected = &config.slices.protected;
+        return (0..features.len()).filter(|&f| protected.iter().any(|name| name == features[f].name())).collect();
+    }
+    let mut places: Vec<usize> = (0..features.len()).collect();
+    places.sort_by_key(|&place| (features[place].is_numeric(), features[place].codes(), place));
+    places.truncate(SLICED);
+    places.sort_unstable();
+    places
+}
+
+/// The slices of one feature. Unknown values are one slice a cell, named by the value that is most frequent in it.
+fn slices_of(context: &Context<'_>, profile: &Profile, place: usize) -> Vec<Slice> {
+    let feature = &profile.coding.features()[place];
+    let slice = |codes: Range<usize>, name: String| Slice { feature: place, codes, name };
+    if feature.is_numeric() {
+        let first = usize::from(CODE_UNDER) + 1;
+        let bins = feature.code_over() - first;
+        let step = bins.div_ceil(RANGES).max(1);
+        let mut slices = vec![slice(0..1, "(missing)".into())];
+        slices.push(slice(usize::from(CODE_UNDER)..first, feature.describe(usize::from(CODE_UNDER))));
+        for start in (first..feature.code_over()).step_by(step) {
+            let end = (start + step).min(feature.code_over());
+            slices.push(slice(start..end, range_name(feature, start, end)));
+        }
+        slices.push(slice(feature.code_over()..feature.codes(), feature.describe(feature.code_over())));
+        return slices;
+    }
+    let mut slices = vec![slice(0..1, "(missing)".into())];
+    let names = context.sums.named(place).map(by_frequency).unwrap_or_default();
+    for code in usize::from(CODE_UNKNOWN)..usize::from(CODE_TAIL) {
+        let own = |text: &str| usize::from(CODE_UNKNOWN) + (crate::event::value_hash(text) % 16) as usize == code;
+        if let Some((_, text)) = names.iter().find(|(_, text)| own(text)) {
+            slices.push(slice(code..code + 1, value_name(context.config, feature, text)));
+        }
+    }
+    for code in usize::from(CODE_TAIL)..feature.codes() {
+        slices.push(slice(code..code + 1, code_name(context.config, feature, code)));
+    }
+    slices
+}
+
+fn range_name(feature: &FeatureCoding, start: usize, end: usize) -> String {
+    let crate::observe::Kind::Numeric { edges, .. } = feature.kind() else { return feature.describe(start) };
+    let (low, high) = (edges[start - 3], edges[end - 3]);
+    crate::observe::range_text(low, high, end == feature.code_over())
+}
+
+/// The labelled rows of neighbouring codes.
+pub(super) fn cell(sums: &Sums, slice: &Slice) -> Cell {
+    slice.codes.clone().map(|code| sums.cell(slice.feature, code)).fold(Cell::default(), |sum, term| Cell {
+        n: sum.n + term.n,
+        positive: sum.positive + term.positive,
+        tp: sum.tp + term.tp,
+        fp: sum.fp + term.fp,
+        decided: sum.decided + term.decided,
+        e: sum.e + term.e,
+        v: sum.v + term.v,
+        vl: sum.vl + term.vl,
+    })
+}
+
+/// All slices of a window that hold labelled rows.
+pub(super) fn all(context: &Context<'_>) -> Vec<Sliced> {
+    let Some(profile) = context.profile else { return Vec::new() };
+    let shift = GlobalShift::fit(context.sums, profile);
+    sliced_features(context.config, profile)
+        .into_iter()
+        .flat_map(|place| slices_of(context, profile, place))
+        .filter_map(|slice| {
+            let cell = cell(context.sums, &slice);
+            (cell.n > 0).then(|| Sliced { slice, cell, expected: shift.expected(&cell) })
+        })
+        .collect()
+}
+
+/// Wrong decisions of a cell: (missed, positives), (false alarms, negatives), (errors, rows). Only where every row has a
+/// decision.
+pub(super) fn errors(cell: &Cell) -> Option<[Tally; 3]> {
+    let [n, positive, tp, fp] = [cell.n, cell.positive, cell.tp, cell.fp].map(count);
+    let missed = positive.checked_sub(tp)?;
+    (cell.decided == cell.n && n > 0)
+        .then(|| [Tally::new(missed, positive), Tally::new(fp, n - positive), Tally::new(missed + fp, n)])
+}

@@ -26,6 +26,7 @@ mod subgroups;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod unknown;
 mod words;
 
 pub use budget::{Budget, Family};

@@ -10,11 +10,10 @@ use super::performance::{confusion, measure, speaks};
 use super::predictions::score_groups;
 use super::reading::{Context, count};
 use super::subgroups::{self, Sliced};
+use super::unknown::{activity, blind_spots};
 use crate::baseline::Profile;
-use crate::finding::{
-    BlindSpot, Figure, Inactive, Maturity, Movement, ScoreBin, SliceFigure, Summary, SummaryInputs, SummaryLayers,
-};
-use crate::indicator::{Indicator, Metric};
+use crate::finding::{Figure, Maturity, Movement, ScoreBin, SliceFigure, Summary, SummaryInputs, SummaryLayers};
+use crate::indicator::Metric;
 use crate::join::Regime;
 use crate::observe::{
     CODE_INVALID, CODE_MISSING, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, FeatureCoding, SCORE_SCALE, Statistic, Sums,
@@ -341,95 +340,4 @@ fn slice_figures(context: &Context<'_>) -> Vec<SliceFigure> {
             }
         })
         .collect()
-}
-
-/// Which indicators ran, and what the others need.
-fn activity(context: &Context<'_>, labels: bool) -> (Vec<String>, Vec<Inactive>) {
-    let decided = context.sums.flow(flow::DECIDED) > 0;
-    let has_truth = context.profile.is_some_and(|profile| profile.labelled() > 0);
-    let mut active = Vec::new();
-    let mut inactive = Vec::new();
-    // What a later release will compute is no matter of this window.
-    for &indicator in Indicator::ALL.iter().filter(|indicator| indicator.is_active()) {
-        let name = indicator.name().to_owned();
-        let own = matches!(indicator, Indicator::InputLate | Indicator::JoinConflict | Indicator::JoinOrphans);
-        let needs = if context.config.mutes(indicator.name()) {
-            Some("to be unmuted in the configuration")
-        } else if context.profile.is_none() && !own && indicator != Indicator::LabelCoverage {
-            Some("a baseline (one is being learnt, or was learnt after this window)")
-        } else if indicator.basis() == crate::finding::Basis::Labels && !labels {
-            Some("a label stream")
-        } else if indicator.basis() == crate::finding::Basis::Labels
-            && !has_truth
-            && indicator != Indicator::LabelCoverage
-        {
-            Some("labels on the baseline")
-        } else if indicator == Indicator::DecisionRate && !decided {
-            Some("`decision`, or a threshold")
-        } else {
-            None
-        };
-        match needs {
-            Some(needs) => inactive.push(Inactive { indicator: name, needs: needs.to_owned() }),
-            None => active.push(name),
-        }
-    }
-    (active, inactive)
-}
-
-fn blind_spots(context: &Context<'_>, heading: &Heading) -> Vec<BlindSpot> {
-    let mut spots = Vec::new();
-    let mut spot = |name: &str, text: String| spots.push(BlindSpot { name: name.to_owned(), text });
-    let sums = context.sums;
-    if heading.labels {
-        let predicted = count(sums.flow(flow::N));
-        let labelled = count(sums.truth(truth::N));
-        if labelled < predicted {
-            let missing = predicted - labelled;
-            let word = if heading.is_final { "never got" } else { "have not got yet" };
-            spot(
-                "unlabelled",
-                format!("{missing} of {predicted} predictions {word} a label; nothing is known of them."),
-            );
-        }
-        if heading.is_final && labelled > 0 && sums.truth(truth::POSITIVE) == 0 {
-            spot(
-                "one_class",
-                "No label is positive: metrics of the positive class have no value. Check `positive`.".into(),
-            );
-        }
-    } else {
-        spot("no_labels", "There is no label stream: a change of what inputs mean cannot be seen.".into());
-    }
-    if sums.flow(flow::DECIDED) == 0 {
-        spot(
-            "no_decisions",
-            "No decision and no threshold is known: accuracy, precision and recall have no value.".into(),
-        );
-    }
-    match context.profile {
-        None => spot("no_baseline", "There is no baseline for this window: nothing is compared.".into()),
-        Some(profile) => {
-            if profile.labelled() == 0 {
-                spot("baseline_without_labels", "The baseline has no labels: metrics have no reference.".into());
-            }
-            if let crate::baseline::Origin::Inherited { from } = &profile.origin {
-                spot(
-                    "inherited_baseline",
-                    format!("This version has no baseline of its own; that of '{from}' is used."),
-                );
-            }
-            if !profile.left_out.is_empty() {
-                let names: Vec<&str> = profile.left_out.iter().map(|left| left.feature.as_str()).take(10).collect();
-                spot("features_left_out", format!("Not watched: {}.", names.join(", ")));
-            }
-        }
-    }
-    if sums.flow(flow::N) > 0 && sums.get(Statistic::Arms)[1..3].iter().sum::<i64>() == 0 {
-        spot(
-            "no_exploration",
-            "No prediction was explored or held out: effects of the action itself cannot be told apart.".into(),
-        );
-    }
-    spots
 }

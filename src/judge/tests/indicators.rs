@@ -7,8 +7,8 @@ use crate::observe::flow;
 /// Row `i` of a world in which every share is exact: 20 rows are one round. A tenth are positive, a tenth is flagged,
 /// half of the flagged are hits. Scores of 0.8 and 0.05 are calibrated on neither.
 fn exact(i: usize) -> Row {
-    let flagged = i % 10 == 0;
-    let label = i % 20 == 0 || i % 20 == 5;
+    let flagged = i.is_multiple_of(10);
+    let label = i.is_multiple_of(20) || i % 20 == 5;
     let score = if flagged { 0.8 } else { 0.02 + 0.002 * (i % 7) as f64 };
     Row::new(
         score,
@@ -99,7 +99,7 @@ fn missing_values_are_counted_and_said() {
     let mut world = baseline();
     let gap = |i: usize, every: usize| {
         let mut row = exact(i);
-        if i % every == 0 {
+        if i.is_multiple_of(every) {
             row.features[0].1 = Cell::Null;
         }
         row
@@ -126,7 +126,7 @@ fn new_values_are_counted_named_and_exemplified() {
     let mut world = baseline();
     let new = |i: usize, every: usize| {
         let mut row = exact(i);
-        if i % every == 0 {
+        if i.is_multiple_of(every) {
             row.features[1].1 = text("instant");
         }
         row

@@ -47,7 +47,7 @@ struct Life {
 /// changes since the last final summary.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lives {
-    lives: BTreeMap<(String, u32), Life>,
+    by_level: BTreeMap<(String, u32), Life>,
     published: BTreeMap<String, (AlertState, EventTime)>,
     /// What was firing at the last final summary.
     firing: BTreeSet<String>,
@@ -63,10 +63,10 @@ impl Lives {
         let fires = reading.fires();
         let suspicious = reading.p_value <= reading.level.sqrt() && reading.strength >= 1.0;
         let start = origin.window.start;
-        match self.lives.get_mut(&key) {
+        match self.by_level.get_mut(&key) {
             None if fires || suspicious => {
                 let state = if fires { AlertState::Firing } else { AlertState::Pending };
-                self.lives.insert(key, Life { state, starts_at: start, quiet: 0 });
+                self.by_level.insert(key, Life { state, starts_at: start, quiet: 0 });
             }
             None => return None,
             Some(life) if fires => {
@@ -76,7 +76,7 @@ impl Lives {
             Some(life) if reading.strength < 0.5 => {
                 life.quiet += 1;
                 if life.quiet >= QUIET {
-                    self.lives.remove(&key);
+                    self.by_level.remove(&key);
                 }
             }
             Some(life) => life.quiet = 0,
@@ -107,7 +107,7 @@ impl Lives {
     }
 
     fn publish(&mut self, name: String, reading: &Reading, origin: &Origin<'_>) -> Option<Alert> {
-        let levels = self.lives.range((name.clone(), 0)..=(name.clone(), u32::MAX));
+        let levels = self.by_level.range((name.clone(), 0)..=(name.clone(), u32::MAX));
         let now = levels.fold(None, |now: Option<(AlertState, EventTime)>, (_, life)| {
             let (state, start) = now.unwrap_or((life.state, life.starts_at));
             Some((state.max(life.state), start.min(life.starts_at)))

@@ -513,10 +513,16 @@ fn json_lines_avro_containers_and_mapped_tables_say_the_same() {
     let log = Log::new(9, ORDERLY);
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
-    let lines = |records: &[(i64, String)]| records.iter().map(|(_, record)| format!("{record}\n")).collect::<String>();
+    let lines = |records: &[(i64, String)]| {
+        let mut written = Written::default();
+        for (_, record) in records {
+            written.push(record);
+        }
+        written.bytes().to_vec()
+    };
     write("baseline.json", truthline::baseline::write(&[baseline()]).as_bytes());
-    write("i.jsonl", lines(&log.inferences).as_bytes());
-    write("l.jsonl", lines(&log.labels).as_bytes());
+    write("i.jsonl", &lines(&log.inferences));
+    write("l.jsonl", &lines(&log.labels));
     write("i.avro", &files::inferences(&log.rows));
     write("l.avro", &files::labels(&log.told));
     write("i.csv", &files::inference_table(&log.rows));

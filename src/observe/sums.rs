@@ -32,7 +32,7 @@ pub mod flow {
     pub const SCORE: usize = 3;
     /// Rows whose features were coded.
     pub const CODED: usize = 4;
-    /// Identical repeats that were dropped.
+    /// Identical repeats that were dropped; those that came late are counted where the partition stood.
     pub const DUPLICATE: usize = 5;
     /// Repeats with another content.
     pub const CONFLICT: usize = 6;

@@ -1,6 +1,6 @@
 //! How is a log written as Avro containers and as tables of somebody else's columns?
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use apache_avro::types::Value as Avro;
 use apache_avro::{Schema, Writer};
@@ -25,7 +25,7 @@ fn container(schema: &str, records: impl Iterator<Item = Vec<(&'static str, Avro
     let Schema::Record(record) = &schema else { unreachable!("the schemas are records") };
     let mut writer = Writer::new(&schema, Vec::new()).unwrap();
     for given in records {
-        let mut given: HashMap<&str, Avro> = given.into_iter().collect();
+        let mut given: BTreeMap<&str, Avro> = given.into_iter().collect();
         let fields = record.fields.iter().map(|field| {
             let absent = if field.name == "row" { Avro::Int(0) } else { optional(None) };
             (field.name.clone(), given.remove(field.name.as_str()).unwrap_or(absent))
@@ -44,7 +44,7 @@ fn optional(value: Option<(u32, Avro)>) -> Avro {
 pub(crate) fn inferences(rows: &[Row]) -> Vec<u8> {
     let text = |text: &str| Avro::Union(4, Box::new(Avro::String(text.into())));
     let records = rows.iter().map(|row| {
-        let mut features = HashMap::from([
+        let mut features = BTreeMap::from([
             ("tenure".to_owned(), Avro::Union(2, Box::new(Avro::Long(row.tenure)))),
             ("method".to_owned(), text(row.method)),
             ("country".to_owned(), text(row.country)),
@@ -59,7 +59,7 @@ pub(crate) fn inferences(rows: &[Row]) -> Vec<u8> {
             ("event_time", Avro::TimestampMicros(row.time)),
             ("score", optional(Some((1, Avro::Double(row.score))))),
             ("threshold", optional(Some((1, Avro::Double(THRESHOLD))))),
-            ("features", Avro::Map(features)),
+            ("features", Avro::Map(features.into_iter().collect())),
         ]
     });
     container(include_str!("../../schemas/inference.avsc"), records)

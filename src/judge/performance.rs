@@ -6,7 +6,9 @@
 
 use super::budget::Family;
 use super::reading::{Context, Reading, count};
+use super::slices::expected_bins;
 use super::words::{amount, many};
+use crate::baseline::Profile;
 use crate::finding::Subject;
 use crate::indicator::{FloorUnit, Indicator, Metric};
 use crate::observe::{Statistic, Sums, truth};
@@ -141,7 +143,7 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         base(metric),
         amount(then.value)
     );
-    Some(Reading {
+    let reading = Reading {
         indicator: Indicator::PerformanceDegradation,
         subject: Subject { metric: Some(metric.name().to_owned()), ..Subject::default() },
         value: now.value,
@@ -158,6 +160,10 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         evidence: std::collections::BTreeMap::new(),
         text,
         examples: Vec::new(),
+    };
+    Some(match harder(context.sums, profile, metric) {
+        Some(harder) => reading.with("expected", then.value + harder),
+        None => reading,
     })
 }
 
@@ -168,6 +174,27 @@ const fn base(metric: Metric) -> &'static str {
         Metric::Precision => "positive decisions",
         _ => "labelled predictions",
     }
+}
+
+/// By how much the scores of the window alone let the metric differ from the baseline: what it would be if every
+/// recalibrated score still told the true chance, less the same on the baseline. `None` for metrics that the scores
+/// alone do not foretell.
+fn harder(sums: &Sums, profile: &Profile, metric: Metric) -> Option<f64> {
+    let of_chance = |e: f64| match metric {
+        Metric::Brier => Some(e * (1.0 - e)),
+        Metric::LogLoss => Some(-[e, 1.0 - e].into_iter().filter(|&p| p > 0.0).map(|p| p * libm::log(p)).sum::<f64>()),
+        Metric::Accuracy => Some(e.max(1.0 - e)),
+        Metric::Auc | Metric::Precision | Metric::Recall | Metric::F1 => None,
+    };
+    let mean = |sums: &Sums| {
+        let (mut cases, mut total) = (0.0, 0.0);
+        for bin in expected_bins(sums, profile) {
+            cases += bin.cases as f64;
+            total += bin.cases as f64 * of_chance(bin.score)?;
+        }
+        (cases > 0.0).then(|| total / cases)
+    };
+    Some(mean(sums)? - mean(&profile.sums)?)
 }
 
 fn title(metric: Metric) -> &'static str {

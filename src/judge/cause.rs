@@ -184,7 +184,6 @@ impl<'a> Pattern<'a> {
             }
             Cause::CovariateShift if worse => vec![Advice::Rethreshold, Advice::Watch, Advice::Retrain],
             Cause::CovariateShift if self.miscalibrated() => vec![Advice::Recalibrate, Advice::Watch],
-            Cause::CovariateShift => vec![Advice::Watch, Advice::Wait],
             Cause::Miscalibration => vec![Advice::Recalibrate, Advice::Rethreshold],
             _ => vec![Advice::Watch, Advice::Wait],
         }
@@ -245,5 +244,64 @@ impl<'a> Pattern<'a> {
             _ => (Verdict::Wait, "the cause is not known".into()),
         };
         Retrain { verdict, because }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::{AlertState, Basis, Severity, Subject, WindowBounds};
+
+    fn alert(indicator: &str, metric: Option<&str>, [value, reference]: [f64; 2], expected: Option<f64>) -> Alert {
+        Alert {
+            id: String::new(),
+            fingerprint: format!("{indicator}{metric:?}"),
+            indicator: indicator.to_owned(),
+            state: AlertState::Firing,
+            severity: Severity::Warning,
+            model: None,
+            version: None,
+            subject: Subject { metric: metric.map(str::to_owned), ..Subject::default() },
+            window: WindowBounds { start: 0, end: 1 },
+            starts_at: 0,
+            ends_at: None,
+            as_of: 1,
+            basis: Basis::Labels,
+            basis_final: true,
+            value,
+            reference: Some(reference),
+            effect: Some(value - reference),
+            floor: None,
+            interval: None,
+            n: 1000,
+            effective_n: 1000.0,
+            p_value: None,
+            log_e: None,
+            smallest_detectable: None,
+            evidence: expected.map(|expected| ("expected".to_owned(), expected.into())).into_iter().collect(),
+            text: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_fall_that_the_scores_foretell_is_the_inputs_doing_and_another_one_is_not() {
+        let drift = alert("input.drift", None, [0.4, 0.6], None);
+        let cause = |others: &[Alert]| Pattern::new(std::iter::once(&drift).chain(others)).decide().cause;
+        let brier = |expected| alert("performance.degradation", Some("brier"), [0.07, 0.045], Some(expected));
+        let auc = alert("performance.degradation", Some("auc"), [0.90, 0.97], None);
+        let slope = |slope| alert("calibration.slope", None, [slope, 1.0], None);
+        assert_eq!(cause(&[brier(0.067), auc.clone()]), Cause::CovariateShift);
+        assert_eq!(cause(&[brier(0.067), slope(1.2)]), Cause::CovariateShift);
+        assert_eq!(cause(&[brier(0.046), auc]), Cause::ConceptDrift);
+        assert_eq!(cause(&[brier(0.067), slope(0.7)]), Cause::ConceptDrift);
+    }
+
+    #[test]
+    fn scores_that_are_too_timid_are_fitted_anew_and_not_replaced() {
+        let slope = alert("calibration.slope", None, [1.2, 1.0], None);
+        let verdicts = Pattern::new([&slope]).decide();
+        assert_eq!(verdicts.cause, Cause::Miscalibration);
+        assert_eq!(verdicts.advice.first(), Some(&Advice::Recalibrate));
+        assert_eq!(verdicts.retrain.verdict, Verdict::Wait);
     }
 }

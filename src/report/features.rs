@@ -142,7 +142,7 @@ fn feature(
             .into_iter()
             .take(CELLS_SHOWN)
             .map(|(text, now, before)| Cell {
-                text: number::range(text),
+                text: text.clone(),
                 now: number::share(*now),
                 before: number::share(*before),
                 svg: bar(*now, Some(*before), widest),

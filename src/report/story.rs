@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::alerts::{Life, capital};
 use super::chart::timeline::severity_class;
+use super::number::Unit;
 use super::series::{Series, maturity};
 use super::{incidents, number, truth, words};
 use crate::finding::{Advice, Alert, AlertState, Basis, Incident, IncidentState, Maturity, Severity};
@@ -244,7 +245,9 @@ fn harms(alert: &Alert) -> bool {
 /// `a new value grows: 7.9 % against 0 % before`.
 fn size(alert: &Alert) -> String {
     let unit = words::alert_unit(alert);
-    let finding = words::indicator(&alert.indicator).0;
+    // Where a part of a distribution moved, that part is the finding.
+    let moved = alert.evidence.get("moved").and_then(serde_json::Value::as_str);
+    let (finding, unit) = moved.map_or((words::indicator(&alert.indicator).0, unit), |moved| (moved, Unit::Share));
     let value = unit.text(Some(alert.value));
     match alert.reference.filter(|r| r.is_finite()) {
         Some(reference) => format!("{finding}: {value} against {}", unit.text(Some(reference))),

@@ -12,6 +12,9 @@ const ENOUGH_LABELS: u64 = 200;
 /// Unseen values of which more than this share occur once are slips, not a new category.
 const SLIPS: f64 = 0.5;
 
+/// A fall of a metric is the inputs' doing if the scores alone foretell this share of it.
+const FORETOLD: f64 = 0.5;
+
 /// The pattern of an incident's alerts.
 pub(super) struct Pattern<'a> {
     alerts: Vec<&'a Alert>,
@@ -47,6 +50,28 @@ impl<'a> Pattern<'a> {
     fn metric_fell(&self, metrics: &[&str]) -> bool {
         self.all("performance.degradation")
             .any(|alert| alert.subject.metric.as_deref().is_some_and(|metric| metrics.contains(&metric)))
+    }
+
+    /// The ranking, or how far a score can be trusted, got worse. A slope above the baseline's says that the scores part
+    /// the classes even better than they claim: nothing that a changed world does to them.
+    fn order_fell(&self) -> bool {
+        self.metric_fell(&["auc"]) || self.too_extreme()
+    }
+
+    /// The scores claim more than they hold.
+    fn too_extreme(&self) -> bool {
+        self.all("calibration.slope").any(|alert| alert.effect.is_none_or(|effect| effect < 0.0))
+    }
+
+    /// The metrics fell as far as the scores themselves foretell: the cases became harder, their meaning did not change.
+    fn foretold(&self) -> bool {
+        let shares = self.all("performance.degradation").filter_map(|alert| {
+            let expected = alert.evidence.get("expected").and_then(serde_json::Value::as_f64)?;
+            let reference = alert.reference?;
+            let fell = alert.value - reference;
+            (fell != 0.0).then_some((expected - reference) / fell)
+        });
+        shares.reduce(f64::min).is_some_and(|least| least >= FORETOLD)
     }
 
     /// Unseen values that are slips of the pen rather than one new category.
@@ -87,7 +112,6 @@ impl<'a> Pattern<'a> {
         let slice = self.has("slice.error_rate");
         let drift = self.has("input.drift");
         let worse = self.has("performance.degradation");
-        let order = self.metric_fell(&["auc"]) || self.has("calibration.slope");
         let offset = self.has("calibration.intercept");
         if self.has("join.orphans") || self.has("join.conflict") || self.has("label.coverage") {
             return (Cause::LabelPipeline, 0.8);
@@ -102,12 +126,18 @@ impl<'a> Pattern<'a> {
         if self.collapsed() {
             return (Cause::DecisionCollapse, 0.7);
         }
-        if order {
+        if drift && self.foretold() && !self.too_extreme() {
+            return (Cause::CovariateShift, 0.9);
+        }
+        if self.order_fell() {
             return (Cause::ConceptDrift, if drift { 0.6 } else { 0.8 });
         }
         // What all traffic shares has been taken from the slices: what is left is theirs.
         if slice {
             return (Cause::Subgroup, if offset || drift { 0.6 } else { 0.8 });
+        }
+        if self.has("calibration.slope") {
+            return if drift { (Cause::CovariateShift, 0.7) } else { (Cause::Miscalibration, 0.7) };
         }
         if offset || self.has("label.rate") {
             return (if drift { Cause::CovariateShift } else { Cause::LabelShift }, 0.6);
@@ -122,6 +152,10 @@ impl<'a> Pattern<'a> {
             return (Cause::LabelPipeline, 0.4);
         }
         (Cause::Unexplained, 0.2)
+    }
+
+    fn miscalibrated(&self) -> bool {
+        self.has("calibration.slope") || self.has("calibration.intercept")
     }
 
     /// Decisions nearly vanished, or nearly all became positive.
@@ -143,10 +177,14 @@ impl<'a> Pattern<'a> {
             Cause::EmergingCategory => vec![Advice::CollectLabels, Advice::RouteToReview, Advice::Wait],
             Cause::Subgroup => vec![Advice::RouteToReview, Advice::CollectLabels, Advice::Watch],
             Cause::DecisionCollapse => vec![Advice::RollBack, Advice::Rethreshold, Advice::DoNotRetrain],
-            Cause::ConceptDrift => vec![Advice::Retrain, Advice::Recalibrate, Advice::CollectLabels],
+            Cause::ConceptDrift => vec![Advice::Retrain, Advice::Recalibrate, Advice::Watch],
             Cause::LabelShift => vec![Advice::CorrectPrior, Advice::Rethreshold, Advice::Wait],
+            Cause::CovariateShift if worse && self.miscalibrated() => {
+                vec![Advice::Recalibrate, Advice::Rethreshold, Advice::Retrain]
+            }
             Cause::CovariateShift if worse => vec![Advice::Rethreshold, Advice::Watch, Advice::Retrain],
-            Cause::CovariateShift => vec![Advice::Watch, Advice::CollectLabels],
+            Cause::CovariateShift if self.miscalibrated() => vec![Advice::Recalibrate, Advice::Watch],
+            Cause::Miscalibration => vec![Advice::Recalibrate, Advice::Rethreshold],
             _ => vec![Advice::Watch, Advice::Wait],
         }
     }
@@ -185,11 +223,20 @@ impl<'a> Pattern<'a> {
             Cause::LabelShift => {
                 (Verdict::Wait, "only the share of positives moved; correcting the offset is enough".into())
             }
+            Cause::CovariateShift if self.foretold() => (
+                Verdict::RetrainCandidate,
+                "the metrics fell about as far as the scores alone foretell: the cases have become harder, and a new \
+                 model helps only if it can tell these apart"
+                    .into(),
+            ),
             Cause::CovariateShift if self.has("performance.degradation") => (
                 Verdict::RetrainCandidate,
                 "the inputs moved and a metric fell with them; a new threshold may do, a new model needs labels of the new mix"
                     .into(),
             ),
+            Cause::Miscalibration => {
+                (Verdict::Wait, "only the stated probabilities are off; fitting them anew is enough".into())
+            }
             Cause::CovariateShift => (
                 Verdict::RetrainCandidate,
                 "the inputs moved; whether that harms is not confirmed by the metrics".into(),
@@ -197,5 +244,64 @@ impl<'a> Pattern<'a> {
             _ => (Verdict::Wait, "the cause is not known".into()),
         };
         Retrain { verdict, because }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::{AlertState, Basis, Severity, Subject, WindowBounds};
+
+    fn alert(indicator: &str, metric: Option<&str>, [value, reference]: [f64; 2], expected: Option<f64>) -> Alert {
+        Alert {
+            id: String::new(),
+            fingerprint: format!("{indicator}{metric:?}"),
+            indicator: indicator.to_owned(),
+            state: AlertState::Firing,
+            severity: Severity::Warning,
+            model: None,
+            version: None,
+            subject: Subject { metric: metric.map(str::to_owned), ..Subject::default() },
+            window: WindowBounds { start: 0, end: 1 },
+            starts_at: 0,
+            ends_at: None,
+            as_of: 1,
+            basis: Basis::Labels,
+            basis_final: true,
+            value,
+            reference: Some(reference),
+            effect: Some(value - reference),
+            floor: None,
+            interval: None,
+            n: 1000,
+            effective_n: 1000.0,
+            p_value: None,
+            log_e: None,
+            smallest_detectable: None,
+            evidence: expected.map(|expected| ("expected".to_owned(), expected.into())).into_iter().collect(),
+            text: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_fall_that_the_scores_foretell_is_the_inputs_doing_and_another_one_is_not() {
+        let drift = alert("input.drift", None, [0.4, 0.6], None);
+        let cause = |others: &[Alert]| Pattern::new(std::iter::once(&drift).chain(others)).decide().cause;
+        let brier = |expected| alert("performance.degradation", Some("brier"), [0.07, 0.045], Some(expected));
+        let auc = alert("performance.degradation", Some("auc"), [0.90, 0.97], None);
+        let slope = |slope| alert("calibration.slope", None, [slope, 1.0], None);
+        assert_eq!(cause(&[brier(0.067), auc.clone()]), Cause::CovariateShift);
+        assert_eq!(cause(&[brier(0.067), slope(1.2)]), Cause::CovariateShift);
+        assert_eq!(cause(&[brier(0.046), auc]), Cause::ConceptDrift);
+        assert_eq!(cause(&[brier(0.067), slope(0.7)]), Cause::ConceptDrift);
+    }
+
+    #[test]
+    fn scores_that_are_too_timid_are_fitted_anew_and_not_replaced() {
+        let slope = alert("calibration.slope", None, [1.2, 1.0], None);
+        let verdicts = Pattern::new([&slope]).decide();
+        assert_eq!(verdicts.cause, Cause::Miscalibration);
+        assert_eq!(verdicts.advice.first(), Some(&Advice::Recalibrate));
+        assert_eq!(verdicts.retrain.verdict, Verdict::Wait);
     }
 }

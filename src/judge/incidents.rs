@@ -304,7 +304,7 @@ fn about(alert: &Alert) -> String {
     slice.chain(value).collect::<Vec<_>>().join(", ")
 }
 
-fn todo(cause: Cause, verdict: Verdict) -> &'static str {
+fn todo(cause: Cause, verdict: Verdict, worse: bool) -> &'static str {
     match (cause, verdict) {
         (Cause::BrokenInput, _) => "Mend the input and send these cases to review; do not retrain on them.",
         (Cause::LabelPipeline, _) => "Mend the label stream first: figures and training data both stand on it.",
@@ -318,6 +318,10 @@ fn todo(cause: Cause, verdict: Verdict) -> &'static str {
         (Cause::DecisionCollapse, _) => "Roll back to the last version that decided normally.",
         (Cause::ConceptDrift, _) => "Retrain on the labels since the change; until then recalibrate.",
         (Cause::LabelShift, _) => "Correct the prior or move the threshold; a new model is not needed for that.",
+        (Cause::CovariateShift, _) if worse => {
+            "Check whether the threshold still pays on these cases, and try a model trained on labels since the change against this one."
+        }
+        (Cause::Miscalibration, _) => "Fit the scores anew on fresh labels; a new model is not needed for that.",
         (Cause::CovariateShift, _) => "Watch the metrics of the labels to come; retrain only if they fall.",
         _ => "Look at the alerts of this incident; its cause is not known.",
     }

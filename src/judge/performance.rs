@@ -7,6 +7,7 @@
 use super::budget::Family;
 use super::reading::{Context, Reading, count};
 use super::words::{amount, many};
+use crate::baseline::Profile;
 use crate::finding::Subject;
 use crate::indicator::{FloorUnit, Indicator, Metric};
 use crate::observe::{Statistic, Sums, truth};
@@ -18,6 +19,9 @@ use crate::stats::rate::{Floor, Side, Tally, rate_p_value};
 
 /// The largest log loss of a clipped score, -ln 1e-6.
 const LOG_LOSS_MAX: f64 = 13.815_510_557_964_274;
+
+/// With how many cases the smooth recalibration counts beside those of a score bin.
+const SMOOTH_CASES: f64 = 10.0;
 
 /// A metric with what surrounds it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -141,7 +145,7 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         base(metric),
         amount(then.value)
     );
-    Some(Reading {
+    let reading = Reading {
         indicator: Indicator::PerformanceDegradation,
         subject: Subject { metric: Some(metric.name().to_owned()), ..Subject::default() },
         value: now.value,
@@ -158,6 +162,10 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         evidence: std::collections::BTreeMap::new(),
         text,
         examples: Vec::new(),
+    };
+    Some(match harder(context.sums, profile, metric) {
+        Some(harder) => reading.with("expected", then.value + harder),
+        None => reading,
     })
 }
 
@@ -168,6 +176,35 @@ const fn base(metric: Metric) -> &'static str {
         Metric::Precision => "positive decisions",
         _ => "labelled predictions",
     }
+}
+
+/// By how much the scores of the window alone let the metric differ from the baseline: what it would be if positives
+/// were as frequent in every score bin as on the baseline, less the same on the baseline. `None` for metrics that the
+/// scores alone do not foretell.
+fn harder(sums: &Sums, profile: &Profile, metric: Metric) -> Option<f64> {
+    let of_chance = |e: f64| match metric {
+        Metric::Brier => Some(e * (1.0 - e)),
+        Metric::LogLoss => Some(-[e, 1.0 - e].into_iter().filter(|&p| p > 0.0).map(|p| p * libm::log(p)).sum::<f64>()),
+        Metric::Accuracy => Some(e.max(1.0 - e)),
+        Metric::Auc | Metric::Precision | Metric::Recall | Metric::F1 => None,
+    };
+    let classes = |sums: &Sums, bin: usize| {
+        [Statistic::Negatives, Statistic::Positives].map(|class| count(sums.get(class)[bin]) as f64)
+    };
+    let mean = |sums: &Sums| {
+        let (mut cases, mut total) = (0.0, 0.0);
+        for bin in 0..sums.get(Statistic::Positives).len() {
+            let [negative, positive] = classes(&profile.sums, bin);
+            // Bins with few cases on the baseline lean on the smooth map.
+            let smooth = profile.map.expected(bin);
+            let chance = (positive + SMOOTH_CASES * smooth) / (negative + positive + SMOOTH_CASES);
+            let here: f64 = classes(sums, bin).iter().sum();
+            cases += here;
+            total += here * of_chance(chance)?;
+        }
+        (cases > 0.0).then(|| total / cases)
+    };
+    Some(mean(sums)? - mean(&profile.sums)?)
 }
 
 fn title(metric: Metric) -> &'static str {

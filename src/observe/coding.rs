@@ -162,7 +162,8 @@ pub fn range_text(low: f64, high: f64, closed: bool) -> String {
     if alone {
         return format!("{low}");
     }
-    let end = if closed { format!("{}]", high.next_down()) } else { format!("{high})") };
+    let [after, last] = [high, high.next_down()].map(|edge| format!("{edge}"));
+    let end = if closed || last.len() < after.len() { format!("{last}]") } else { format!("{after})") };
     let (inside, before) = (format!("{low}"), format!("{}", low.next_down()));
     if before.len() < inside.len() { format!("({before}, {end}") } else { format!("[{inside}, {end}") }
 }

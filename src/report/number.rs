@@ -203,7 +203,9 @@ pub(super) fn window(start: i64, end: i64) -> String {
         return if end.saturating_sub(start) == DAY {
             day(start)
         } else {
-            format!("{} to {}", short_day(start), day(last))
+            let year = |micros| stamp(micros, "%Y");
+            let first = if year(start) == year(last) { short_day(start) } else { day(start) };
+            format!("{first} to {}", day(last))
         };
     }
     if start.div_euclid(DAY) == end.saturating_sub(1).div_euclid(DAY) {
@@ -260,6 +262,7 @@ mod tests {
         assert_eq!(moment(midnight + 52_200_000_000), "19 Jan 2026, 14:30 UTC");
         assert_eq!(window(midnight, midnight + DAY), "19 Jan 2026");
         assert_eq!(window(midnight, midnight + 7 * DAY), "19 Jan to 25 Jan 2026");
+        assert_eq!(window(midnight - 30 * DAY, midnight), "20 Dec 2025 to 18 Jan 2026");
         assert_eq!(window(midnight, midnight + 3_600_000_000), "19 Jan 2026, 00:00 to 01:00 UTC");
         assert_eq!(length(10 * DAY), "10 days");
         assert_eq!(length(3_600_000_000), "1 hour");

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::alerts::{Life, capital};
 use super::chart::timeline::severity_class;
+use super::number::Unit;
 use super::series::{Series, maturity};
 use super::{incidents, number, truth, words};
 use crate::finding::{Advice, Alert, AlertState, Basis, Incident, IncidentState, Maturity, Severity};
@@ -67,8 +68,7 @@ fn incident(material: &Material<'_, '_>, worst: &Incident, open: usize) -> Story
     let what = match lead {
         Some(lead) => {
             let lead = lead.height();
-            let subject = words::subject(&lead.subject);
-            let about = if subject.is_empty() { String::new() } else { format!(": {subject}") };
+            let about = about(lead, &lives).map(|about| format!(": {about}")).unwrap_or_default();
             format!("{headline}{about}, since {begun} ({}).", grown(lead, material))
         }
         None => format!("{headline}, since {begun}."),
@@ -92,13 +92,29 @@ fn incident(material: &Material<'_, '_>, worst: &Incident, open: usize) -> Story
         tone: severity_class(worst.severity),
         badge: format!("{}, {}", words::severity(worst.severity), number::counted(open as u64, "open incident")),
         headline: lead
-            .map(|lead| words::subject(&lead.height().subject))
-            .filter(|subject| !subject.is_empty())
+            .and_then(|lead| about(lead.height(), &lives))
             .map_or(headline.to_owned(), |subject| format!("{headline}: {subject}")),
         what,
-        why: format!("{}: {harm}; {}.", capital(meaning), whole(material)),
+        why: match whole(material) {
+            // The harm of a whole is told once.
+            whole if whole.ends_with(&harm) => format!("{}: {harm}.", capital(meaning)),
+            whole => format!("{}: {harm}; {whole}.", capital(meaning)),
+        },
         todo: format!("{}; on retraining: {}{more}.", orders(worst), verdict(worst)),
     }
+}
+
+/// The subject of the leading alert, and how many other features show the same.
+fn about(lead: &Alert, lives: &[&Life<'_>]) -> Option<String> {
+    let subject = words::subject(&lead.subject);
+    let alike = lives.iter().map(|life| life.height()).filter(|alert| {
+        alert.indicator == lead.indicator
+            && alert.subject.value.is_none()
+            && alert.subject.feature.is_some()
+            && alert.subject.feature != lead.subject.feature
+    });
+    let more = if lead.subject.feature.is_some() { alike.count() } else { 0 };
+    (!subject.is_empty()).then(|| if more == 0 { subject } else { format!("{subject} and {more} more") })
 }
 
 fn orders(incident: &Incident) -> String {
@@ -229,7 +245,9 @@ fn harms(alert: &Alert) -> bool {
 /// `a new value grows: 7.9 % against 0 % before`.
 fn size(alert: &Alert) -> String {
     let unit = words::alert_unit(alert);
-    let finding = words::indicator(&alert.indicator).0;
+    // Where a part of a distribution moved, that part is the finding.
+    let moved = alert.evidence.get("moved").and_then(serde_json::Value::as_str);
+    let (finding, unit) = moved.map_or((words::indicator(&alert.indicator).0, unit), |moved| (moved, Unit::Share));
     let value = unit.text(Some(alert.value));
     match alert.reference.filter(|r| r.is_finite()) {
         Some(reference) => format!("{finding}: {value} against {}", unit.text(Some(reference))),
@@ -256,7 +274,7 @@ fn harm_text(alert: &Alert) -> String {
     let what =
         alert.subject.metric.as_deref().map_or(words::indicator(&alert.indicator).0, |name| words::metric(name).title);
     let value = unit.text(Some(alert.value));
-    let what = if what.chars().nth(1).is_some_and(char::is_uppercase) { what.to_owned() } else { small(what) };
+    let what = words::inside(what);
     let verb = match alert.subject.metric.as_deref() {
         None => ":",
         Some("fnr" | "fpr" | "decision_rate") => " are",

@@ -211,9 +211,18 @@ pub(super) fn subject(subject: &Subject) -> String {
         parts.extend(text.as_ref().map(|text| format!("{noun} {text}")));
     }
     if let Some(name) = &subject.metric {
-        parts.push(metric(name).title.to_lowercase());
+        parts.push(inside(metric(name).title));
     }
     parts.join(", ")
+}
+
+/// A title inside a sentence: names keep their capital.
+pub(super) fn inside(title: &str) -> String {
+    let mut letters = title.chars();
+    let first = letters.next().unwrap_or_default();
+    let named = title.starts_with("Brier") || title.starts_with("Matthews");
+    let short = title.chars().nth(1).is_some_and(|second| second.is_uppercase() || second.is_ascii_digit());
+    if named || short { title.to_owned() } else { first.to_lowercase().chain(letters).collect() }
 }
 
 /// A subgroup: `payment_method = instant and country = DE`.

@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn a_fall_that_the_scores_foretell_is_the_inputs_doing_and_another_one_is_not() {
         let drift = alert("input.drift", None, [0.4, 0.6], None);
-        let cause = |others: &[Alert]| Pattern::new(std::iter::once(&drift).chain(others)).decide().cause;
+        let cause = |others: &[Alert]| Pattern::new(std::iter::once(&drift).chain(others)).decide(false).cause;
         let brier = |expected| alert("performance.degradation", Some("brier"), [0.07, 0.045], Some(expected));
         let auc = alert("performance.degradation", Some("auc"), [0.90, 0.97], None);
         let slope = |slope| alert("calibration.slope", None, [slope, 1.0], None);
@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn scores_that_are_too_timid_are_fitted_anew_and_not_replaced() {
         let slope = alert("calibration.slope", None, [1.2, 1.0], None);
-        let verdicts = Pattern::new([&slope]).decide();
+        let verdicts = Pattern::new([&slope]).decide(false);
         assert_eq!(verdicts.cause, Cause::Miscalibration);
         assert_eq!(verdicts.advice.first(), Some(&Advice::Recalibrate));
         assert_eq!(verdicts.retrain.verdict, Verdict::Wait);

@@ -276,7 +276,7 @@ impl Open {
             (false, true) if verdict == Verdict::DoNotRetrain && self.would_retrain() => {
                 "Mend the inputs or labels first, as another open incident of this model says; do not retrain before."
             }
-            (false, _) => todo(cause, verdict),
+            (false, _) => todo(cause, verdict, performance),
         };
         format!("{what} {harm}. {todo}")
     }

@@ -176,7 +176,8 @@ fn place_inferences(input: &Input, models: &[Model], counts: &mut Counts, outcom
         let repeated = rivals.iter().any(|row| row.content == asked.content);
         if repeated {
             counts.inferences.duplicate += 1;
-            outcome.duplicates.push((asked.model, asked.time));
+            // Told where it belongs or, as its window may be gone, where its partition stands.
+            outcome.duplicates.push((asked.model, watermark.filter(|_| late).unwrap_or(asked.time)));
         } else if late {
             counts.inferences.late += 1;
             outcome.lates.push((asked.model, watermark.unwrap()));

@@ -127,7 +127,8 @@ fn each_pattern_has_its_cause_its_first_advice_and_its_verdict() {
             Advice::Retrain,
             Verdict::Retrain,
         ),
-        (&["calibration.slope"], Cause::ConceptDrift, Advice::Retrain, Verdict::Retrain),
+        (&["calibration.slope"], Cause::Miscalibration, Advice::Recalibrate, Verdict::Wait),
+        (&["performance.degradation auc", "calibration.slope"], Cause::ConceptDrift, Advice::Retrain, Verdict::Retrain),
         (&["label.rate"], Cause::LabelShift, CorrectPrior, Verdict::Wait),
         (
             &["label.rate", "calibration.intercept", "performance.degradation precision"],

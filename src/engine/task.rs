@@ -193,21 +193,20 @@ impl Task {
         // add, so after is as good.
         let placed = self.join.inference(row, &mut observer);
         let told = observer.told;
-        if placed == Placed::New
-            && inside {
-                let (open, _) = self.windows.at(place);
-                open.sums.predicted(&facts, &self.coded);
-                open.sums.sampled(key, &record.request_id, record.row, record.event_time, score, &self.coded);
-                let sample = || SampleRow {
-                    time: record.event_time,
-                    facts,
-                    features: record.features.clone(),
-                    content: record.content,
-                    positive: None,
-                };
-                learning.see(model, cohort, key, record.event_time, sample);
-                learning.label(model, key, record.event_time, told);
-            }
+        if placed == Placed::New && inside {
+            let (open, _) = self.windows.at(place);
+            open.sums.predicted(&facts, &self.coded);
+            open.sums.sampled(key, &record.request_id, record.row, record.event_time, score, &self.coded);
+            let sample = || SampleRow {
+                time: record.event_time,
+                facts,
+                features: record.features.clone(),
+                content: record.content,
+                positive: None,
+            };
+            learning.see(model, cohort, key, record.event_time, sample);
+            learning.label(model, key, record.event_time, told);
+        }
         if placed == Placed::Refused {
             return Err(Reject::new(
                 crate::event::RejectReason::LimitReached,

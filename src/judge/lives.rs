@@ -109,7 +109,8 @@ impl Lives {
 
     /// The single values that windows of a level have an alert on.
     pub(super) fn values(&self, multiple: u32) -> Vec<Subject> {
-        let lives = self.by_level.iter().filter(|((_, level), life)| *level == multiple && life.subject.value.is_some());
+        let lives =
+            self.by_level.iter().filter(|((_, level), life)| *level == multiple && life.subject.value.is_some());
         lives.map(|(_, life)| life.subject.clone()).collect()
     }
 

@@ -4,7 +4,10 @@
 //! that is compared with the program here is computed from the CSV files by code of this file alone.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it stands")]
-#![allow(clippy::disallowed_methods, reason = "where the data lie is told by the environment")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test may read the environment, and the oracle computes in its own way"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -410,10 +413,8 @@ fn the_incident_says_that_the_cases_changed_and_not_their_meaning() {
         assert_eq!(incident["cause"], "covariate_shift", "{incident}");
         let text = incident["text"].as_str().unwrap();
         assert!(text.contains("'car_value' has moved"), "{text}");
-        assert_eq!(
-            incident["evidence"]["overall_metrics_quiet"] == true,
-            text.contains("o metric of the whole model has become worse")
-        );
+        let quiet = text.contains("No metric of the whole model has become worse");
+        assert_eq!(incident["evidence"]["overall_metrics_quiet"] == true, quiet, "{text}");
     }
     let last = incidents.last().unwrap();
     assert_eq!(last["evidence"]["overall_metrics_quiet"], false, "the fall is noticed: {last}");
@@ -465,11 +466,9 @@ fn json_line(row: &Row, label: bool) -> String {
         .cells
         .iter()
         .map(|(name, cell)| {
-            if NUMERIC.contains(&name.as_str()) {
-                format!("{}: {cell}", Json::from(name.as_str()))
-            } else {
-                format!("{}: {}", Json::from(name.as_str()), Json::from(cell.as_str()))
-            }
+            let number = NUMERIC.contains(&name.as_str());
+            let value = if number { cell.clone() } else { Json::from(cell.as_str()).to_string() };
+            format!("{}: {value}", Json::from(name.as_str()))
         })
         .collect();
     let label = if label { format!(", \"label\": {}", u8::from(row.label)) } else { String::new() };

@@ -258,7 +258,11 @@ impl Open {
             1 => String::new(),
             all => format!(", {all} alerts"),
         };
-        let what = format!("Since {since} (UTC{others}): {}", head.text);
+        let alike = |alert: &&&Alert| head.indicator == "input.drift" && alert.indicator == head.indicator;
+        let moved: Vec<&str> =
+            strongest.iter().filter(alike).filter_map(|alert| alert.subject.feature.as_deref()).skip(1).collect();
+        let as_well = if moved.is_empty() { String::new() } else { format!(" Moved as well: {}.", moved.join(", ")) };
+        let what = format!("Since {since} (UTC{others}): {}{as_well}", head.text);
         let worse = first("performance.degradation").filter(|alert| alert.fingerprint != head.fingerprint);
         let slice = first("slice.error_rate").filter(|alert| alert.fingerprint != head.fingerprint);
         let quiet = "no metric of the whole model has become worse so far";

@@ -247,7 +247,12 @@ fn size(alert: &Alert) -> String {
     let unit = words::alert_unit(alert);
     // Where a part of a distribution moved, that part is the finding.
     let moved = alert.evidence.get("moved").and_then(serde_json::Value::as_str);
-    let (finding, unit) = moved.map_or((words::indicator(&alert.indicator).0, unit), |moved| (moved, Unit::Share));
+    let plain = words::indicator(&alert.indicator).0;
+    let (finding, unit) = match moved {
+        Some(moved) if alert.subject.feature.is_some() => (format!("values {moved}"), Unit::Share),
+        Some(moved) => (moved.to_owned(), Unit::Share),
+        None => (plain.to_owned(), unit),
+    };
     let value = unit.text(Some(alert.value));
     match alert.reference.filter(|r| r.is_finite()) {
         Some(reference) => format!("{finding}: {value} against {}", unit.text(Some(reference))),

@@ -4,6 +4,7 @@
 //! meaning of an old one, never reads as something else.
 
 use super::coding::Coding;
+use super::lines::LINE;
 use super::scores::BINS;
 
 /// A statistic, by its published number. A new meaning takes a new version in [`Statistic::version`].
@@ -166,6 +167,9 @@ impl Layout {
                 Statistic::Cells => cells * CELL_WIDTH,
                 Statistic::Unseen => features * UNSEEN_ROWS * UNSEEN_COLUMNS,
             };
+            if statistic == Statistic::Cells {
+                start = start.next_multiple_of(LINE);
+            }
             let block = Block { statistic, start, length };
             start += length;
             block

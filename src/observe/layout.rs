@@ -153,7 +153,7 @@ impl Layout {
         }
         codes.push(cells);
         let features = coding.features().len();
-        let mut start = 0;
+        let mut start = 0_usize;
         let blocks = Statistic::ALL.map(|statistic| {
             let length = match statistic {
                 Statistic::Flow => super::sums::flow::WIDTH,

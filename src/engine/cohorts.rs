@@ -20,7 +20,8 @@ pub(super) struct Cohorts {
     models: Vec<String>,
     model_of: FxHashMap<String, u16>,
     versions: Vec<(u16, String)>,
-    cohort_of: FxHashMap<(u16, String), u16>,
+    /// By model, then by version.
+    cohort_of: Vec<FxHashMap<String, u16>>,
     last: Option<(u16, u16)>,
     known: BTreeSet<(usize, u16)>,
     last_known: Option<(usize, u16)>,
@@ -28,7 +29,7 @@ pub(super) struct Cohorts {
 }
 
 impl Cohorts {
-    /// The numbers of a model and of its version.
+    /// The numbers of a model and of its version. No allocation for names that are known.
     pub(super) fn of(&mut self, model: &str, version: &str) -> Result<(u16, u16), Reject> {
         if let Some((m, c)) = self.last
             && self.models[usize::from(m)] == model
@@ -42,18 +43,18 @@ impl Cohorts {
             None => {
                 let m = self.models.len() as u16;
                 self.models.push(model.to_owned());
+                self.cohort_of.push(FxHashMap::default());
                 self.model_of.insert(model.to_owned(), m);
                 m
             }
         };
-        let key = (m, version.to_owned());
-        let c = match self.cohort_of.get(&key) {
+        let c = match self.cohort_of[usize::from(m)].get(version) {
             Some(&c) => c,
             None if self.versions.len() >= MAX_COHORTS => return Err(self.refuse("version", version, MAX_COHORTS)),
             None => {
                 let c = self.versions.len() as u16;
-                self.versions.push(key.clone());
-                self.cohort_of.insert(key, c);
+                self.versions.push((m, version.to_owned()));
+                self.cohort_of[usize::from(m)].insert(version.to_owned(), c);
                 c
             }
         };

@@ -176,10 +176,10 @@ impl Engine {
 
     fn hand_on(&mut self) {
         for task in &mut self.tasks {
-            for (cohort, start, sums) in task.take() {
+            task.take(|cohort, start, sums| {
                 let (model, version) = self.cohorts.name(cohort);
-                self.judge.fold(model, version, start, &sums);
-            }
+                self.judge.fold(model, version, start, sums);
+            });
             for (start, flow) in task.take_labels() {
                 self.judge.fold_labels(start, flow);
             }

@@ -41,6 +41,7 @@ pub(super) struct Open {
     start: EventTime,
     /// Whether anything was counted. A record that is dropped may look up a window that was closed long ago.
     counted: bool,
+    end: EventTime,
     pub(super) sums: Sums,
     pub(super) profile: Option<Arc<Profile>>,
 }
@@ -49,6 +50,10 @@ pub(super) struct Open {
 #[derive(Debug)]
 pub(super) struct Windows {
     open: Vec<Open>,
+    /// Emptied sums of the last commit by the address of their layout, so that the next one costs no fresh memory.
+    spare: FxHashMap<usize, Vec<Sums>>,
+    /// Length of the base window, by cohort.
+    lengths: Vec<Option<Span>>,
     places: FxHashMap<(u16, EventTime), usize>,
     last: usize,
     bare: Arc<Layout>,
@@ -59,6 +64,8 @@ impl Windows {
     fn new() -> Self {
         Self {
             open: Vec::new(),
+            spare: FxHashMap::default(),
+            lengths: Vec::new(),
             places: FxHashMap::default(),
             last: 0,
             bare: Arc::new(Layout::new(&Coding::default())),
@@ -72,23 +79,54 @@ impl Windows {
         if let Some(open) = self.open.get(self.last)
             && open.cohort == cohort
             && time >= open.start
-            && time < open.start + shared.window_of(cohort)
+            && time < open.end
         {
             return self.last;
         }
-        let start = Window::holding(time, shared.window_of(cohort)).start;
-        let place = if let Some(&place) = self.places.get(&(cohort, start)) {
-            place
-        } else {
-            let (model, version) = shared.cohorts.name(cohort);
-            let profile = shared.references.of(model, version, start);
-            let layout = crate::judge::layout_of(profile.as_ref(), &self.bare);
-            self.open.push(Open { cohort, start, counted: false, sums: Sums::new(layout), profile });
-            self.places.insert((cohort, start), self.open.len() - 1);
-            self.open.len() - 1
+        let window = Window::holding(time, self.length(cohort, shared));
+        let place = match self.places.get(&(cohort, window.start)) {
+            Some(&place) => place,
+            None => self.open(cohort, window, shared),
         };
         self.last = place;
         place
+    }
+
+    fn length(&mut self, cohort: u16, shared: &Shared<'_>) -> Span {
+        let place = usize::from(cohort);
+        if let Some(&Some(length)) = self.lengths.get(place) {
+            return length;
+        }
+        let length = shared.config.model(shared.cohorts.name(cohort).0).window;
+        self.lengths.resize(self.lengths.len().max(place + 1), None);
+        self.lengths[place] = Some(length);
+        length
+    }
+
+    fn open(&mut self, cohort: u16, window: Window, shared: &Shared<'_>) -> usize {
+        let (model, version) = shared.cohorts.name(cohort);
+        let profile = shared.references.of(model, version, window.start);
+        let layout = crate::judge::layout_of(profile.as_ref(), &self.bare);
+        let spare = self.spare.get_mut(&Arc::as_ptr(&layout).addr()).and_then(Vec::pop);
+        let sums = spare.unwrap_or_else(|| Sums::new(layout));
+        self.open.push(Open { cohort, start: window.start, end: window.end, counted: false, sums, profile });
+        self.places.insert((cohort, window.start), self.open.len() - 1);
+        self.open.len() - 1
+    }
+
+    /// Tells what was counted since the last time, and begins anew.
+    fn take(&mut self, mut tell: impl FnMut(u16, EventTime, &Sums)) {
+        // What this interval did not need again is of a layout, or a crowd of windows, that has passed.
+        self.spare.clear();
+        for Open { cohort, start, counted, mut sums, .. } in self.open.drain(..) {
+            if counted {
+                tell(cohort, start, &sums);
+                sums.clear();
+            }
+            self.spare.entry(Arc::as_ptr(sums.layout()).addr()).or_default().push(sums);
+        }
+        self.places.clear();
+        self.last = 0;
     }
 
     /// A window to count in.
@@ -97,12 +135,6 @@ impl Windows {
         let open = &mut self.open[place];
         open.counted = true;
         (open, &self.identity)
-    }
-}
-
-impl Shared<'_> {
-    pub(super) fn window_of(&self, cohort: u16) -> Span {
-        self.config.model(self.cohorts.name(cohort).0).window
     }
 }
 
@@ -288,12 +320,9 @@ impl Task {
         self.join.count_rejected_label();
     }
 
-    /// Takes what was counted since the last commit.
-    pub(super) fn take(&mut self) -> impl Iterator<Item = (u16, EventTime, Sums)> {
-        self.windows.places.clear();
-        self.windows.last = 0;
-        let open = std::mem::take(&mut self.windows.open).into_iter().filter(|open| open.counted);
-        open.map(|open| (open.cohort, open.start, open.sums))
+    /// Tells what was counted since the last commit, window by window, and begins anew.
+    pub(super) fn take(&mut self, tell: impl FnMut(u16, EventTime, &Sums)) {
+        self.windows.take(tell);
     }
 
     /// Takes what was counted of labels since the last commit.

@@ -16,7 +16,6 @@ use crate::observe::{
     UNKNOWN_CELLS, flow,
 };
 use crate::stats::distribution::{self, Part};
-use crate::stats::interval::exact_upper;
 use crate::stats::rate::{Floor, Side, Tally, rate_above, rate_test};
 
 /// All readings of the inputs of one window.
@@ -288,7 +287,7 @@ impl Look<'_> {
         let keys: usize =
             self.profile.coding.features().iter().filter(|f| !f.is_numeric()).map(FeatureCoding::codes).sum();
         let terms = self.context.terms(Family::Emerging, keys);
-        let known = exact_upper(before as f64, m as f64, terms.gamma)?;
+        let known = self.context.bounds.of(before, m, terms.gamma)?;
         let limit = (EMERGING_RATIO * known).max(indicator.floor()).min(1.0);
         let test = rate_above(Tally::new(hits.min(n), n), limit, terms)?;
         let then = before as f64 / m as f64;

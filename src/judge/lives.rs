@@ -59,10 +59,14 @@ pub(super) struct Lives {
 impl Lives {
     /// Takes one reading; the change to publish, if there is one.
     pub(super) fn take(&mut self, reading: &Reading, origin: &Origin<'_>) -> Option<Alert> {
-        let name = fingerprint(reading.indicator.name(), origin.model, origin.version, &reading.subject);
-        let key = (name.clone(), origin.multiple);
         let fires = reading.fires();
         let suspicious = reading.p_value <= reading.level.sqrt() && reading.strength >= 1.0;
+        // The usual case, and a name costs more than the test.
+        if !fires && !suspicious && self.lives.is_empty() {
+            return None;
+        }
+        let name = fingerprint(reading.indicator.name(), origin.model, origin.version, &reading.subject);
+        let key = (name.clone(), origin.multiple);
         let start = origin.window.start;
         match self.by_level.get_mut(&key) {
             None if fires || suspicious => {

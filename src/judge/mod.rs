@@ -8,6 +8,7 @@
 //! `subgroups` and `slices`, `plumbing` (the questions), `budget` (the level of each), `lives` (alerts), `incidents` and `cause`,
 //! `summary`. The judge does not know Kafka, files, tasks or the wall clock.
 
+mod bounds;
 mod budget;
 mod calibration;
 mod cause;
@@ -38,6 +39,7 @@ pub use words::{amount, percent};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bounds::UpperBounds;
 use incidents::{Incidents, Raised};
 use lives::{Lives, Origin};
 use reading::{Context, Reading};
@@ -75,6 +77,7 @@ pub struct Judge {
     waiting: BTreeMap<EventTime, Vec<Raised>>,
     incidents: Incidents,
     bare: Arc<Layout>,
+    bounds: UpperBounds,
     labels: bool,
     capped: bool,
 }
@@ -95,6 +98,7 @@ impl Judge {
             waiting: BTreeMap::new(),
             incidents: Incidents::default(),
             bare: Arc::new(Layout::new(&Coding::default())),
+            bounds: UpperBounds::default(),
             labels,
             capped: false,
         }
@@ -195,6 +199,7 @@ impl Judge {
             profile: profile.as_ref(),
             config: settings,
             budget: Budget::new(settings.false_alarms_per_month, settings.window, settings.levels.len()),
+            bounds: &self.bounds,
         };
         let origin =
             Origin { model: Some(model), version: Some(version), window, multiple: due.multiple, as_of: due.as_of };

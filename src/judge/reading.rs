@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::bounds::UpperBounds;
 use super::budget::{Budget, Family};
 use crate::baseline::Profile;
 use crate::config::ModelConfig;
@@ -69,6 +70,8 @@ pub(super) struct Context<'a> {
     pub budget: Budget,
     /// Single values that have an alert: they are looked at even where they have gone.
     pub alive: &'a [Subject],
+    /// Bounds of the baseline's shares.
+    pub bounds: &'a UpperBounds,
 }
 
 impl Context<'_> {

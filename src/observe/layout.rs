@@ -4,6 +4,7 @@
 //! meaning of an old one, never reads as something else.
 
 use super::coding::Coding;
+use super::lines::LINE;
 use super::scores::BINS;
 
 /// A statistic, by its published number. A new meaning takes a new version in [`Statistic::version`].
@@ -152,7 +153,7 @@ impl Layout {
         }
         codes.push(cells);
         let features = coding.features().len();
-        let mut start = 0;
+        let mut start = 0_usize;
         let blocks = Statistic::ALL.map(|statistic| {
             let length = match statistic {
                 Statistic::Flow => super::sums::flow::WIDTH,
@@ -166,6 +167,9 @@ impl Layout {
                 Statistic::Cells => cells * CELL_WIDTH,
                 Statistic::Unseen => features * UNSEEN_ROWS * UNSEEN_COLUMNS,
             };
+            if statistic == Statistic::Cells {
+                start = start.next_multiple_of(LINE);
+            }
             let block = Block { statistic, start, length };
             start += length;
             block

@@ -1,12 +1,13 @@
 //! What is kept of the stream? Small vectors of integers that add and subtract.
 //!
-//! `coding` turns features into one byte each; `layout` says where each statistic lies; `sums` counts; `sample`
+//! `coding` turns features into one byte each; `layout` says where each statistic lies; `lines` keeps cells apart; `sums` counts; `sample`
 //! keeps a few events by hash, so that cells have names; `recalibration` says what a score meant on the baseline;
 //! `codec` writes sums as bytes. Nothing here knows windows, thresholds, files or topics.
 
 mod codec;
 mod coding;
 mod layout;
+mod lines;
 mod recalibration;
 mod sample;
 mod scores;

@@ -28,20 +28,21 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq)]
 pub struct BottomK {
     limit: usize,
+    /// The largest hash, once the sample is full: looked at for every event.
+    largest: Option<(u64, RequestKey)>,
     events: BTreeMap<(u64, RequestKey), Event>,
 }
 
 impl BottomK {
     /// An empty sample of at most `limit` events.
     pub const fn new(limit: usize) -> Self {
-        Self { limit, events: BTreeMap::new() }
+        Self { limit, largest: None, events: BTreeMap::new() }
     }
 
     /// Whether an event with this hash would be kept; asked first, so that refused ones cost no allocation.
     #[inline]
     pub fn wants(&self, key: RequestKey) -> bool {
-        self.events.len() < self.limit
-            || self.events.last_key_value().is_some_and(|(last, _)| (key.hash64(), key) < *last)
+        self.events.len() < self.limit || self.largest.is_some_and(|largest| (key.hash64(), key) < largest)
     }
 
     /// Adds an event; the largest hash leaves.
@@ -50,6 +51,9 @@ impl BottomK {
             self.events.insert((key.hash64(), key), event);
             if self.events.len() > self.limit {
                 self.events.pop_last();
+            }
+            if self.events.len() == self.limit {
+                self.largest = self.events.last_key_value().map(|(&last, _)| last);
             }
         }
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::codec::CodecError;
 use super::coding::CodedRow;
 use super::layout::{CELL_WIDTH, Cell, Layout, SLICE_WIDTH, Statistic, UNSEEN_COLUMNS, UNSEEN_ROWS};
+use super::lines::Lines;
 use super::recalibration::Recalibration;
 use super::sample::{BottomK, Event};
 use super::scores::{bin_of, clip};
@@ -102,7 +103,7 @@ pub struct Facts {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sums {
     layout: Arc<Layout>,
-    data: Vec<i64>,
+    data: Lines,
     named: Vec<Option<Box<BottomK>>>,
     kept: BottomK,
 }
@@ -110,9 +111,16 @@ pub struct Sums {
 impl Sums {
     /// Nothing seen yet.
     pub fn new(layout: Arc<Layout>) -> Self {
-        let data = vec![0; layout.length()];
+        let data = Lines::zeros(layout.length());
         let named = vec![None; layout.features()];
         Self { layout, data, named, kept: BottomK::new(KEPT) }
+    }
+
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.data.fill(0);
+        self.named.fill(None);
+        self.kept = BottomK::new(KEPT);
     }
 
     /// The places.
@@ -350,7 +358,7 @@ impl Sums {
     /// If the places differ.
     pub fn subtract(&mut self, other: &Self) {
         assert!(self.layout == other.layout, "sums of one layout subtract");
-        for (sum, term) in self.data.iter_mut().zip(&other.data) {
+        for (sum, term) in self.data.iter_mut().zip(other.data.iter()) {
             *sum -= term;
         }
     }

@@ -30,6 +30,7 @@ pub(crate) struct ProcessorTime;
 
 /// Nanoseconds of [`ProcessorTime`] so far.
 pub(crate) fn processor_time() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "a bench measures time")]
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     static TOLD: LazyLock<bool> = LazyLock::new(|| scheduled().is_some_and(|spent| spent > 0));
     if *TOLD { scheduled().unwrap_or(0) } else { START.elapsed().as_nanos() as u64 }
@@ -276,7 +277,10 @@ impl Stream {
     /// So many inferences within ten hours, one by one, as JSON.
     pub(crate) fn inferences(count: u64) -> impl Iterator<Item = Vec<u8>> {
         (0..count).map(move |number| {
-            inference_json(number, START + (number as i128 * 36_000 * i128::from(SECOND) / i128::from(count)) as i64)
+            inference_json(
+                number,
+                START + (i128::from(number) * 36_000 * i128::from(SECOND) / i128::from(count)) as i64,
+            )
         })
     }
 

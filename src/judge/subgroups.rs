@@ -11,7 +11,7 @@ use super::reading::{Context, count};
 use crate::baseline::Profile;
 use crate::config::ModelConfig;
 use crate::observe::{CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, Cell, FeatureCoding, SCORE_SCALE, Statistic, Sums};
-use crate::stats::forecast::ForecastBin;
+use crate::stats::forecast::{ForecastBin, logit, sigmoid};
 use crate::stats::rate::Tally;
 use crate::stats::recalibration::{recalibrate, recalibrate_offset};
 
@@ -46,7 +46,12 @@ pub(super) struct Sliced {
 struct GlobalShift {
     intercept: f64,
     slope: f64,
+    /// The labelled rows that it was fitted to, as one cell.
+    whole: Cell,
 }
+
+/// Fewer of a class in the rest of a window say nothing of its offset.
+const REST: i64 = 20;
 
 impl GlobalShift {
     /// Fits the shift: offset and slope, or the offset alone where the labels do not suffice for more. With no label of
@@ -55,15 +60,69 @@ impl GlobalShift {
         let bins = expected_bins(sums, profile);
         let enough = super::performance::speaks(sums);
         let line = enough.then(|| recalibrate(&bins)).flatten();
-        let line = line.map(|line| Self { intercept: line.intercept, slope: line.slope });
-        let offset = || recalibrate_offset(&bins).map(|fit| Self { intercept: fit.offset, slope: 1.0 });
-        line.or_else(offset).unwrap_or(Self { intercept: 0.0, slope: 1.0 })
+        let line = line.map(|line| (line.intercept, line.slope));
+        let offset = || recalibrate_offset(&bins).map(|fit| (fit.offset, 1.0));
+        let (intercept, slope) = line.or_else(offset).unwrap_or((0.0, 1.0));
+        Self { intercept, slope, whole: as_cell(&bins) }
     }
 
-    /// Expected positives of a cell: the first step of the shift, from the cell's own sums.
+    /// The shift of everything but a slice, so that a large slice does not hide behind what it did to the whole: the
+    /// offset moves by as much as that of the rest differs from that of the whole. Only where the rest is the larger
+    /// part of the positives; else its own error would pass for the slice's.
+    fn beside(self, cell: &Cell) -> Self {
+        let whole = &self.whole;
+        let rest = Cell {
+            n: whole.n - cell.n,
+            positive: whole.positive - cell.positive,
+            e: whole.e - cell.e,
+            v: whole.v - cell.v,
+            vl: whole.vl - cell.vl,
+            ..Cell::default()
+        };
+        if rest.positive < cell.positive.max(REST) || rest.n - rest.positive < REST {
+            return self;
+        }
+        let apart = offset(&rest, self.slope).zip(offset(whole, self.slope)).map_or(0.0, |(rest, all)| rest - all);
+        Self { intercept: self.intercept + apart, ..self }
+    }
+
+    /// Expected positives of a cell, from the cell's own sums. The shift is exact to first order, and exact altogether
+    /// where chances are small or alike: the cell's mean chance moves in the log-odds by as much as the first order asks.
     fn expected(self, cell: &Cell) -> f64 {
+        let n = cell.n as f64;
         let [e, v, vl] = [cell.e, cell.v, cell.vl].map(|sum| sum as f64 / SCORE_SCALE);
-        (e + self.intercept * v + (self.slope - 1.0) * vl).clamp(0.0, cell.n as f64)
+        let mean = e / n;
+        let room = n * mean * (1.0 - mean);
+        if room.is_nan() || room <= 0.0 {
+            return e.clamp(0.0, n);
+        }
+        let step = (self.intercept * v + (self.slope - 1.0) * vl) / room;
+        n * sigmoid(logit(mean) + step)
+    }
+}
+
+/// The offset at which a cell's expected positives equal its observed ones, by the rule of [`GlobalShift::expected`].
+fn offset(cell: &Cell, slope: f64) -> Option<f64> {
+    let n = cell.n as f64;
+    let [e, v, vl] = [cell.e, cell.v, cell.vl].map(|sum| sum as f64 / SCORE_SCALE);
+    let (mean, share) = (e / n, cell.positive as f64 / n);
+    let step = logit(share) - logit(mean);
+    let offset = (step * n * mean * (1.0 - mean) - (slope - 1.0) * vl) / v;
+    offset.is_finite().then_some(offset)
+}
+
+/// The labelled rows of all bins, as one cell.
+fn as_cell(bins: &[ForecastBin]) -> Cell {
+    let sum = |f: &dyn Fn(f64) -> f64| {
+        bins.iter().map(|bin| bin.cases as i64 * libm::rint(f(bin.score) * SCORE_SCALE) as i64).sum::<i64>()
+    };
+    Cell {
+        n: bins.iter().map(|bin| bin.cases as i64).sum(),
+        positive: bins.iter().map(|bin| bin.positives as i64).sum(),
+        e: sum(&|e| e),
+        v: sum(&|e| e * (1.0 - e)),
+        vl: sum(&|e| e * (1.0 - e) * logit(e)),
+        ..Cell::default()
     }
 }
 
@@ -156,7 +215,7 @@ pub(super) fn all(context: &Context<'_>) -> Vec<Sliced> {
         .flat_map(|place| slices_of(context, profile, place))
         .filter_map(|slice| {
             let cell = cell(context.sums, &slice);
-            (cell.n > 0).then(|| Sliced { slice, cell, expected: shift.expected(&cell) })
+            (cell.n > 0).then(|| Sliced { slice, cell, expected: shift.beside(&cell).expected(&cell) })
         })
         .collect()
 }
@@ -168,4 +227,50 @@ pub(super) fn errors(cell: &Cell) -> Option<[Tally; 3]> {
     let missed = positive.checked_sub(tp)?;
     (cell.decided == cell.n && n > 0)
         .then(|| [Tally::new(missed, positive), Tally::new(fp, n - positive), Tally::new(missed + fp, n)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cell of `n` rows at each of some chances.
+    fn cell_at(chances: &[f64], n: i64) -> Cell {
+        let sum =
+            |f: &dyn Fn(f64) -> f64| chances.iter().map(|&e| n * libm::rint(f(e) * SCORE_SCALE) as i64).sum::<i64>();
+        Cell {
+            n: n * chances.len() as i64,
+            e: sum(&|e| e),
+            v: sum(&|e| e * (1.0 - e)),
+            vl: sum(&|e| e * (1.0 - e) * logit(e)),
+            ..Cell::default()
+        }
+    }
+
+    #[test]
+    fn a_slice_does_not_hide_behind_what_it_did_to_the_whole() {
+        // A quarter of the rows has three times its positives, the rest what it should.
+        let quarter = Cell { positive: 150, ..cell_at(&[0.05], 1_000) };
+        let rest = Cell { positive: 150, ..cell_at(&[0.05], 3_000) };
+        let bins = [ForecastBin { cases: 4_000, positives: 300, score: 0.05 }];
+        let intercept = logit(300.0 / 4_000.0) - logit(0.05);
+        let shift = GlobalShift { intercept, slope: 1.0, whole: as_cell(&bins) };
+        assert!((shift.expected(&quarter) - 75.0).abs() < 0.1);
+        assert!((shift.beside(&quarter).expected(&quarter) - 50.0).abs() < 0.1);
+        // The rest is most of the whole: what is beside it has too few positives to be believed.
+        let rest = Cell { positive: 151, ..rest };
+        assert_eq!(shift.beside(&rest), shift);
+    }
+
+    #[test]
+    fn the_shared_shift_moves_a_cell_as_it_moves_each_of_its_rows() {
+        for (intercept, slope) in [(1.2, 1.0), (-1.0, 1.0), (0.5, 0.9), (0.0, 1.0)] {
+            let shift = GlobalShift { intercept, slope, whole: Cell::default() };
+            // Chances alike, and small chances that differ fourfold: within 10 % of the sum over rows.
+            for chances in [&[0.3][..], &[0.02], &[0.005, 0.01, 0.02], &[0.6, 0.7]] {
+                let exact: f64 = chances.iter().map(|&e| 1_000.0 * sigmoid(intercept + slope * logit(e))).sum();
+                let found = shift.expected(&cell_at(chances, 1_000));
+                assert!((found / exact - 1.0).abs() < 0.1, "{intercept} {slope} {chances:?}: {found} {exact}");
+            }
+        }
+    }
 }

@@ -18,6 +18,7 @@ use std::fmt::Write as _;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use super::guide::Guide;
 use crate::event::{FeatureNames, Features, Slot, Value, value_hash};
 
 /// The code of an absent or null value.
@@ -70,6 +71,7 @@ pub struct FeatureCoding {
     name: String,
     kind: Kind,
     vocabulary: FxHashMap<Box<str>, u8>,
+    guide: Guide,
 }
 
 impl PartialEq for FeatureCoding {
@@ -85,8 +87,12 @@ impl FeatureCoding {
     /// If the kind has more edges or values than there are codes.
     pub fn new(name: String, kind: Kind) -> Self {
         let mut vocabulary = FxHashMap::default();
+        let mut guide = Guide::new(&[]);
         match &kind {
-            Kind::Numeric { edges, .. } => assert!(edges.len() <= 200, "at most 200 edges a feature"),
+            Kind::Numeric { edges, .. } => {
+                assert!(edges.len() <= 200, "at most 200 edges a feature");
+                guide = Guide::new(edges);
+            }
             Kind::Categorical { values, .. } => {
                 assert!(values.len() <= 200, "at most 200 values a feature");
                 for (place, value) in values.iter().enumerate() {
@@ -94,7 +100,7 @@ impl FeatureCoding {
                 }
             }
         }
-        Self { name, kind, vocabulary }
+        Self { name, kind, vocabulary, guide }
     }
 
     /// Its name.
@@ -250,7 +256,7 @@ impl Coding {
             let place = usize::from(place);
             match &self.features[place].kind {
                 Kind::Numeric { edges, scale, clamp } => {
-                    let (code, number) = numeric_code(value, edges, *scale, *clamp);
+                    let (code, number) = numeric_code(value, &self.features[place].guide, edges, *scale, *clamp);
                     row.codes[place] = code;
                     row.numbers[place] = number;
                 }
@@ -292,15 +298,22 @@ impl Coding {
 }
 
 #[inline]
-fn numeric_code(value: Value, edges: &[f64], scale: f64, clamp: [f64; 2]) -> (u8, i64) {
+fn numeric_code(value: Value, guide: &Guide, edges: &[f64], scale: f64, clamp: [f64; 2]) -> (u8, i64) {
     let x = match value {
         Value::Null => return (CODE_MISSING, 0),
         Value::Int(x) => x as f64,
         Value::Float(x) => x,
         Value::Bool(_) | Value::Text { .. } => return (CODE_INVALID, 0),
     };
-    let code = CODE_UNDER + edges.partition_point(|&edge| edge <= x) as u8;
-    (code, libm::rint(x.clamp(clamp[0], clamp[1]) * scale) as i64)
+    let code = CODE_UNDER + guide.edges_up_to(x, edges) as u8;
+    (code, whole(x.clamp(clamp[0], clamp[1]) * scale))
+}
+
+/// The nearest whole number, ties to even, of a number below 2^51: the sum has no room for a fraction.
+#[inline]
+fn whole(x: f64) -> i64 {
+    const ROOM: f64 = 6_755_399_441_055_744.0;
+    ((x + ROOM) - ROOM) as i64
 }
 
 fn unlisted_code(text: &str, tail: &[u64]) -> (u8, u64) {
@@ -381,6 +394,13 @@ mod tests {
     fn sums_take_numbers_at_the_scale_of_the_baseline_and_clamp_the_rest() {
         assert_eq!(code(&[("amount", Value::Float(0.5))], "").numbers, [512, 0]);
         assert_eq!(code(&[("amount", Value::Float(1e300))], "").numbers, [20 * 1024, 0]);
+    }
+
+    #[test]
+    fn sums_round_as_the_mathematical_library_does() {
+        for x in [0.0, 0.5, 1.5, -0.5, -2.5, 1e9 + 0.5, -1_073_741_824.0, 0.499_999_999_999_999_94, 123.456] {
+            assert_eq!(whole(x), libm::rint(x) as i64, "{x}");
+        }
     }
 
     #[test]

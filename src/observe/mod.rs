@@ -6,6 +6,7 @@
 
 mod codec;
 mod coding;
+mod guide;
 mod layout;
 mod lines;
 mod recalibration;

@@ -62,7 +62,7 @@ impl Lives {
         let fires = reading.fires();
         let suspicious = reading.p_value <= reading.level.sqrt() && reading.strength >= 1.0;
         // The usual case, and a name costs more than the test.
-        if !fires && !suspicious && self.lives.is_empty() {
+        if !fires && !suspicious && self.by_level.is_empty() {
             return None;
         }
         let name = fingerprint(reading.indicator.name(), origin.model, origin.version, &reading.subject);

@@ -7,6 +7,7 @@ mod sound;
 
 use std::sync::Arc;
 
+use super::bounds::UpperBounds;
 use super::budget::Budget;
 use super::reading::{Context, Reading};
 use super::{calibration, inputs, labels, performance, plumbing, predictions, slices};
@@ -97,6 +98,7 @@ pub(super) struct World {
     pub config: ModelConfig,
     pub budget: Budget,
     pub multiple: u32,
+    bounds: UpperBounds,
 }
 
 impl World {
@@ -115,7 +117,14 @@ impl World {
         }
         let profile = build("m", "v1", Origin::Files, &sample, &names, &BuildSettings::default());
         let budget = Budget::new(0.1, Span::DAY, 3);
-        Self { names, profile: Arc::new(profile), config: ModelConfig::default(), budget, multiple: 1 }
+        Self {
+            names,
+            profile: Arc::new(profile),
+            config: ModelConfig::default(),
+            budget,
+            multiple: 1,
+            bounds: UpperBounds::default(),
+        }
     }
 
     /// Counts a window.
@@ -146,6 +155,7 @@ impl World {
             config: &self.config,
             budget: self.budget,
             alive,
+            bounds: &self.bounds,
         }
     }
 

@@ -276,7 +276,10 @@ impl Stream {
     /// So many inferences within ten hours, one by one, as JSON.
     pub(crate) fn inferences(count: u64) -> impl Iterator<Item = Vec<u8>> {
         (0..count).map(move |number| {
-            inference_json(number, START + (number as i128 * 36_000 * i128::from(SECOND) / i128::from(count)) as i64)
+            inference_json(
+                number,
+                START + (i128::from(number) * 36_000 * i128::from(SECOND) / i128::from(count)) as i64,
+            )
         })
     }
 

@@ -3,7 +3,7 @@
 //! 20 features. "One window": everything goes into the same sums, which stay in the cache. "168 windows": each row goes
 //! into the sums of a random one of 168 windows, 18 MB in all, as the labels of a week do.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::disallowed_methods)]
 
 mod common;
 

@@ -98,7 +98,7 @@ pub(super) struct World {
     pub config: ModelConfig,
     pub budget: Budget,
     pub multiple: u32,
-    pub bounds: UpperBounds,
+    bounds: UpperBounds,
 }
 
 impl World {

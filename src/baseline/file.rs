@@ -138,7 +138,7 @@ fn profile(entry: Entry) -> Result<Profile, BaselineError> {
     let mut sums = Sums::new(layout.clone());
     for statistic in Statistic::ALL {
         if let Some(values) = entry.sums.get(statistic.name()) {
-            sums.set(statistic, values).map_err(|error| damaged(format!("'{}': {error}", statistic.name())))?;
+            sums.set(statistic, values).map_err(|error| damaged(error.to_string()))?;
         } else if statistic != Statistic::Unseen {
             return Err(damaged(format!("the sums '{}' are missing", statistic.name())));
         }

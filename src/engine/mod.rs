@@ -12,6 +12,7 @@ mod cohorts;
 mod learn;
 mod observer;
 mod task;
+mod windows;
 
 pub use cohorts::{MAX_COHORTS, MAX_MODELS};
 pub(crate) use learn::build_settings;
@@ -21,7 +22,8 @@ use std::sync::Arc;
 
 use cohorts::Cohorts;
 use learn::Learning;
-use task::{Place, Shared, Task};
+use task::{Place, Task};
+use windows::Shared;
 
 use crate::baseline::References;
 use crate::config::Config;

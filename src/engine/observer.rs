@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::learn::Learning;
-use super::task::{Shared, Windows};
+use super::windows::{Shared, Windows};
 use crate::event::{Arm, EventTime, Window};
 use crate::join::{NewLabel, RowView, Watch};
 use crate::judge::LabelFlow;

@@ -227,28 +227,8 @@ impl Look<'_> {
             before(shift.reference, "were"),
             amount(psi)
         );
-        let interval = crate::stats::interval::wilson(shift.value * n as f64, n as f64, 0.05);
-        Some(
-            Reading {
-                indicator,
-                subject: self.subject(),
-                value: shift.value,
-                reference: shift.reference,
-                effect: shift.effect,
-                floor,
-                strength: shift.effect.abs() / floor,
-                interval: interval.map(|interval| [interval.low, interval.high]),
-                n,
-                p_value: shift.p_value,
-                level: terms.level,
-                smallest_detectable: None,
-                evidence: std::collections::BTreeMap::new(),
-                text,
-                examples: Vec::new(),
-            }
-            .with("psi", psi)
-            .with("moved", what),
-        )
+        let reading = Reading::of_shift(indicator, self.subject(), &shift, floor, n, terms);
+        Some(reading.saying(text).with("psi", psi).with("moved", what))
     }
 
     /// Single values whose share has grown beyond all proportion.

@@ -59,28 +59,8 @@ fn drift(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
         before(shift.reference, "were"),
         amount(psi)
     );
-    let interval = crate::stats::interval::wilson(shift.value * n as f64, n as f64, 0.05);
-    Some(
-        Reading {
-            indicator,
-            subject: Subject::default(),
-            value: shift.value,
-            reference: shift.reference,
-            effect: shift.effect,
-            floor,
-            strength: shift.effect.abs() / floor,
-            interval: interval.map(|interval| [interval.low, interval.high]),
-            n,
-            p_value: shift.p_value,
-            level: terms.level,
-            smallest_detectable: None,
-            evidence: std::collections::BTreeMap::new(),
-            text,
-            examples: Vec::new(),
-        }
-        .with("psi", psi)
-        .with("moved", what),
-    )
+    let reading = Reading::of_shift(indicator, Subject::default(), &shift, floor, n, terms);
+    Some(reading.saying(text).with("psi", psi).with("moved", what))
 }
 
 fn decisions(context: &Context<'_>, profile: &Profile) -> Option<Reading> {

@@ -16,6 +16,7 @@ use crate::event::{RequestKey, Window};
 use crate::finding::Subject;
 use crate::indicator::Indicator;
 use crate::observe::{Event, Sums};
+use crate::stats::distribution::Shift;
 use crate::stats::rate::{RateTest, Terms};
 
 /// The outcome of one look.
@@ -109,6 +110,25 @@ impl Reading {
             text: String::new(),
             examples: Vec::new(),
         }
+    }
+
+    /// A reading of a test of a distribution: its figure is the share that moved most.
+    pub(super) fn of_shift(
+        indicator: Indicator,
+        subject: Subject,
+        shift: &Shift,
+        floor: f64,
+        n: u64,
+        terms: Terms,
+    ) -> Self {
+        let test = RateTest {
+            p_value: shift.p_value,
+            value: shift.value,
+            reference: shift.reference,
+            effect: shift.effect,
+            smallest_detectable: None,
+        };
+        Self::of_rate(indicator, subject, &test, floor, n, terms)
     }
 
     /// The same with its sentence.

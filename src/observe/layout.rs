@@ -83,6 +83,70 @@ impl Statistic {
     }
 }
 
+/// Places in [`Statistic::Flow`].
+pub mod flow {
+    /// Predictions with a score.
+    pub const N: usize = 0;
+    /// Predictions with a decision.
+    pub const DECIDED: usize = 1;
+    /// Positive decisions.
+    pub const POSITIVE: usize = 2;
+    /// Sum of scores, in 2^-30.
+    pub const SCORE: usize = 3;
+    /// Rows whose features were coded.
+    pub const CODED: usize = 4;
+    /// Identical repeats that were dropped; those that came late are counted where the partition stood.
+    pub const DUPLICATE: usize = 5;
+    /// Repeats with another content.
+    pub const CONFLICT: usize = 6;
+    /// Records behind the watermark of their own partition, counted where the partition stood.
+    pub const LATE: usize = 7;
+    pub(crate) const WIDTH: usize = 8;
+}
+
+/// Places in [`Statistic::Truth`].
+pub mod truth {
+    /// Labelled rows.
+    pub const N: usize = 0;
+    /// Positive labels.
+    pub const POSITIVE: usize = 1;
+    /// Labelled rows with a decision.
+    pub const DECIDED: usize = 2;
+    /// Positive label, positive decision.
+    pub const TP: usize = 3;
+    /// Negative label, positive decision.
+    pub const FP: usize = 4;
+    /// Positive label, negative decision.
+    pub const FN: usize = 5;
+    /// Sum of log losses, in 2^-28.
+    pub const LOG_LOSS: usize = 6;
+    /// Sum of squared log losses, in 2^-20.
+    pub const LOG_LOSS_SQUARED: usize = 7;
+    /// Sum of squared errors, in 2^-28.
+    pub const BRIER: usize = 8;
+    /// Sum of squared squared errors, in 2^-28.
+    pub const BRIER_SQUARED: usize = 9;
+    /// Rows that can change no more.
+    pub const CLOSED: usize = 10;
+    /// Rows whose label never came.
+    pub const NEVER: usize = 11;
+    /// Rows taken for negative because nothing was said.
+    pub const ASSUMED: usize = 12;
+    pub(crate) const WIDTH: usize = 13;
+}
+
+/// As many integers as a statistic does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{statistic}' has {found} numbers; accepted: {accepted}")]
+pub struct LayoutError {
+    /// Which statistic.
+    pub statistic: &'static str,
+    /// How many were given.
+    pub found: usize,
+    /// How many it has.
+    pub accepted: usize,
+}
+
 /// A statistic's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
@@ -156,14 +220,14 @@ impl Layout {
         let mut start = 0_usize;
         let blocks = Statistic::ALL.map(|statistic| {
             let length = match statistic {
-                Statistic::Flow => super::sums::flow::WIDTH,
+                Statistic::Flow => flow::WIDTH,
                 Statistic::Scores | Statistic::Negatives | Statistic::Positives => BINS,
                 Statistic::Codes => cells,
                 Statistic::Numbers => features,
                 Statistic::Slices => cells * SLICE_WIDTH,
                 Statistic::Arms => 4,
                 Statistic::Actions => 16,
-                Statistic::Truth => super::sums::truth::WIDTH,
+                Statistic::Truth => truth::WIDTH,
                 Statistic::Cells => cells * CELL_WIDTH,
                 Statistic::Unseen => features * UNSEEN_ROWS * UNSEEN_COLUMNS,
             };

@@ -13,14 +13,15 @@ mod recalibration;
 mod sample;
 mod scores;
 mod sums;
+mod vocabulary;
 
 pub use codec::CodecError;
 pub use coding::{
     CODE_INVALID, CODE_MISSING, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, CODE_VOCABULARY, CodedRow, Coding, FeatureCoding,
     Kind, MAX_CODES, MAX_FEATURES, Mapping, UNKNOWN_CELLS, Unknown, canonical_text, range_text,
 };
-pub use layout::{Block, CELL_WIDTH, Cell, Layout, SLICE_WIDTH, Statistic};
+pub use layout::{Block, CELL_WIDTH, Cell, Layout, LayoutError, SLICE_WIDTH, Statistic, flow, truth};
 pub use recalibration::{BinFacts, Recalibration};
 pub use sample::{BottomK, Event};
 pub use scores::{BINS, bin_center, bin_edges, bin_of, clip, logit};
-pub use sums::{Facts, LOSS_SCALE, SCORE_SCALE, Sums, flow, truth};
+pub use sums::{Facts, LOSS_SCALE, SCORE_SCALE, Sums};

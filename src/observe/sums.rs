@@ -7,9 +7,10 @@
 
 use std::sync::Arc;
 
-use super::codec::CodecError;
 use super::coding::CodedRow;
-use super::layout::{CELL_WIDTH, Cell, Layout, SLICE_WIDTH, Statistic, UNSEEN_COLUMNS, UNSEEN_ROWS};
+use super::layout::{
+    CELL_WIDTH, Cell, Layout, LayoutError, SLICE_WIDTH, Statistic, UNSEEN_COLUMNS, UNSEEN_ROWS, flow, truth,
+};
 use super::lines::Lines;
 use super::recalibration::Recalibration;
 use super::sample::{BottomK, Event};
@@ -20,58 +21,6 @@ use crate::event::{Arm, EventTime, RequestKey};
 pub const SCORE_SCALE: f64 = (1_u64 << 30) as f64;
 /// Units of a sum of losses.
 pub const LOSS_SCALE: f64 = (1_u64 << 28) as f64;
-
-/// Places in [`Statistic::Flow`].
-pub mod flow {
-    /// Predictions with a score.
-    pub const N: usize = 0;
-    /// Predictions with a decision.
-    pub const DECIDED: usize = 1;
-    /// Positive decisions.
-    pub const POSITIVE: usize = 2;
-    /// Sum of scores, in 2^-30.
-    pub const SCORE: usize = 3;
-    /// Rows whose features were coded.
-    pub const CODED: usize = 4;
-    /// Identical repeats that were dropped; those that came late are counted where the partition stood.
-    pub const DUPLICATE: usize = 5;
-    /// Repeats with another content.
-    pub const CONFLICT: usize = 6;
-    /// Records behind the watermark of their own partition, counted where the partition stood.
-    pub const LATE: usize = 7;
-    pub(crate) const WIDTH: usize = 8;
-}
-
-/// Places in [`Statistic::Truth`].
-pub mod truth {
-    /// Labelled rows.
-    pub const N: usize = 0;
-    /// Positive labels.
-    pub const POSITIVE: usize = 1;
-    /// Labelled rows with a decision.
-    pub const DECIDED: usize = 2;
-    /// Positive label, positive decision.
-    pub const TP: usize = 3;
-    /// Negative label, positive decision.
-    pub const FP: usize = 4;
-    /// Positive label, negative decision.
-    pub const FN: usize = 5;
-    /// Sum of log losses, in 2^-28.
-    pub const LOG_LOSS: usize = 6;
-    /// Sum of squared log losses, in 2^-20.
-    pub const LOG_LOSS_SQUARED: usize = 7;
-    /// Sum of squared errors, in 2^-28.
-    pub const BRIER: usize = 8;
-    /// Sum of squared squared errors, in 2^-28.
-    pub const BRIER_SQUARED: usize = 9;
-    /// Rows that can change no more.
-    pub const CLOSED: usize = 10;
-    /// Rows whose label never came.
-    pub const NEVER: usize = 11;
-    /// Rows taken for negative because nothing was said.
-    pub const ASSUMED: usize = 12;
-    pub(crate) const WIDTH: usize = 13;
-}
 
 /// Units of a sum of squared log losses: they reach 191.
 const SQUARE_SCALE: f64 = (1_u64 << 20) as f64;
@@ -367,11 +316,11 @@ impl Sums {
     ///
     /// # Errors
     /// When their number is not the layout's.
-    pub fn set(&mut self, statistic: Statistic, values: &[i64]) -> Result<(), CodecError> {
+    pub fn set(&mut self, statistic: Statistic, values: &[i64]) -> Result<(), LayoutError> {
         let block = self.layout.block(statistic);
         if values.len() != block.length {
-            let (found, accepted) = (values.len() as u64, block.length as u64);
-            return Err(CodecError::Unexpected { what: "the number of integers of a statistic", found, accepted });
+            let (found, accepted) = (values.len(), block.length);
+            return Err(LayoutError { statistic: statistic.name(), found, accepted });
         }
         self.data[block.range()].copy_from_slice(values);
         Ok(())

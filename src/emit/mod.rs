@@ -1,7 +1,8 @@
 //! How do findings reach a folder? One file a kind, one JSON object a line, exactly what topics carry.
 //!
-//! An edge. `run.json` is written last: a folder without it is the trace of a run that did not end. A folder that holds
-//! files of these names and no `run.json` is not ours, and is left alone.
+//! An edge. While a run goes on its files end in `.part`; when it has ended they take their names, `run.json` last. So a
+//! run that fails leaves the results of the one before it as they were. A folder that holds files of these names and no
+//! `run.json` is not ours, and is left alone.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
@@ -55,10 +56,15 @@ struct Lines {
     file: BufWriter<File>,
 }
 
+/// The name of a file while it is written.
+fn part(path: &Path) -> PathBuf {
+    path.with_extension("part")
+}
+
 impl Lines {
     fn open(folder: &Path, name: &str) -> Result<Self, EmitError> {
         let path = folder.join(name);
-        match File::create(&path) {
+        match File::create(part(&path)) {
             Ok(file) => Ok(Self { path, file: BufWriter::with_capacity(1 << 16, file) }),
             Err(source) => Err(EmitError::Io { path, source }),
         }
@@ -69,8 +75,10 @@ impl Lines {
         written.and_then(|()| self.file.write_all(b"\n")).map_err(|source| self.failed(source))
     }
 
-    fn flush(&mut self) -> Result<(), EmitError> {
-        self.file.flush().map_err(|source| self.failed(source))
+    /// Gives the finished file its name.
+    fn finish(&mut self) -> Result<(), EmitError> {
+        let named = self.file.flush().and_then(|()| std::fs::rename(part(&self.path), &self.path));
+        named.map_err(|source| self.failed(source))
     }
 
     fn failed(&self, source: io::Error) -> EmitError {
@@ -86,11 +94,9 @@ impl Folder {
     pub fn open(path: &Path) -> Result<Self, EmitError> {
         let failed = |source| EmitError::Io { path: path.to_owned(), source };
         std::fs::create_dir_all(path).map_err(failed)?;
-        let run = path.join(RUN);
-        if run.exists() {
-            std::fs::remove_file(&run).map_err(failed)?;
-        } else if let Some(name) =
-            [ALERTS, INCIDENTS, SUMMARIES, REQUESTS, LETTERS].into_iter().find(|name| path.join(name).exists())
+        if !path.join(RUN).exists()
+            && let Some(name) =
+                [ALERTS, INCIDENTS, SUMMARIES, REQUESTS, LETTERS].into_iter().find(|name| path.join(name).exists())
         {
             return Err(EmitError::Foreign { folder: path.to_owned(), name });
         }
@@ -132,11 +138,12 @@ impl Folder {
     pub fn finish(mut self, report: &RunReport) -> Result<(), EmitError> {
         for lines in [&mut self.alerts, &mut self.incidents, &mut self.summaries, &mut self.requests, &mut self.letters]
         {
-            lines.flush()?;
+            lines.finish()?;
         }
         let path = self.path.join(RUN);
         let mut text = serde_json::to_string_pretty(report).expect("an account has only texts and numbers");
         text.push('\n');
-        std::fs::write(&path, text).map_err(|source| EmitError::Io { path, source })
+        let written = std::fs::write(part(&path), text).and_then(|()| std::fs::rename(part(&path), &path));
+        written.map_err(|source| EmitError::Io { path, source })
     }
 }

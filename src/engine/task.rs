@@ -175,6 +175,11 @@ impl Task {
             let start = Window::holding(record.event_time, window).start;
             self.labels.entry(start).or_default().read += 1;
         }
+        if matches!(placed, Ok(LabelPlaced::Late))
+            && let Some(watermark) = self.join.watermarks().1
+        {
+            self.labels.entry(Window::holding(watermark, window).start).or_default().late += 1;
+        }
         placed.map(|_| ())
     }
 

@@ -113,8 +113,15 @@ impl<'a> Pattern<'a> {
         let drift = self.has("input.drift");
         let worse = self.has("performance.degradation");
         let offset = self.has("calibration.intercept");
-        if self.has("join.orphans") || self.has("join.conflict") || self.has("label.coverage") {
+        if self.has("join.orphans") || self.has("join.conflict") || self.has("label.coverage") || self.late("labels") {
             return (Cause::LabelPipeline, 0.8);
+        }
+        // One class alone does not come from the world.
+        if self.all("label.rate").any(|alert| alert.value <= 0.0 || alert.value >= 1.0) {
+            return (Cause::LabelPipeline, 0.7);
+        }
+        if self.all("input.late").next().is_some() {
+            return (Cause::BrokenInput, 0.8);
         }
         if broken {
             return (Cause::BrokenInput, if worse || slice { 0.9 } else { 0.8 });
@@ -128,6 +135,9 @@ impl<'a> Pattern<'a> {
         }
         if drift && self.foretold() && !self.too_extreme() {
             return (Cause::CovariateShift, 0.9);
+        }
+        if self.came_with_a_version() {
+            return (Cause::LaunchGap, 0.7);
         }
         if self.order_fell() {
             return (Cause::ConceptDrift, if drift { 0.6 } else { 0.8 });
@@ -148,9 +158,6 @@ impl<'a> Pattern<'a> {
         if worse {
             return (Cause::ConceptDrift, 0.4);
         }
-        if self.has("input.late") {
-            return (Cause::LabelPipeline, 0.4);
-        }
         (Cause::Unexplained, 0.2)
     }
 
@@ -158,8 +165,26 @@ impl<'a> Pattern<'a> {
         self.has("calibration.slope") || self.has("calibration.intercept")
     }
 
-    /// Decisions nearly vanished, or nearly all became positive.
+    /// Whether a version that has just begun is worse than the baseline, by its scores or by the truth.
+    fn came_with_a_version(&self) -> bool {
+        let told = ["performance.degradation", "calibration.slope", "calibration.intercept", "slice.error_rate"];
+        self.alerts.iter().any(|alert| {
+            told.contains(&alert.indicator.as_str())
+                && alert.evidence.get("new_version").is_some_and(|is_new| *is_new == true)
+        })
+    }
+
+    /// Whether records of a stream other than the predictions came too late.
+    fn late(&self, source: &str) -> bool {
+        self.all("input.late").any(|alert| alert.subject.source.as_deref() == Some(source))
+    }
+
+    /// Decisions nearly vanished, or nearly all became positive; or nearly all scores are one score.
     fn collapsed(&self) -> bool {
+        let one_score = |alert: &Alert| alert.value > 0.98 && alert.reference.is_some_and(|share| share < 0.5);
+        if self.all("prediction.drift").any(one_score) {
+            return true;
+        }
         self.all("decision.rate").any(|alert| {
             let reference = alert.reference.unwrap_or(alert.value);
             alert.value < reference / 4.0 || (1.0 - alert.value) < (1.0 - reference) / 4.0
@@ -184,6 +209,7 @@ impl<'a> Pattern<'a> {
             }
             Cause::CovariateShift if worse => vec![Advice::Rethreshold, Advice::Watch, Advice::Retrain],
             Cause::CovariateShift if self.miscalibrated() => vec![Advice::Recalibrate, Advice::Watch],
+            Cause::LaunchGap => vec![Advice::RollBack, Advice::Watch, Advice::DoNotRetrain],
             Cause::Miscalibration => vec![Advice::Recalibrate, Advice::Rethreshold],
             _ => vec![Advice::Watch, Advice::Wait],
         }

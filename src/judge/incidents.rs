@@ -242,8 +242,9 @@ impl Open {
         let heads: &[&str] = match cause {
             Cause::EmergingCategory => &["input.emerging_value", "input.unseen_value"],
             Cause::Subgroup => &["slice.error_rate"],
-            Cause::BrokenInput => &["input.missing_rate", "input.out_of_range", "input.unseen_value"],
-            Cause::LabelPipeline => &["join.orphans", "join.conflict", "label.coverage"],
+            Cause::BrokenInput => &["input.late", "input.missing_rate", "input.out_of_range", "input.unseen_value"],
+            Cause::LabelPipeline => &["join.orphans", "join.conflict", "label.coverage", "label.rate", "input.late"],
+            Cause::LaunchGap => &["performance.degradation", "calibration.slope", "slice.error_rate"],
             Cause::DecisionCollapse => &["decision.rate"],
             Cause::ConceptDrift => &["performance.degradation", "calibration.slope"],
             Cause::LabelShift => &["label.rate", "calibration.intercept"],
@@ -279,6 +280,9 @@ impl Open {
             (true, _) => "All of it is quiet again.",
             (false, true) if verdict == Verdict::DoNotRetrain && self.would_retrain() => {
                 "Mend the inputs or labels first, as another open incident of this model says; do not retrain before."
+            }
+            (false, _) if head.indicator == "input.late" => {
+                "Bring the records in the order of time, or raise `out_of_order` of their topic; until then figures stand on what was in time."
             }
             (false, _) => todo(cause, verdict, performance),
         };
@@ -319,6 +323,9 @@ fn todo(cause: Cause, verdict: Verdict, worse: bool) -> &'static str {
             "Collect labels of exactly these cases (see the label requests) and send them to review; retraining now would be too early."
         }
         (Cause::Subgroup, _) => "Look at this subgroup: review its cases and collect labels there.",
+        (Cause::LaunchGap, _) => {
+            "Roll back to the version before, and compare what it is given with what this one is given."
+        }
         (Cause::DecisionCollapse, _) => "Roll back to the last version that decided normally.",
         (Cause::ConceptDrift, _) => "Retrain on the labels since the change; until then recalibrate.",
         (Cause::LabelShift, _) => "Correct the prior or move the threshold; a new model is not needed for that.",

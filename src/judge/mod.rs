@@ -136,6 +136,7 @@ impl Judge {
         let sum = self.pipeline.entry(start).or_default();
         sum.read += flow.read;
         sum.orphan += flow.orphan;
+        sum.late += flow.late;
     }
 
     fn schedule(&self, model: &ModelConfig) -> Schedule {
@@ -178,6 +179,9 @@ impl Judge {
                 self.look(&key, &Due { as_of, occasion, multiple, start }, findings);
             }
         }
+        if clock.ended {
+            self.look_at_what_is_open(findings);
+        }
         self.look_at_pipeline(clock, findings);
         self.settle(clock, findings);
     }
@@ -186,6 +190,7 @@ impl Judge {
         let (model, version) = key;
         let config = self.config.clone();
         let settings = config.model(model);
+        let is_new = self.is_new(key, due.start, settings.window);
         let store = self.models.get_mut(key).expect("a due window has a store");
         let window = store.window(due.multiple, due.start);
         let Some(sums) = store.sums(due).cloned() else { return };
@@ -225,7 +230,12 @@ impl Judge {
             Occasion::Age(_) | Occasion::Final => Vec::new(),
         };
         let lives = if due.occasion == Occasion::Inputs { &mut store.input_lives } else { &mut store.label_lives };
-        let raised = raise(lives, readings, &origin, settings);
+        let mut raised = raise(lives, readings, &origin, settings);
+        if is_new {
+            for one in &mut raised {
+                one.alert.evidence.insert("new_version".to_owned(), true.into());
+            }
+        }
         if due.occasion != Occasion::Inputs {
             let heading = Heading {
                 model: model.clone(),
@@ -253,6 +263,45 @@ impl Judge {
         }
     }
 
+    /// Whether a window lies in the first three of a version that came after another one.
+    fn is_new(&self, key: &(String, String), start: EventTime, window: Span) -> bool {
+        let Some(first) = self.models.get(key).and_then(Store::first) else { return false };
+        let others = self.models.iter().filter(|((model, version), _)| *model == key.0 && *version != key.1);
+        let came_later = others.filter_map(|(_, store)| store.first()).any(|other| other < first);
+        came_later && start < first + window.times(3)
+    }
+
+    /// Nothing more will come: whether records were late or contradictory is known for windows that never fill as well.
+    fn look_at_what_is_open(&mut self, findings: &mut Vec<Finding>) {
+        let keys: Vec<(String, String)> = self.models.keys().cloned().collect();
+        for key in keys {
+            let config = self.config.clone();
+            let settings = config.model(&key.0);
+            let store = self.models.get_mut(&key).expect("the key was just read");
+            for (due, sums) in store.never_filled() {
+                let window = store.window(due.multiple, due.start);
+                let context = Context {
+                    window,
+                    multiple: due.multiple,
+                    sums: &sums,
+                    profile: None,
+                    config: settings,
+                    budget: Budget::new(settings.false_alarms_per_month, settings.window, settings.levels.len()),
+                    alive: &[],
+                    bounds: &self.bounds,
+                };
+                let (model, version) = (Some(key.0.as_str()), Some(key.1.as_str()));
+                let origin = Origin { model, version, window, multiple: due.multiple, as_of: due.as_of };
+                let readings = plumbing::readings(&context);
+                let raised = raise(&mut store.input_lives, readings, &origin, settings);
+                for one in raised {
+                    findings.push(Finding::Alert(Box::new(one.alert.clone())));
+                    self.waiting.entry(due.as_of).or_default().push(one);
+                }
+            }
+        }
+    }
+
     /// Orphans belong to no model: one window length and one allowance for all, those of the defaults.
     fn look_at_pipeline(&mut self, clock: Clock, findings: &mut Vec<Finding>) {
         let Some(disorder) = self.label_disorder() else { return };
@@ -264,18 +313,18 @@ impl Judge {
             let Some((&start, &flow)) = self.pipeline.first_key_value() else { return };
             let window = Window { start, end: start + settings.window };
             let settled = clock.inputs.is_some_and(|inputs| inputs >= window.end + early) || clock.ended;
-            if !(settled && clock.labels.is_some_and(|labels| labels >= window.end)) {
+            let filled = settled && clock.labels.is_some_and(|labels| labels >= window.end);
+            if !(filled || clock.ended) {
                 return;
             }
             self.pipeline.pop_first();
-            // Labels of predictions from before the first one read are orphans by nature.
-            if self.first_inference.is_none_or(|first| start < first + wait) {
-                continue;
-            }
             let budget = Budget::new(settings.false_alarms_per_month, settings.window, 1);
             let as_of = window.end + early + self.config.topics.inferences.out_of_order.max(disorder);
             let origin = Origin { model: None, version: None, window, multiple: 1, as_of };
-            let readings = plumbing::orphans(flow, budget, window).into_iter().collect();
+            // Labels of predictions from before the first one read are orphans by nature.
+            let early_days = self.first_inference.is_none_or(|first| start < first + wait);
+            let orphans = if filled && !early_days { plumbing::orphans(flow, budget) } else { None };
+            let readings = orphans.into_iter().chain(plumbing::late_labels(flow, budget)).collect();
             let raised = raise(&mut self.pipeline_lives, readings, &origin, settings);
             self.publish(raised, as_of, findings);
         }

@@ -5,7 +5,6 @@
 use super::budget::{Budget, Family};
 use super::reading::{Context, Reading, count};
 use super::words::{capital, out_of};
-use crate::event::Window;
 use crate::finding::Subject;
 use crate::indicator::Indicator;
 use crate::observe::flow;
@@ -44,17 +43,31 @@ pub struct LabelFlow {
     pub read: i64,
     /// Labels that never met a prediction.
     pub orphan: i64,
+    /// Labels behind the watermark of their own partition, counted where the partition stood.
+    pub late: i64,
 }
 
 /// Labels without a prediction, in one window of the pipeline.
-pub(super) fn orphans(flow: LabelFlow, budget: Budget, _window: Window) -> Option<Reading> {
+pub(super) fn orphans(flow: LabelFlow, budget: Budget) -> Option<Reading> {
     let terms = Terms::at(budget.level(Family::Plumbing, KEYS, 1));
     let reading = above(Indicator::JoinOrphans, Tally::new(count(flow.orphan), count(flow.read)), terms)?;
     let text = format!(
-        "{} labels belong to no prediction that was read: ids may differ, or a topic may be incomplete.",
+        "{} labels belong to no prediction that was counted: ids may differ, or predictions may be late or missing.",
         capital(&out_of(reading.value, reading.n))
     );
     Some(reading.saying(text))
+}
+
+/// Labels that came too late to be counted, in one window of the pipeline.
+pub(super) fn late_labels(flow: LabelFlow, budget: Budget) -> Option<Reading> {
+    let terms = Terms::at(budget.level(Family::Plumbing, KEYS, 1));
+    let reading = above(Indicator::InputLate, Tally::new(count(flow.late), count(flow.read + flow.late)), terms)?;
+    let text = format!(
+        "{} labels came later than `out_of_order` of their topic allows and were not counted.",
+        capital(&out_of(reading.value, reading.n))
+    );
+    let subject = Subject { source: Some("labels".to_owned()), ..Subject::default() };
+    Some(Reading { subject, ..reading.saying(text) })
 }
 
 fn above(indicator: Indicator, tally: Tally, terms: Terms) -> Option<Reading> {

@@ -34,8 +34,8 @@ const METRICS: usize = 4;
 /// All readings of the slices of one mature window.
 pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     let Some(profile) = context.profile else { return Vec::new() };
-    // Without labels on the baseline "expected" means nothing.
-    if profile.labelled() == 0 {
+    // Without enough labels of both classes on the baseline "expected" means nothing.
+    if !super::performance::speaks(&profile.sums) {
         return Vec::new();
     }
     let slices = all(context);
@@ -115,8 +115,7 @@ impl Look<'_> {
     /// The two-sided p-value of as many positives as were observed. A slice with a past is compared with it: given the
     /// sum of both counts, the count of the window is binomial whatever the slice's own ratio is (Przyborowski and
     /// Wilenski 1940; conservative for chances that are not small). One without is held to what the scores say.
-    fn chance(&self, observed: Tally, factor: f64) -> Option<f64> {
-        let expected = self.sliced.expected;
+    fn chance(&self, observed: Tally, expected: f64, factor: f64) -> Option<f64> {
         let (upper, lower) = if let Some((hits, past)) = self.past() {
             let (now, both) = (observed.hits as f64, (observed.hits + hits) as f64);
             let share = |expected: f64| expected / (expected + past);
@@ -129,30 +128,40 @@ impl Look<'_> {
         Some((2.0 * upper.min(lower)).clamp(f64::MIN_POSITIVE, 1.0))
     }
 
+    /// What the slice's own past leaves of the ratio of observed to expected, as a logarithm of at least 0.
+    fn beyond(&self, observed: u64, expected: f64) -> f64 {
+        let half_more = |hits: u64, expected: f64| libm::log((hits as f64 + 0.5) / (expected + 0.5));
+        let past = self.past().map_or(0.0, |(hits, expected)| half_more(hits, expected));
+        let beyond = half_more(observed, expected);
+        (beyond - past.max(0.0)).max(past.min(0.0) - beyond).max(0.0)
+    }
+
+    /// A slice must differ from what the scores say, and from what they say once moved with the rest of the window. The
+    /// second alone would accuse healthy slices of what one bad slice did to the fit; the first alone would make every
+    /// slice an alert when the whole moves.
     fn residual(&self) -> Option<Reading> {
         let indicator = Indicator::SliceErrorRate;
-        let Sliced { cell, expected, .. } = self.sliced;
+        let Sliced { cell, stated: promised, expected, .. } = self.sliced;
         let n = count(cell.n);
         let observed = count(cell.positive);
         // Few expected positives can still be far too few for what was found; too little of both says nothing.
-        if n < indicator.min_n() || expected.max(observed as f64) < SLICE_MIN_EXPECTED {
+        if n < indicator.min_n() || promised.max(observed as f64) < SLICE_MIN_EXPECTED {
             return None;
         }
         let factor = 1.0 + indicator.floor();
-        let p_value = self.chance(Tally::new(observed, n), factor)?;
+        let tally = Tally::new(observed, n);
+        let p_value = self.chance(tally, *expected, factor)?.max(self.chance(tally, *promised, factor)?);
         let rate = observed as f64 / n as f64;
-        let stated = expected / n as f64;
-        // Beyond what the slice's own past explains.
-        let half_more = |hits: u64, expected: f64| libm::log((hits as f64 + 0.5) / (expected + 0.5));
-        let past = self.past().map_or(0.0, |(hits, expected)| half_more(hits, expected));
-        let beyond = half_more(observed, *expected);
-        let beyond = (beyond - past.max(0.0)).max(past.min(0.0) - beyond).max(0.0);
+        let stated = promised / n as f64;
+        let beyond = self.beyond(observed, *expected).min(self.beyond(observed, *promised));
+        // More than the scores say and fewer than the whole explains, or the other way round, is no finding.
+        let beyond = if (observed as f64 > *expected) == (observed as f64 > *promised) { beyond } else { 0.0 };
         let text = format!(
-            "{}, {} of {} labelled predictions are positive; the scores promised {}.",
+            "{}, {} of {} labelled predictions are positive; on the baseline, scores like these meant {}.",
             capital(&self.whose()),
             many(observed),
             many(n),
-            amount(*expected)
+            amount(*promised)
         );
         let interval = crate::stats::interval::wilson(observed as f64, n as f64, 0.05);
         let reading = Some(
@@ -174,7 +183,8 @@ impl Look<'_> {
                 examples: Vec::new(),
             }
             .with("observed", observed)
-            .with("expected", *expected)
+            .with("expected", *promised)
+            .with("expected_with_the_rest", *expected)
             .with("logit_of_expected", logit(stated)),
         );
         reading.map(|reading| self.exemplified(reading))

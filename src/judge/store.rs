@@ -117,6 +117,7 @@ pub(super) struct Store {
     pub label_lives: Lives,
     first_coverage: Tally,
     coverage_until: Option<EventTime>,
+    first: Option<EventTime>,
 }
 
 impl Store {
@@ -129,6 +130,7 @@ impl Store {
             label_lives: Lives::default(),
             first_coverage: Tally::default(),
             coverage_until: None,
+            first: None,
         }
     }
 
@@ -137,8 +139,14 @@ impl Store {
         Window { start, end: start + self.schedule.window.times(i64::from(multiple)) }
     }
 
+    /// The first window that anything was counted in.
+    pub(super) const fn first(&self) -> Option<EventTime> {
+        self.first
+    }
+
     /// Adds what a task has learnt about a base window.
     pub(super) fn add(&mut self, start: EventTime, sums: &Sums) {
+        self.first = Some(self.first.map_or(start, |first| first.min(start)));
         match self.windows.get_mut(&(1, start)) {
             Some(open) => open.sums.merge(sums),
             None => {
@@ -192,7 +200,9 @@ impl Store {
             && let Some(disorder) = schedule.label_disorder
         {
             for (number, &age) in schedule.ages.iter().enumerate().skip(ages_seen as usize) {
-                if clock.has_labels(end, age) {
+                // At the end of the input every window is told of once, however far its labels are.
+                let last_chance = clock.ended && number == 0 && clock.has_inputs(end);
+                if clock.has_labels(end, age) || last_chance {
                     let occasion = Occasion::Age(number as u32);
                     due.push(Due { as_of: end + age + disorder, occasion, multiple, start });
                 }
@@ -278,6 +288,16 @@ impl Store {
     /// What coverage is compared with; `None` while it is learnt.
     pub(super) fn known_coverage(&self, window: Window) -> Option<Tally> {
         self.coverage_until.filter(|&until| window.start >= until).map(|_| self.first_coverage)
+    }
+
+    /// The base windows whose inputs never became complete, with the look that would have been due.
+    pub(super) fn never_filled(&self) -> Vec<(Due, Sums)> {
+        let open = self.windows.iter().filter(|((multiple, _), open)| *multiple == 1 && !open.inputs_seen);
+        open.map(|(&(multiple, start), open)| {
+            let as_of = self.schedule.inputs_due(self.window(multiple, start).end);
+            (Due { as_of, occasion: Occasion::Inputs, multiple, start }, open.sums.clone())
+        })
+        .collect()
     }
 
     /// How many windows are open.

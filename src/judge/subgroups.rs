@@ -37,7 +37,9 @@ pub(super) struct Sliced {
     pub slice: Slice,
     /// What the window holds of it.
     pub cell: Cell,
-    /// Positive labels to be expected, moved with the whole.
+    /// Positive labels to be expected from the recalibrated scores.
+    pub stated: f64,
+    /// The same, moved with the rest of the window.
     pub expected: f64,
 }
 
@@ -215,7 +217,10 @@ pub(super) fn all(context: &Context<'_>) -> Vec<Sliced> {
         .flat_map(|place| slices_of(context, profile, place))
         .filter_map(|slice| {
             let cell = cell(context.sums, &slice);
-            (cell.n > 0).then(|| Sliced { slice, cell, expected: shift.beside(&cell).expected(&cell) })
+            (cell.n > 0).then(|| {
+                let (stated, expected) = (cell.e as f64 / SCORE_SCALE, shift.beside(&cell).expected(&cell));
+                Sliced { slice, cell, stated, expected }
+            })
         })
         .collect()
 }

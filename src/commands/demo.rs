@@ -29,7 +29,7 @@ pub struct DemoArgs {
     /// List the stories and stop
     #[arg(long)]
     pub list: bool,
-    /// The seed of the story; equal seeds give equal files
+    /// The seed of the story; equal seeds give equal findings
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// The folder to write

@@ -98,6 +98,13 @@ pub fn run(args: &ReplayArgs, output: &mut Output) -> anyhow::Result<Exit> {
     let alerts = ended.worst.map_or("nothing fired", |_| "alerts fired; see alerts.jsonl and incidents.jsonl");
     let records: u64 = report.sources.iter().map(|source| source.records).sum();
     output.line(&format!("{records} records in {:.1} s into {}: {alerts}", ended.pace.seconds, args.out.display()))?;
+    let read: u64 = report.inferences.get("in").copied().unwrap_or(0);
+    let counted: u64 =
+        ["labelled", "pending", "never_labelled"].iter().filter_map(|name| report.inferences.get(*name)).sum();
+    let nothing = counted == 0;
+    if nothing {
+        output.line(&format!("nothing was watched: of {read} predictions none could be counted"))?;
+    }
     for note in report.notes.iter().take(NOTES) {
         output.line(&format!("note: {note}"))?;
     }
@@ -120,7 +127,8 @@ pub fn run(args: &ReplayArgs, output: &mut Output) -> anyhow::Result<Exit> {
         return Ok(Exit::Rejects);
     }
     let limit = args.fail_on.map(Severity::from);
-    if limit.is_some_and(|limit| ended.worst.is_some_and(|worst| worst >= limit)) {
+    // What was not watched cannot be said to be quiet.
+    if limit.is_some_and(|limit| nothing || ended.worst.is_some_and(|worst| worst >= limit)) {
         return Ok(Exit::FailOn);
     }
     Ok(Exit::Done)

@@ -153,11 +153,19 @@ fn remarks(counts: &Counts) -> Vec<String> {
         }
     };
     remark(inferences.rejected, inferences.read, "predictions could not be used; dead-letters.jsonl says why");
-    remark(inferences.late, inferences.read, "predictions came later than out_of_order allows and were not counted");
+    remark(
+        inferences.late,
+        inferences.read,
+        "predictions came later than out_of_order allows and were not counted; sort the file by event_time, or raise topics.inferences.out_of_order",
+    );
     remark(inferences.conflict, inferences.read, "predictions repeat an id with another content; the first stays");
     remark(labels.rejected, labels.read, "labels could not be used; dead-letters.jsonl says why");
-    remark(labels.late, labels.read, "labels came later than out_of_order allows and were not counted");
-    remark(labels.orphan, labels.read, "labels belong to no prediction that was read, or came after label_window");
+    remark(
+        labels.late,
+        labels.read,
+        "labels came later than out_of_order allows and were not counted; sort the file by event_time, or raise topics.labels.out_of_order",
+    );
+    remark(labels.orphan, labels.read, "labels belong to no prediction that was counted, or came after label_window");
     remarks
 }
 

@@ -188,7 +188,7 @@ pub const KEYS: &[Key] = &[
         "number in [0, 1]",
         "null",
         "0.5",
-        "The decision threshold. Null: the decision or threshold of each record, else 0.5.",
+        "The decision threshold. Null: the decision or threshold of each record; where neither is given there is no decision, and accuracy, precision and recall have no value.",
     ),
     key("defaults.positive", "number, true, false, text", "1", "fraud", "The label of the positive class."),
     key(

@@ -88,6 +88,13 @@ impl Cohorts {
         &self.models[usize::from(model)]
     }
 
+    /// All models met, sorted by name.
+    pub(super) fn all_models(&self) -> Vec<&str> {
+        let mut models: Vec<&str> = self.models.iter().map(String::as_str).collect();
+        models.sort_unstable();
+        models
+    }
+
     /// Whether a limit was hit.
     pub(super) const fn is_full(&self) -> bool {
         self.full

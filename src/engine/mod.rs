@@ -221,6 +221,8 @@ impl Engine {
     /// What a reader of the results should know.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.learning.notes(&self.cohorts);
+        notes.extend(self.unused());
+        notes.extend(self.unlabelled());
         for profile in self.judge.references().all() {
             if !profile.left_out.is_empty() {
                 let listed: Vec<String> =
@@ -250,6 +252,57 @@ impl Engine {
         self.tasks.iter().map(Task::open_rows).sum()
     }
 
+    /// What was given and belongs to nothing that was read: most often a slip in a name.
+    fn unused(&self) -> Vec<String> {
+        let met = self.cohorts.all_models();
+        let list = if met.is_empty() { "none".to_owned() } else { met.join(", ") };
+        let mut notes = Vec::new();
+        for profile in self.judge.references().all().filter(|profile| !met.contains(&profile.model.as_str())) {
+            let (model, version) = (&profile.model, &profile.version);
+            notes
+                .push(format!("the baseline of model '{model}' version '{version}' was not used; models read: {list}"));
+        }
+        for (name, _) in self.config.named_models().filter(|(name, _)| !met.contains(name)) {
+            notes.push(format!("the settings of models.{name} were not used; models read: {list}"));
+        }
+        for model in met {
+            let settings = self.config.model(model);
+            let asked = settings.features.keys().chain(settings.slices.features.iter().flatten());
+            let known: Vec<&str> = self
+                .judge
+                .references()
+                .all()
+                .filter(|profile| profile.model == model)
+                .flat_map(known_features)
+                .collect();
+            for name in asked.filter(|name| !known.is_empty() && !known.contains(&name.as_str())) {
+                notes.push(format!(
+                    "the settings of feature '{name}' were not used: model '{model}' has no such feature"
+                ));
+            }
+        }
+        notes
+    }
+
+    /// Whether the labels end long before the predictions.
+    fn unlabelled(&self) -> Option<String> {
+        let inputs = self.tasks.iter().filter_map(Task::inferences).max()?;
+        if !self.labels {
+            return None;
+        }
+        let Some(labels) = self.tasks.iter().filter_map(Task::labels).max() else {
+            return Some("no label was read: nothing is known of how good the predictions were".to_owned());
+        };
+        let gap = Span::from_micros(inputs.micros_since(labels));
+        (gap > Span::DAY).then(|| {
+            format!(
+                "labels end at {}, predictions at {}: figures of the last windows stand on few labels or none",
+                labels.rfc3339(),
+                inputs.rfc3339()
+            )
+        })
+    }
+
     /// Whether a label stream is read.
     pub const fn has_labels(&self) -> bool {
         self.labels
@@ -264,6 +317,12 @@ impl Engine {
 /// The largest early horizon that a model can have: how long a label waits for its prediction.
 fn largest_early(config: &Config) -> Span {
     config.named_models().map(|(_, model)| model.early).fold(config.defaults().early, Span::max)
+}
+
+/// The features that a reference knows, watched or left out.
+fn known_features(profile: &crate::baseline::Profile) -> Vec<&str> {
+    let watched = profile.coding.features().iter().map(crate::observe::FeatureCoding::name);
+    watched.chain(profile.left_out.iter().map(|left| left.feature.as_str())).collect()
 }
 
 /// Out-of-orderness of both topics.

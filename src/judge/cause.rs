@@ -246,6 +246,10 @@ impl<'a> Pattern<'a> {
             Cause::ConceptDrift => {
                 (Verdict::Retrain, "what the inputs mean has changed, and the labels since then show it".into())
             }
+            Cause::LaunchGap => (
+                Verdict::DoNotRetrain,
+                "the trouble came with a new version; whatever is wrong lies between its training and its launch".into(),
+            ),
             Cause::LabelShift => {
                 (Verdict::Wait, "only the share of positives moved; correcting the offset is enough".into())
             }

@@ -138,6 +138,7 @@ fn make(args: &BuildArgs, output: &mut Output) -> anyhow::Result<Exit> {
     }
     std::fs::write(&args.out, baseline::write(&profiles))
         .with_context(|| format!("cannot write '{}'", args.out.display()))?;
-    output.line(&format!("{} profiles written to {}", profiles.len(), args.out.display()))?;
+    let plural = if profiles.len() == 1 { "" } else { "s" };
+    output.line(&format!("{} profile{plural} written to {}", profiles.len(), args.out.display()))?;
     Ok(Exit::Done)
 }

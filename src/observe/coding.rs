@@ -15,10 +15,10 @@
 
 use std::fmt::Write as _;
 
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::guide::Guide;
-use super::vocabulary::Vocabulary;
 use crate::event::{FeatureNames, Features, Slot, Value, value_hash};
 
 /// The code of an absent or null value.
@@ -70,7 +70,7 @@ pub enum Kind {
 pub struct FeatureCoding {
     name: String,
     kind: Kind,
-    vocabulary: Vocabulary,
+    vocabulary: FxHashMap<Box<str>, u8>,
     guide: Guide,
 }
 
@@ -86,7 +86,7 @@ impl FeatureCoding {
     /// # Panics
     /// If the kind has more edges or values than there are codes.
     pub fn new(name: String, kind: Kind) -> Self {
-        let mut vocabulary = Vocabulary::default();
+        let mut vocabulary = FxHashMap::default();
         let mut guide = Guide::new(&[]);
         match &kind {
             Kind::Numeric { edges, .. } => {
@@ -95,7 +95,9 @@ impl FeatureCoding {
             }
             Kind::Categorical { values, .. } => {
                 assert!(values.len() <= 200, "at most 200 values a feature");
-                vocabulary = Vocabulary::new(values, CODE_VOCABULARY);
+                for (place, value) in values.iter().enumerate() {
+                    vocabulary.insert(value.as_str().into(), CODE_VOCABULARY + place as u8);
+                }
             }
         }
         Self { name, kind, vocabulary, guide }
@@ -268,7 +270,7 @@ impl Coding {
                             &row.text[start..]
                         }
                     };
-                    let known = self.features[place].vocabulary.code(text);
+                    let known = self.features[place].vocabulary.get(text).copied();
                     let (code, hash) = known.map_or_else(|| unlisted_code(text, tail), |code| (code, 0));
                     row.codes[place] = code;
                     if code < CODE_TAIL {

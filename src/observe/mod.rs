@@ -13,7 +13,6 @@ mod recalibration;
 mod sample;
 mod scores;
 mod sums;
-mod vocabulary;
 
 pub use codec::CodecError;
 pub use coding::{

@@ -232,7 +232,7 @@ impl<'a> Pattern<'a> {
             Cause::EmergingCategory => (
                 Verdict::Wait,
                 format!(
-                    "only {labels} labels of the new cases are known; a model trained today would learn next to nothing of them"
+                    "only {labels} labels of the new cases were there in the window that alarmed; that few teach a model next to nothing"
                 ),
             ),
             Cause::Subgroup => (

@@ -157,7 +157,7 @@ impl Look<'_> {
         // More than the scores say and fewer than the whole explains, or the other way round, is no finding.
         let beyond = if (observed as f64 > *expected) == (observed as f64 > *promised) { beyond } else { 0.0 };
         let text = format!(
-            "{}, {} of {} labelled predictions are positive; on the baseline, scores like these meant {}.",
+            "{}, {} of {} labelled predictions are positive; going by the baseline, their scores stand for {} positives.",
             capital(&self.whose()),
             many(observed),
             many(n),

@@ -270,7 +270,7 @@ pub(super) fn metric(name: &str) -> MetricWords<'_> {
         "error_rate" => (30, "Error rate", "share of wrong decisions", Share),
         "fnr" => (31, "Missed positives", "of the positives, the share that was missed", Share),
         "fpr" => (32, "False alarms", "of the negatives, the share that was flagged", Share),
-        "residual" => (33, "Residual", "observed less expected positives", Metric),
+        "residual" => (33, "Share of positives", "observed positives against those that the scores let expect", Share),
         "coverage" => (34, "Coverage", "share of predictions with a label", Share),
         other => (99, other, "", Plain),
     };

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each room and its floor. A room imports only from lower floors.
-const FLOORS: [(&str, u8); 19] = [
+const FLOORS: [(&str, u8); 20] = [
     ("event", 0),
     ("telemetry", 0),
     ("decode", 1),
@@ -19,6 +19,7 @@ const FLOORS: [(&str, u8); 19] = [
     ("config", 3),
     ("observe", 3),
     ("baseline", 4),
+    ("kafka", 4),
     ("judge", 5),
     ("engine", 6),
     ("emit", 7),

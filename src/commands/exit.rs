@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
+use crate::kafka::{KafkaTrouble, TroubleClass};
 
 /// The exit codes. They are part of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,14 @@ impl Exit {
             if cause.is::<UsageError>() {
                 return Self::Usage;
             }
+            if let Some(trouble) = cause.downcast_ref::<KafkaTrouble>() {
+                return match trouble.class() {
+                    TroubleClass::Unreachable => Self::Unreachable,
+                    TroubleClass::NotAllowed => Self::NotAllowed,
+                    TroubleClass::Configuration => Self::Configuration,
+                    TroubleClass::Failed => Self::Failed,
+                };
+            }
         }
         Self::Failed
     }
@@ -89,5 +98,8 @@ mod tests {
         let error = Err::<(), _>(UsageError("x".into())).context("starting").unwrap_err();
         assert_eq!(Exit::of(&error), Exit::Usage);
         assert_eq!(Exit::of(&anyhow::anyhow!("disk full")), Exit::Failed);
+        let unreachable = KafkaTrouble::Unreachable { brokers: "b:1".into(), reason: "no answer".into() };
+        let error = Err::<(), _>(unreachable).context("starting").unwrap_err();
+        assert_eq!(Exit::of(&error).code(), 69);
     }
 }

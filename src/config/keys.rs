@@ -120,6 +120,13 @@ pub const KEYS: &[Key] = &[
     key("http.listen", "host:port", "127.0.0.1:9464", "0.0.0.0:9464", "Where the page and the metrics are served."),
     key("outcomes", "false", "false", "false", "Whether joined records are written. Not in this release."),
     key(
+        "judges",
+        "whole number from 1 to 1024",
+        "1",
+        "4",
+        "Into how many parts the models are spread, each judged by one judge. The internal topics have as many partitions: choose before `topics create`.",
+    ),
+    key(
         "instance",
         "text",
         "null",

@@ -56,6 +56,8 @@ pub struct Config {
     pub outcomes: bool,
     /// The name of this process in its group.
     pub instance: Option<String>,
+    /// Into how many parts the models are spread, each judged by one judge; from 1.
+    pub judges: u32,
     defaults: ModelConfig,
     models: BTreeMap<String, ModelConfig>,
     notes: Vec<String>,
@@ -73,6 +75,7 @@ impl Default for Config {
             http: Http::default(),
             outcomes: false,
             instance: None,
+            judges: 1,
             defaults: ModelConfig::default(),
             models: BTreeMap::new(),
             notes: Vec::new(),
@@ -120,6 +123,7 @@ impl Config {
             http: service::http(&root.child("http")),
             outcomes: service::outcomes(&root.child("outcomes")),
             instance: root.child("instance").text(),
+            judges: service::judges(&root.child("judges")),
             defaults,
             models,
             notes: notes::collect(&root),

@@ -11,8 +11,9 @@ use super::reader::Node;
 use crate::event::{EventTime, Span};
 
 /// Properties of the client library that truthline sets itself, because its promises depend on them.
-const OWNED_PROPERTIES: [&str; 13] = [
+const OWNED_PROPERTIES: [&str; 16] = [
     "acks",
+    "allow.auto.create.topics",
     "auto.offset.reset",
     "bootstrap.servers",
     "enable.auto.commit",
@@ -21,11 +22,16 @@ const OWNED_PROPERTIES: [&str; 13] = [
     "enable.partition.eof",
     "group.id",
     "group.instance.id",
+    "group.remote.assignor",
     "isolation.level",
     "metadata.broker.list",
     "partition.assignment.strategy",
+    "partitioner",
     "transactional.id",
 ];
+
+/// The most judges: a partition each, and more would only cost.
+const MOST_JUDGES: u32 = 1024;
 
 /// The brokers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,6 +231,12 @@ pub(super) fn outcomes(node: &Node<'_>) -> bool {
         node.refuse("the outcomes topic is not in this release; accepted: false");
     }
     wanted
+}
+
+pub(super) fn judges(node: &Node<'_>) -> u32 {
+    let accepted = format!("a whole number from 1 to {MOST_JUDGES}");
+    node.number(&accepted, |judges| judges.fract() == 0.0 && (1.0..=f64::from(MOST_JUDGES)).contains(&judges))
+        .map_or(1, |judges| judges as u32)
 }
 
 /// A size in bytes: `512MiB`, `1GiB`, `200MB`, or a plain number.

@@ -1,0 +1,15 @@
+//! How does truthline speak to the brokers? (edge)
+//!
+//! The only room that knows the client library: its settings, its errors, the topics that a configuration needs, and
+//! what must hold before a process may start. What is read and written is decided elsewhere.
+
+mod error;
+mod log;
+mod principal;
+mod settings;
+mod topology;
+
+pub use error::{KafkaTrouble, TroubleClass};
+pub use log::{Heard, client_line};
+pub use settings::{admin, consumer, producer, reader, transactional_id};
+pub use topology::{Names, Owner, Partitions, Planned, Role, plan};

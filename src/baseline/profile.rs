@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::EventTime;
+use crate::event::{EventTime, value_hash};
 use crate::observe::{Coding, Layout, Recalibration, Statistic, Sums, truth};
 
 /// Where a profile comes from.
@@ -75,6 +75,13 @@ impl Profile {
     /// Score bins of negative and positive labels.
     pub fn truth_bins(&self) -> (&[i64], &[i64]) {
         (self.sums.get(Statistic::Negatives), self.sums.get(Statistic::Positives))
+    }
+
+    /// A number for what codes and scores mean by it: equal for profiles whose sums add.
+    pub fn meaning(&self) -> u64 {
+        let features = self.coding.features().iter().map(|feature| format!("{} {:?}\n", feature.name(), feature.kind()));
+        let scores = self.map.all().iter().map(|e| format!("{:x}\n", e.to_bits()));
+        value_hash(&features.chain(scores).collect::<String>())
     }
 
     /// The same profile for another version.

@@ -77,6 +77,12 @@ impl Cohorts {
         self.known.insert((task, model))
     }
 
+    /// A task begins anew and has met no model yet.
+    pub(super) fn forget_task(&mut self, task: usize) {
+        self.known.retain(|&(other, _)| other != task);
+        self.last_known = None;
+    }
+
     /// The names behind a number.
     pub(super) fn name(&self, cohort: u16) -> (&str, &str) {
         let (model, version) = &self.versions[usize::from(cohort)];

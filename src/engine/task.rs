@@ -218,6 +218,11 @@ impl Task {
         self.windows.take(tell);
     }
 
+    /// The earliest window of what was counted since the last commit.
+    pub(super) fn first_window(&self) -> Option<EventTime> {
+        self.windows.first()
+    }
+
     /// Takes what was counted of labels since the last commit.
     pub(super) fn take_labels(&mut self) -> Vec<(EventTime, LabelFlow)> {
         let mut flows: Vec<(EventTime, LabelFlow)> = self.labels.drain().collect();

@@ -117,6 +117,11 @@ impl Windows {
         self.last = 0;
     }
 
+    /// The start of the earliest window that anything was counted in since the last time.
+    pub(super) fn first(&self) -> Option<EventTime> {
+        self.open.iter().filter(|open| open.counted).map(|open| open.start).min()
+    }
+
     /// The reference of a window.
     pub(super) fn profile(&self, place: usize) -> Option<&Arc<Profile>> {
         self.open[place].profile.as_ref()

@@ -7,6 +7,7 @@ mod key;
 mod record;
 mod reject;
 mod time;
+pub mod wire;
 
 pub use hash::{fnv1a_64, murmur2_partition, value_hash};
 pub use key::RequestKey;

@@ -252,6 +252,21 @@ pub struct Label {
     pub content: u64,
 }
 
+impl Label {
+    /// Makes this the message that takes back everything said of a request, at a time.
+    pub fn tombstone(&mut self, request_id: &str, event_time: EventTime) {
+        request_id.clone_into(&mut self.request_id);
+        let content = super::value_hash(request_id) ^ event_time.micros() as u64;
+        *self = Self {
+            request_id: std::mem::take(&mut self.request_id),
+            event_time,
+            withdrawn: true,
+            content,
+            ..Self::default()
+        };
+    }
+}
+
 /// Which part of the training data a baseline row was in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Split {

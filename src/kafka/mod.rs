@@ -5,11 +5,17 @@
 
 mod error;
 mod log;
+mod member;
 mod principal;
+mod reader;
 mod settings;
 mod topology;
+mod transaction;
 
 pub use error::{KafkaTrouble, TroubleClass};
 pub use log::{Heard, client_line};
+pub use member::{Incoming, Member, Message, News, Queue, TopicPartition};
+pub use reader::{Ended, Stored, read};
 pub use settings::{admin, consumer, producer, reader, transactional_id};
 pub use topology::{Names, Owner, Partitions, Planned, Role, plan};
+pub use transaction::{Committed, Failure, Record, Transactions};

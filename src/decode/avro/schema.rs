@@ -104,6 +104,18 @@ pub struct SchemaStore {
 }
 
 impl SchemaStore {
+    /// A store with this release's own schemas of predictions and labels.
+    ///
+    /// # Panics
+    /// Never: the schemas are part of the program, and a test reads them.
+    pub fn native() -> Self {
+        let mut store = Self::default();
+        for text in [include_str!("../../../schemas/inference.avsc"), include_str!("../../../schemas/label.avsc")] {
+            store.insert(Arc::new(WriterSchema::parse(text).expect("our own schemas are read by a test")));
+        }
+        store
+    }
+
     /// Adds a schema under its fingerprint.
     pub fn insert(&mut self, schema: Arc<WriterSchema>) {
         self.schemas.insert(schema.fingerprint(), schema);

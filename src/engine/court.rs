@@ -1,0 +1,322 @@
+//! How do deltas become findings, each counted once?
+//!
+//! A court is a judge together with what is known of the tasks that report to it. It is a pure fold over the records of
+//! one partition of the deltas topic: the same records in the same order give the same state and the same findings. A
+//! delta counts only if it continues the offsets of its task. One that was counted is dropped; one that is missing is
+//! told as a gap, for then the sums no longer stand for the whole log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::delta::{Head, Piece, Reach, Reader};
+use crate::baseline::{Profile, References};
+use crate::config::Config;
+use crate::event::EventTime;
+use crate::event::wire::{
+    WireError, expect, put, put_bytes, put_signed, put_time, take, take_byte, take_bytes, take_signed, take_time,
+};
+use crate::judge::{Clock, Finding, Judge, layout_of};
+use crate::observe::{Coding, Layout};
+
+const FORMAT: u8 = 1;
+/// The key of the piece of a snapshot that belongs to the court itself.
+const CHAINS: &[u8] = b"court";
+
+/// A record that cannot be folded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeltaError {
+    /// The bytes are no delta of this release.
+    #[error("the record is no delta that this release reads: {0}")]
+    Wire(#[from] WireError),
+    /// The task counted with another baseline.
+    #[error(
+        "a task counted model '{model}' version '{version}' with another baseline than this process has; give every process the same configuration and baseline files"
+    )]
+    OtherBaseline {
+        /// The model.
+        model: String,
+        /// The version.
+        version: String,
+    },
+}
+
+/// What became of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Folded {
+    /// It was counted.
+    Counted,
+    /// It had been counted before.
+    Repeated,
+    /// It was counted, and something before it is missing.
+    Gap {
+        /// Which task.
+        task: u32,
+        /// The next offsets that should have followed.
+        expected: Vec<i64>,
+        /// Where the delta begins.
+        found: Vec<i64>,
+    },
+}
+
+/// What is known of a task.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Chain {
+    /// Next offset of each input.
+    next: Vec<i64>,
+    /// Records of a delta whose last one has not come: where it leads, and which part comes next.
+    pending: Option<(Vec<i64>, u64)>,
+    inputs: Reach,
+    labels: Reach,
+}
+
+/// A judge and the tasks that report to it.
+pub struct Court {
+    judge: Judge,
+    tasks: u32,
+    chains: BTreeMap<u32, Chain>,
+    passed: (Option<EventTime>, Option<EventTime>),
+    bare: Arc<Layout>,
+    meanings: BTreeMap<usize, (Arc<Profile>, u64)>,
+    /// Deltas that were counted.
+    counted: u64,
+}
+
+impl Court {
+    /// A court that has heard nothing. `labels` says whether there is a label stream.
+    pub fn new(config: Arc<Config>, references: References, labels: bool) -> Self {
+        Self::around(Judge::new(config, references, labels))
+    }
+
+    fn around(judge: Judge) -> Self {
+        Self {
+            judge,
+            tasks: 0,
+            chains: BTreeMap::new(),
+            passed: (None, None),
+            bare: Arc::new(Layout::new(&Coding::default())),
+            meanings: BTreeMap::new(),
+            counted: 0,
+        }
+    }
+
+    /// The judge.
+    pub const fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
+    /// The judge, to be told what it cannot see.
+    pub const fn judge_mut(&mut self) -> &mut Judge {
+        &mut self.judge
+    }
+
+    /// Folds one record and takes what is due.
+    ///
+    /// # Errors
+    /// When the record is damaged, of another release, or was counted with another baseline. Nothing of it was counted
+    /// then, or a part: the court must not be used any more.
+    pub fn fold(&mut self, record: &[u8], findings: &mut Vec<Finding>) -> Result<Folded, DeltaError> {
+        let mut reader = Reader::new(record)?;
+        let folded = self.follow(&reader);
+        if folded == Folded::Repeated {
+            return Ok(folded);
+        }
+        while let Some(piece) = reader.piece()? {
+            match piece {
+                Piece::Flow { start, flow } => self.judge.fold_labels(start, flow),
+                Piece::Window { model, version, start, meaning } => {
+                    let profile = self.judge.references().of(model, version, start);
+                    if self.meaning(profile.as_ref()) != meaning {
+                        return Err(DeltaError::OtherBaseline { model: model.to_owned(), version: version.to_owned() });
+                    }
+                    let sums = reader.sums(&layout_of(profile.as_ref(), &self.bare))?;
+                    self.judge.fold(model, version, start, &sums);
+                }
+            }
+        }
+        if reader.last {
+            self.reached(reader.head);
+            self.counted += 1;
+            let clock = self.clock();
+            self.judge.advance(clock, findings);
+        }
+        Ok(folded)
+    }
+
+    /// Whether the record continues its task's chain; notes how far the chain goes with it.
+    fn follow(&mut self, reader: &Reader<'_>) -> Folded {
+        let head = &reader.head;
+        let known = self.chains.contains_key(&head.task);
+        let chain = self.chains.entry(head.task).or_default();
+        if !known {
+            chain.next.clone_from(&head.from);
+        }
+        let begun = chain.pending.as_ref().is_some_and(|(to, part)| *to == head.to && *part == reader.part);
+        let continues = if reader.part == 0 { head.from == chain.next && chain.pending.is_none() } else { begun };
+        let behind = |next: &[i64]| head.to.iter().zip(next).all(|(to, next)| to <= next) && head.to.len() == next.len();
+        // A delta that covers nothing only says how far the task has come; repeating it changes nothing.
+        if !continues && chain.pending.is_none() && behind(&chain.next) && head.to != head.from {
+            return Folded::Repeated;
+        }
+        let expected = chain.next.clone();
+        if reader.last {
+            chain.next.clone_from(&head.to);
+            chain.pending = None;
+        } else {
+            chain.pending = Some((head.to.clone(), reader.part + 1));
+        }
+        if continues { Folded::Counted } else { Folded::Gap { task: head.task, expected, found: head.from.clone() } }
+    }
+
+    fn reached(&mut self, head: Head) {
+        self.tasks = head.tasks.max(self.tasks);
+        let chain = self.chains.entry(head.task).or_default();
+        chain.inputs = later(chain.inputs, head.inputs);
+        chain.labels = later(chain.labels, head.labels);
+        if let Some(first) = head.first {
+            self.judge.note_first_inference(first);
+        }
+        if head.capped {
+            self.judge.cap();
+        }
+    }
+
+    fn clock(&mut self) -> Clock {
+        let all = self.chains.len() >= self.tasks as usize && self.tasks > 0;
+        let side = |of: fn(&Chain) -> Reach| -> (Option<EventTime>, Option<EventTime>) {
+            if !all {
+                return (None, None);
+            }
+            let reaches: Vec<Reach> = self.chains.values().map(of).collect();
+            (reaches.iter().map(|reach| reach.watermark).min().flatten(), passed(&reaches))
+        };
+        let (sound_inputs, inputs) = side(|chain| chain.inputs);
+        let (sound_labels, labels) = side(|chain| chain.labels);
+        self.passed = (self.passed.0.max(inputs), self.passed.1.max(labels));
+        Clock { inputs: self.passed.0, labels: self.passed.1, sound_inputs, sound_labels, ended: false }
+    }
+
+    /// How far the windows of this court have come: the clocks of predictions and of labels.
+    pub const fn watermarks(&self) -> (Option<EventTime>, Option<EventTime>) {
+        self.passed
+    }
+
+    /// When a record was read last, by the clock of whoever read it: predictions, labels.
+    pub fn last_read(&self) -> (Option<EventTime>, Option<EventTime>) {
+        let chains = self.chains.values();
+        (chains.clone().filter_map(|chain| chain.inputs.read).max(), chains.filter_map(|chain| chain.labels.read).max())
+    }
+
+    /// Deltas counted so far.
+    pub const fn counted(&self) -> u64 {
+        self.counted
+    }
+
+    fn meaning(&mut self, profile: Option<&Arc<Profile>>) -> u64 {
+        meaning(&mut self.meanings, profile)
+    }
+
+    /// Tells the pieces of the state that have changed since the last call: key, and value or `None` if it is gone.
+    pub fn snapshot(&mut self, mut put_piece: impl FnMut(&[u8], Option<&[u8]>)) {
+        let mut bytes = vec![FORMAT];
+        put(&mut bytes, self.tasks.into());
+        put(&mut bytes, self.counted);
+        put_time(&mut bytes, self.passed.0);
+        put_time(&mut bytes, self.passed.1);
+        put(&mut bytes, self.chains.len() as u64);
+        for (&task, chain) in &self.chains {
+            put(&mut bytes, task.into());
+            put_offsets(&mut bytes, &chain.next);
+            let (to, part) = chain.pending.clone().unwrap_or_default();
+            put_offsets(&mut bytes, &to);
+            put(&mut bytes, part);
+            for reach in [chain.inputs, chain.labels] {
+                for time in [reach.watermark, reach.idle, reach.read] {
+                    put_time(&mut bytes, time);
+                }
+            }
+        }
+        put_piece(CHAINS, Some(&bytes));
+        self.judge.snapshot(|key, value| put_piece(key, value));
+    }
+
+    /// The court whose snapshot these pieces are.
+    ///
+    /// # Errors
+    /// When a piece is damaged or of another release.
+    pub fn restore(
+        config: Arc<Config>,
+        references: References,
+        labels: bool,
+        pieces: &BTreeMap<Vec<u8>, Vec<u8>>,
+    ) -> Result<Self, crate::judge::RestoreError> {
+        let others = pieces.iter().filter(|(key, _)| *key != CHAINS);
+        let judge = Judge::restore(config, references, labels, others.map(|(key, value)| (&key[..], &value[..])))?;
+        let mut court = Self::around(judge);
+        if let Some(bytes) = pieces.get(CHAINS) {
+            court.take_chains(bytes).map_err(|error| crate::judge::RestoreError::damaged("court", &error))?;
+        }
+        Ok(court)
+    }
+
+    fn take_chains(&mut self, mut bytes: &[u8]) -> Result<(), WireError> {
+        let bytes = &mut bytes;
+        expect("the format of a court", take_byte(bytes)?.into(), FORMAT.into())?;
+        self.tasks = take(bytes)? as u32;
+        self.counted = take(bytes)?;
+        self.passed = (take_time(bytes)?, take_time(bytes)?);
+        for _ in 0..take(bytes)? {
+            let task = take(bytes)? as u32;
+            let next = take_offsets(bytes)?;
+            let (to, part) = (take_offsets(bytes)?, take(bytes)?);
+            let mut reach = || -> Result<Reach, WireError> {
+                Ok(Reach { watermark: take_time(bytes)?, idle: take_time(bytes)?, read: take_time(bytes)? })
+            };
+            let (inputs, labels) = (reach()?, reach()?);
+            let pending = (part > 0).then_some((to, part));
+            self.chains.insert(task, Chain { next, pending, inputs, labels });
+        }
+        Ok(())
+    }
+}
+
+/// A watermark never goes back, not even after a task was rebuilt from less than it had.
+fn later(before: Reach, now: Reach) -> Reach {
+    Reach { watermark: before.watermark.max(now.watermark), read: before.read.max(now.read), ..now }
+}
+
+/// The time that all partitions of a side have passed, where those that are idle follow the others.
+fn passed(reaches: &[Reach]) -> Option<EventTime> {
+    let live = reaches.iter().filter(|reach| reach.idle.is_none()).map(|reach| reach.watermark).min();
+    // A live partition without a record holds everything back.
+    if live == Some(None) {
+        return None;
+    }
+    let live = live.flatten();
+    let each = reaches.iter().map(|reach| match reach.idle {
+        None => reach.watermark,
+        Some(idle) => reach.watermark.max(Some(live.map_or(idle, |live| live.min(idle)))),
+    });
+    each.min().flatten()
+}
+
+/// A number for what the codes of a profile mean; 0 where there is none.
+pub(super) fn meaning(known: &mut BTreeMap<usize, (Arc<Profile>, u64)>, profile: Option<&Arc<Profile>>) -> u64 {
+    let Some(profile) = profile else { return 0 };
+    let entry = known.entry(Arc::as_ptr(profile).addr());
+    entry.or_insert_with(|| (profile.clone(), profile.meaning())).1
+}
+
+fn put_offsets(bytes: &mut Vec<u8>, offsets: &[i64]) {
+    let mut part = Vec::with_capacity(offsets.len() * 4);
+    offsets.iter().for_each(|&offset| put_signed(&mut part, offset));
+    put_bytes(bytes, &part);
+}
+
+fn take_offsets(bytes: &mut &[u8]) -> Result<Vec<i64>, WireError> {
+    let mut part = take_bytes(bytes)?;
+    let mut offsets = Vec::new();
+    while !part.is_empty() {
+        offsets.push(take_signed(&mut part)?);
+    }
+    Ok(offsets)
+}

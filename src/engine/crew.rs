@@ -1,0 +1,365 @@
+//! Which tasks work side by side, and what do they share?
+//!
+//! A crew is the tasks of one thread: in a replay all partitions, in a service those that its consumer was given. Tasks
+//! share names, references and lessons, never rows. What they have counted is taken away at each commit, and nobody here
+//! judges it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::cohorts::{Cohorts, MAX_COHORTS, MAX_MODELS};
+use super::court::meaning;
+use super::delta::{Head, Writer, judge_of};
+use super::learn::Learning;
+use super::task::{self, Place, Task};
+use super::windows::Shared;
+use super::{Disorder, Range, largest_early};
+use crate::baseline::{Profile, References};
+use crate::config::Config;
+use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RejectReason, Span};
+use crate::join::{Counts, Limits};
+use crate::judge::LabelFlow;
+use crate::observe::Sums;
+
+/// What a task has counted since the last commit, piece by piece.
+pub(super) enum Counted<'a> {
+    /// In a base window of a model and version.
+    Sums { model: &'a str, version: &'a str, start: EventTime, sums: &'a Sums },
+    /// Of labels, in a window of the pipeline.
+    Labels { start: EventTime, flow: LabelFlow },
+}
+
+/// The tasks of one thread.
+pub struct Crew {
+    config: Arc<Config>,
+    references: References,
+    tasks: Vec<Option<Task>>,
+    cohorts: Cohorts,
+    learning: Learning,
+    labels: bool,
+    range: Range,
+    /// Whether a lesson was given since [`Crew::new_lessons`] was asked.
+    learnt: bool,
+    /// What the codes of each profile mean, by the address of the profile.
+    meanings: BTreeMap<usize, (Arc<Profile>, u64)>,
+}
+
+impl Crew {
+    /// A crew without tasks. `labels` says whether there is a label stream.
+    pub fn new(config: Arc<Config>, references: References, labels: bool, range: Range) -> Self {
+        Self {
+            config,
+            references,
+            tasks: Vec::new(),
+            cohorts: Cohorts::default(),
+            learning: Learning::default(),
+            labels,
+            range,
+            learnt: false,
+            meanings: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a task that knows nothing yet; one that is there already begins anew.
+    pub fn open(&mut self, partition: usize) {
+        let (disorder, early) = (Disorder::of(&self.config), largest_early(&self.config));
+        if self.tasks.len() <= partition {
+            self.tasks.resize_with(partition + 1, || None);
+        }
+        self.cohorts.forget_task(partition);
+        self.tasks[partition] = Some(Task::new(disorder, early, self.labels, Limits::default()));
+    }
+
+    /// Lets a task go, with everything that it knows.
+    pub fn close(&mut self, partition: usize) {
+        if let Some(place) = self.tasks.get_mut(partition) {
+            *place = None;
+            self.cohorts.forget_task(partition);
+        }
+    }
+
+    fn task(&mut self, partition: usize) -> &mut Task {
+        open(&mut self.tasks, partition)
+    }
+
+    /// All tasks that are open.
+    pub(super) fn tasks(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().flatten()
+    }
+
+    /// Takes one inference of a partition.
+    ///
+    /// # Errors
+    /// A reject, already counted: the record has no score, or is one more than a limit allows.
+    ///
+    /// # Panics
+    /// If the partition has no task.
+    pub fn inference(&mut self, partition: usize, record: &Inference, names: &FeatureNames) -> Result<(), Reject> {
+        let placed = self.place(partition, record);
+        let (model, cohort) = placed.inspect_err(|_| self.task(partition).reject_inference())?;
+        // A late record is counted where its partition stands.
+        let stands = self.task(partition).inferences();
+        let counted = stands.max(Some(record.event_time)).unwrap_or(record.event_time);
+        self.lessons(model, counted, names);
+        let shared = Shared {
+            cohorts: &mut self.cohorts,
+            references: &self.references,
+            config: &self.config,
+            range: self.range,
+        };
+        let placed = Place { model, cohort, inside: self.range.holds(record.event_time) };
+        open(&mut self.tasks, partition).inference(record, placed, names, shared, &mut self.learning)
+    }
+
+    fn place(&mut self, partition: usize, record: &Inference) -> Result<(u16, u16), Reject> {
+        if record.score.is_none() {
+            return Err(Reject::new(
+                RejectReason::MissingField,
+                "'score' is missing; this release judges models with a score in [0, 1], other predictions are set aside",
+            ));
+        }
+        let (model, cohort) = self.cohorts.of(&record.model, &record.version)?;
+        if self.cohorts.is_new_to(partition, model) {
+            let settings = self.config.model(&record.model);
+            open(&mut self.tasks, partition).set_rules(model, settings);
+            let learns = !self.references.has_file(&record.model);
+            self.learning.meet(model, learns, settings, Disorder::of(&self.config));
+        }
+        Ok((model, cohort))
+    }
+
+    /// Counts an inference that could not be decoded.
+    ///
+    /// # Panics
+    /// If the partition has no task.
+    pub fn reject_inference(&mut self, partition: usize) {
+        self.task(partition).reject_inference();
+    }
+
+    /// Takes one label of a partition.
+    ///
+    /// # Errors
+    /// A reject, already counted: the value is no class of its model, or there is no room to wait.
+    ///
+    /// # Panics
+    /// If the partition has no task.
+    pub fn label(&mut self, partition: usize, record: &Label) -> Result<(), Reject> {
+        let shared = Shared {
+            cohorts: &mut self.cohorts,
+            references: &self.references,
+            config: &self.config,
+            range: self.range,
+        };
+        open(&mut self.tasks, partition).label(record, shared, &mut self.learning)
+    }
+
+    /// Counts a label that could not be decoded.
+    ///
+    /// # Panics
+    /// If the partition has no task.
+    pub fn reject_label(&mut self, partition: usize) {
+        self.task(partition).reject_label();
+    }
+
+    /// Builds what a model's first days teach, once time has come to use it.
+    fn lessons(&mut self, model: u16, time: EventTime, names: &FeatureNames) {
+        if self.learning.is_due(model, time) {
+            self.learning.learn(model, time, names, &self.cohorts, &self.config, &mut self.references);
+            self.learnt = true;
+        }
+    }
+
+    /// The references, if a lesson has changed them since this was asked last.
+    pub(super) fn new_lessons(&mut self) -> Option<&References> {
+        std::mem::take(&mut self.learnt).then_some(&self.references)
+    }
+
+    /// Closes the rows of every task that can change no more.
+    pub(super) fn expire(&mut self) {
+        for task in self.tasks.iter_mut().flatten() {
+            let shared = Shared {
+                cohorts: &mut self.cohorts,
+                references: &self.references,
+                config: &self.config,
+                range: self.range,
+            };
+            task.expire(shared, &mut self.learning);
+        }
+    }
+
+    /// No record will come any more: all tasks stand where the last of them does.
+    pub(super) fn end(&mut self, inputs: Option<EventTime>, labels: Option<EventTime>) {
+        let early = largest_early(&self.config);
+        for task in self.tasks.iter_mut().flatten() {
+            task.end(inputs.max(labels).map(|last| last + early), labels);
+        }
+    }
+
+    /// Tells what every task has counted since the last commit, and begins anew.
+    pub(super) fn take(&mut self, mut tell: impl FnMut(Counted<'_>)) {
+        for partition in 0..self.tasks.len() {
+            self.take_of(partition, &mut tell);
+        }
+    }
+
+    /// The same of one task; nothing if the partition has none.
+    pub(super) fn take_of(&mut self, partition: usize, tell: &mut impl FnMut(Counted<'_>)) {
+        let Self { tasks, cohorts, .. } = self;
+        let Some(task) = tasks.get_mut(partition).and_then(Option::as_mut) else { return };
+        task.take(|cohort, start, sums| {
+            let (model, version) = cohorts.name(cohort);
+            tell(Counted::Sums { model, version, start, sums });
+        });
+        for (start, flow) in task.take_labels() {
+            tell(Counted::Labels { start, flow });
+        }
+    }
+
+    /// What a task has counted since the last commit, as the records of its delta for each of so many judges.
+    ///
+    /// `head` says what the delta covers; how far the task has come in event time is filled in here. Closes the rows of
+    /// the task that can change no more.
+    ///
+    /// # Panics
+    /// If the partition has no task.
+    pub fn delta(&mut self, partition: usize, judges: u32, head: &mut Head) -> Vec<Vec<Vec<u8>>> {
+        let shared = Shared {
+            cohorts: &mut self.cohorts,
+            references: &self.references,
+            config: &self.config,
+            range: self.range,
+        };
+        let task = open(&mut self.tasks, partition);
+        task.expire(shared, &mut self.learning);
+        head.inputs.watermark = task.inferences();
+        head.labels.watermark = task.labels();
+        head.first = task.first_window();
+        head.capped = self.cohorts.is_full() || task.counts().capped > 0;
+        let mut meanings = std::mem::take(&mut self.meanings);
+        let references = self.references.clone();
+        let mut writers: Vec<Writer<'_>> = (0..judges).map(|_| Writer::new(head)).collect();
+        self.take_of(partition, &mut |counted| match counted {
+            Counted::Sums { model, version, start, sums } => {
+                let profile = references.of(model, version, start);
+                let meaning = meaning(&mut meanings, profile.as_ref());
+                writers[judge_of(model, judges) as usize].window(model, version, start, meaning, sums);
+            }
+            Counted::Labels { start, flow } => writers.iter_mut().for_each(|writer| writer.flow(start, flow)),
+        });
+        self.meanings = meanings;
+        writers.into_iter().map(Writer::finish).collect()
+    }
+
+    /// Whether a limit was hit, so that equal numbers are no longer promised.
+    pub fn is_capped(&self) -> bool {
+        self.cohorts.is_full() || self.tasks().any(|task| task.counts().capped > 0)
+    }
+
+    /// What became of every record, over all tasks.
+    pub fn counts(&self) -> Counts {
+        self.tasks().map(Task::counts).fold(Counts::default(), task::add_counts)
+    }
+
+    /// The watermarks of inferences and labels: those of the task that is furthest behind; `None` while one has none.
+    pub fn watermarks(&self) -> (Option<EventTime>, Option<EventTime>) {
+        let smallest = |of: fn(&Task) -> Option<EventTime>| self.tasks().map(of).min().flatten();
+        (smallest(Task::inferences), smallest(Task::labels))
+    }
+
+    /// How many predictions are kept because labels may still come.
+    pub fn open_rows(&self) -> usize {
+        self.tasks().map(Task::open_rows).sum()
+    }
+
+    /// The limits that were hit, in words.
+    pub(super) fn capped(&self) -> Vec<String> {
+        let mut capped = Vec::new();
+        if self.cohorts.is_full() {
+            capped.push(format!("more than {MAX_MODELS} models or {MAX_COHORTS} versions"));
+        }
+        if self.counts().capped > 0 {
+            capped.push("memory of the join: rows, waiting labels, or labels of one request".to_owned());
+        }
+        capped
+    }
+
+    /// What a reader of the results should know.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes = self.learning.notes(&self.cohorts);
+        notes.extend(self.unused());
+        notes.extend(self.unlabelled());
+        for profile in self.references.all() {
+            if !profile.left_out.is_empty() {
+                let listed: Vec<String> =
+                    profile.left_out.iter().map(|left| format!("{} ({})", left.feature, left.reason)).collect();
+                notes.push(format!(
+                    "model '{}' version '{}': not watched are {}",
+                    profile.model,
+                    profile.version,
+                    listed.join(", ")
+                ));
+            }
+        }
+        let unknown = self.tasks().map(Task::unknown_labels).sum::<u64>();
+        if unknown > 0 {
+            notes.push(format!("{unknown} labels that had waited were neither the positive nor a negative class"));
+        }
+        notes
+    }
+
+    /// What was given and belongs to nothing that was read: most often a slip in a name.
+    fn unused(&self) -> Vec<String> {
+        let met = self.cohorts.all_models();
+        let list = if met.is_empty() { "none".to_owned() } else { met.join(", ") };
+        let mut notes = Vec::new();
+        for profile in self.references.all().filter(|profile| !met.contains(&profile.model.as_str())) {
+            let (model, version) = (&profile.model, &profile.version);
+            notes
+                .push(format!("the baseline of model '{model}' version '{version}' was not used; models read: {list}"));
+        }
+        for (name, _) in self.config.named_models().filter(|(name, _)| !met.contains(name)) {
+            notes.push(format!("the settings of models.{name} were not used; models read: {list}"));
+        }
+        for model in met {
+            let settings = self.config.model(model);
+            let asked = settings.features.keys().chain(settings.slices.features.iter().flatten());
+            let known: Vec<&str> =
+                self.references.all().filter(|profile| profile.model == model).flat_map(known_features).collect();
+            for name in asked.filter(|name| !known.is_empty() && !known.contains(&name.as_str())) {
+                notes.push(format!(
+                    "the settings of feature '{name}' were not used: model '{model}' has no such feature"
+                ));
+            }
+        }
+        notes
+    }
+
+    /// Whether the labels end long before the predictions.
+    fn unlabelled(&self) -> Option<String> {
+        let inputs = self.tasks().filter_map(Task::inferences).max()?;
+        if !self.labels {
+            return None;
+        }
+        let Some(labels) = self.tasks().filter_map(Task::labels).max() else {
+            return Some("no label was read: nothing is known of how good the predictions were".to_owned());
+        };
+        let gap = Span::from_micros(inputs.micros_since(labels));
+        (gap > Span::DAY).then(|| {
+            format!(
+                "labels end at {}, predictions at {}: figures of the last windows stand on few labels or none",
+                labels.rfc3339(),
+                inputs.rfc3339()
+            )
+        })
+    }
+}
+
+fn open(tasks: &mut [Option<Task>], partition: usize) -> &mut Task {
+    tasks.get_mut(partition).and_then(Option::as_mut).expect("records come only for partitions that have a task")
+}
+
+/// The features that a reference knows, watched or left out.
+fn known_features(profile: &Profile) -> Vec<&str> {
+    let watched = profile.coding.features().iter().map(crate::observe::FeatureCoding::name);
+    watched.chain(profile.left_out.iter().map(|left| left.feature.as_str())).collect()
+}

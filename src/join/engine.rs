@@ -2,7 +2,8 @@
 //!
 //! Three moments decide, and each is a function of one partition alone:
 //! - the **watermark** of either partition: largest event time seen, less the out-of-orderness. A record before the
-//!   watermark of its own partition is late and moves nothing.
+//!   watermark of its own partition is late and moves nothing. Where a partition mixes several sources, each has its
+//!   own watermark and is late by it alone; the partition's is the smallest of them (`sources`).
 //! - the **floor**: the largest `inference watermark - largest early horizon` so far. No inference that is still to
 //!   come can own a label before the floor.
 //!
@@ -23,6 +24,7 @@ use rustc_hash::FxHashMap;
 use super::interval::{Held, held};
 use super::row::{Labels, Row, Waiting};
 use super::settle::{MAX_LABELS_PER_ROW, Settled, Told, settle};
+use super::sources::{Side, Sources};
 use super::store::{Number, Store};
 use super::{Balance, Counts, LabelPlaced, Limits, Memory, NewLabel, NewRow, Placed, Regime, Rules, Watch};
 use crate::event::{EventTime, Reject, RejectReason, RequestKey, Span};
@@ -41,8 +43,8 @@ pub struct Join {
     limits: Limits,
     rules: Vec<Option<Held>>,
     largest_early: Span,
-    inference_watermark: Option<EventTime>,
-    label_watermark: Option<EventTime>,
+    inferences: Sources,
+    labels: Sources,
     floor: Option<EventTime>,
     rows: Store<Row>,
     waiting: Store<Waiting>,
@@ -72,8 +74,8 @@ impl Join {
             limits,
             rules: Vec::new(),
             largest_early: Span::ZERO,
-            inference_watermark: None,
-            label_watermark: None,
+            inferences: Sources::one(),
+            labels: Sources::one(),
             floor: None,
             rows: Store::new(),
             waiting: Store::new(),
@@ -124,13 +126,45 @@ impl Join {
         }
     }
 
-    /// Takes one inference.
+    /// The inferences have at least `count` sources, numbered from 0; without this there is one.
+    ///
+    /// Declared before the first record, a source that never writes holds the watermark of its side back. One that is
+    /// declared later begins where the side stands: what it writes from before is late.
+    pub fn declare_inference_sources(&mut self, count: u16) {
+        self.inferences.declare(count);
+    }
+
+    /// The labels have at least `count` sources; see [`Join::declare_inference_sources`].
+    pub fn declare_label_sources(&mut self, count: u16) {
+        self.labels.declare(count);
+    }
+
+    /// Raises the watermark of one source to `watermark`, if it is lower: what a stage that rewrites topics says about
+    /// the partition it read.
     ///
     /// # Panics
-    /// If its model has no rules, or its layout has another number of codes than before.
+    /// If the source was not declared.
+    pub fn raise_source(&mut self, side: Side, source: u16, watermark: EventTime) {
+        match side {
+            Side::Inferences => self.raise_inferences(source, watermark),
+            Side::Labels => {
+                self.labels.raise(source, watermark);
+            }
+        }
+    }
+
+    /// Takes one inference of the first source; see [`Join::inference_from`].
     pub fn inference(&mut self, row: NewRow<'_>, watch: &mut impl Watch) -> Placed {
+        self.inference_from(0, row, watch)
+    }
+
+    /// Takes one inference of a source.
+    ///
+    /// # Panics
+    /// If its source was not declared, its model has no rules, or its layout has another number of codes than before.
+    pub fn inference_from(&mut self, source: u16, row: NewRow<'_>, watch: &mut impl Watch) -> Placed {
         self.counts.inferences.read += 1;
-        let before = self.inference_watermark;
+        let before = self.inferences.of(source);
         let late = before.filter(|&watermark| row.time < watermark);
         let same = self.same_request(&row, late);
         if let Some(watermark) = late {
@@ -143,7 +177,7 @@ impl Join {
             watch.late_inference(row.model, row.cohort, watermark);
             return Placed::Late;
         }
-        self.raise_inferences(row.time - self.inference_disorder);
+        self.raise_inferences(source, row.time - self.inference_disorder);
         match same {
             Some(true) => {
                 self.counts.inferences.duplicate += 1;
@@ -224,22 +258,27 @@ impl Join {
         self.found = found;
     }
 
-    /// Takes one label.
+    /// Takes one label of the first source; see [`Join::label_from`].
+    pub fn label(&mut self, label: NewLabel, watch: &mut impl Watch) -> Result<LabelPlaced, Reject> {
+        self.label_from(0, label, watch)
+    }
+
+    /// Takes one label of a source.
     ///
     /// # Errors
     /// `UnknownLabel` when its row is here and its value is neither the positive nor a negative class; `LimitReached`
     /// when it would have to wait and too many do. Both are counted.
     ///
     /// # Panics
-    /// If the join was built without a label stream.
-    pub fn label(&mut self, label: NewLabel, watch: &mut impl Watch) -> Result<LabelPlaced, Reject> {
+    /// If the join was built without a label stream, or the source was not declared.
+    pub fn label_from(&mut self, source: u16, label: NewLabel, watch: &mut impl Watch) -> Result<LabelPlaced, Reject> {
         let disorder = self.label_disorder.expect("labels come only where there is a label stream");
         self.counts.labels.read += 1;
-        if self.label_watermark.is_some_and(|watermark| label.time < watermark) {
+        if self.labels.of(source).is_some_and(|watermark| label.time < watermark) {
             self.counts.labels.late += 1;
             return Ok(LabelPlaced::Late);
         }
-        self.label_watermark = self.label_watermark.max(Some(label.time - disorder));
+        self.labels.raise(source, label.time - disorder);
 
         let rules = &self.rules;
         let row = self.rows.find(label.key).find(|(_, row)| held(rules, row.model()).owns(row.time(), label.time));
@@ -405,26 +444,33 @@ impl Join {
         });
     }
 
-    /// Raises the inference watermark to `at`, if it is lower: the end of a replayed input.
+    /// Raises the watermarks of all inferences to `at`, if they are lower: the end of a replayed input.
     pub fn end_of_inferences(&mut self, at: EventTime) {
-        self.raise_inferences(at);
-    }
-
-    /// Raises the label watermark to `at`, if it is lower: the end of a replayed input.
-    pub fn end_of_labels(&mut self, at: EventTime) {
-        self.label_watermark = self.label_watermark.max(Some(at));
-    }
-
-    fn raise_inferences(&mut self, at: EventTime) {
-        if Some(at) > self.inference_watermark {
-            self.inference_watermark = Some(at);
-            self.floor = self.floor.max(Some(at - self.largest_early));
+        if self.inferences.raise_all(at) {
+            self.raise_floor();
         }
     }
 
-    /// The watermarks of the inferences and of the labels; `None` before the first record.
+    /// Raises the watermarks of all labels to `at`, if they are lower: the end of a replayed input.
+    pub fn end_of_labels(&mut self, at: EventTime) {
+        self.labels.raise_all(at);
+    }
+
+    fn raise_inferences(&mut self, source: u16, at: EventTime) {
+        if self.inferences.raise(source, at) {
+            self.raise_floor();
+        }
+    }
+
+    /// The watermark of the inferences has risen.
+    fn raise_floor(&mut self) {
+        self.floor = self.floor.max(self.inferences.side().map(|at| at - self.largest_early));
+    }
+
+    /// The watermarks of the inferences and of the labels, each the smallest of its sources; `None` before every source
+    /// of the side had a record.
     pub const fn watermarks(&self) -> (Option<EventTime>, Option<EventTime>) {
-        (self.inference_watermark, self.label_watermark)
+        (self.inferences.side(), self.labels.side())
     }
 
     /// Counts an inference that never reached the join because it was unusable.
@@ -455,7 +501,7 @@ impl Join {
     /// closed, and no others. A window is complete when this has reached its end plus the label window; `None` before
     /// both partitions had a record.
     pub fn settled(&self) -> Option<EventTime> {
-        if self.label_disorder.is_some() { self.floor.min(self.label_watermark) } else { self.floor }
+        if self.label_disorder.is_some() { self.floor.min(self.labels.side()) } else { self.floor }
     }
 
     /// What became of every record so far.

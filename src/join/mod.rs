@@ -9,7 +9,7 @@
 //! or contradicts another one; it never depends on how the two partitions interleave or when [`Join::expire`] runs.
 //!
 //! Files, in reading order: `rules` (what a user sets), `row` (what is kept), `interval` (which labels a row owns),
-//! `settle` (what several labels of one row amount to), `engine` (the join itself), `store` (where rows and waiting
+//! `settle` (what several labels of one row amount to), `sources` (how far each side has come), `engine` (the join itself), `store` (where rows and waiting
 //! labels lie), `limits`, `counts` (the two equations), `watch` (what is told).
 //!
 //! Not here: decoding, windows, statistics, disks.
@@ -21,6 +21,7 @@ mod limits;
 mod row;
 mod rules;
 mod settle;
+mod sources;
 mod store;
 mod watch;
 
@@ -35,4 +36,5 @@ pub use limits::{Limits, Memory};
 pub use row::{NewLabel, NewRow, RowView};
 pub use rules::{Policy, Regime, Rules};
 pub use settle::MAX_LABELS_PER_ROW;
+pub use sources::Side;
 pub use watch::{LabelPlaced, Placed, Watch};

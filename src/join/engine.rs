@@ -19,9 +19,9 @@
 //! **Without a label stream** rows exist to recognise duplicates. Every model then has the interval `[time, time +
 //! span]` with span = the out-of-orderness, at least one minute; silence means nothing and codes are not kept.
 
-use rustc_hash::FxHashMap;
-
 use super::interval::{Held, held};
+use super::journal::Due;
+use super::lists::Lists;
 use super::row::{Labels, Row, Waiting};
 use super::settle::{MAX_LABELS_PER_ROW, Settled, Told, settle};
 use super::sources::{Side, Sources};
@@ -33,27 +33,34 @@ use crate::event::{EventTime, Reject, RejectReason, RequestKey, Span};
 const BUCKETS: i64 = 64;
 const SECOND: Span = Span::from_micros(1_000_000);
 const MINUTE: Span = Span::from_micros(60_000_000);
-/// Emptied lists of labels that are kept for the next row with several.
-const SPARE_LISTS: usize = 1_024;
 
 /// The join of one task. See the file's head for how it decides.
 pub struct Join {
-    inference_disorder: Span,
-    label_disorder: Option<Span>,
-    limits: Limits,
-    rules: Vec<Option<Held>>,
-    largest_early: Span,
-    inferences: Sources,
-    labels: Sources,
-    floor: Option<EventTime>,
-    rows: Store<Row>,
-    waiting: Store<Waiting>,
-    /// The labels of rows that have several; at most [`MAX_LABELS_PER_ROW`] each.
-    several: FxHashMap<Number, Vec<Told>>,
-    spare: Vec<Vec<Told>>,
+    pub(super) inference_disorder: Span,
+    pub(super) label_disorder: Option<Span>,
+    pub(super) limits: Limits,
+    pub(super) rules: Vec<Option<Held>>,
+    pub(super) largest_early: Span,
+    pub(super) largest_window: Span,
+    pub(super) inferences: Sources,
+    pub(super) labels: Sources,
+    pub(super) floor: Option<EventTime>,
+    /// Rows that fall due before this are closed, all others are open.
+    pub(super) closed_to: Option<EventTime>,
+    /// Labels that waited and are before this were given up.
+    pub(super) given_up_to: Option<EventTime>,
+    pub(super) rows: Store<Row>,
+    pub(super) waiting: Store<Waiting>,
+    pub(super) lists: Lists,
     /// Scratch: the waiting labels that an inference finds.
     found: Vec<(Number, NewLabel)>,
-    counts: Counts,
+    pub(super) last_due: Due,
+    pub(super) counts: Counts,
+}
+
+/// The row that owns a label, if it is here. There is at most one.
+pub(super) fn owner<'a>(rows: &'a Store<Row>, rules: &[Option<Held>], label: &NewLabel) -> Option<(Number, &'a Row)> {
+    rows.find(label.key).find(|(_, row)| held(rules, row.model()).owns(row.time(), label.time))
 }
 
 impl Join {
@@ -74,14 +81,17 @@ impl Join {
             limits,
             rules: Vec::new(),
             largest_early: Span::ZERO,
+            largest_window: Span::ZERO,
             inferences: Sources::one(),
             labels: Sources::one(),
             floor: None,
+            closed_to: None,
+            given_up_to: None,
             rows: Store::new(),
             waiting: Store::new(),
-            several: FxHashMap::default(),
-            spare: Vec::new(),
+            lists: Lists::default(),
             found: Vec::new(),
+            last_due: Due::default(),
             counts: Counts::default(),
         }
     }
@@ -97,6 +107,10 @@ impl Join {
     /// A model that appears while running is set just before its first inference, so that every run sets it at the
     /// same place of the partition.
     pub fn set_rules(&mut self, model: u16, rules: Rules) -> bool {
+        self.hold(model, rules, self.floor)
+    }
+
+    pub(super) fn hold(&mut self, model: u16, rules: Rules, since: Option<EventTime>) -> bool {
         let place = usize::from(model);
         if self.rules.len() <= place {
             self.rules.resize(place + 1, None);
@@ -110,8 +124,9 @@ impl Join {
             rules = Rules { label_window: span, early: Span::ZERO, regime: Regime::Explicit, ..rules };
         }
         let width = Span::from_micros(rules.label_window.micros() / BUCKETS).max(SECOND);
-        self.rules[place] = Some(Held { rules, since: self.floor, width });
+        self.rules[place] = Some(Held { rules, since, width });
         self.largest_early = self.largest_early.max(rules.early);
+        self.largest_window = self.largest_window.max(rules.label_window);
         true
     }
 
@@ -214,14 +229,7 @@ impl Join {
     }
 
     fn keep(&mut self, new: &NewRow<'_>, watch: &mut impl Watch) -> Placed {
-        let Held { width, .. } = *held(&self.rules, new.model);
-        let due = held(&self.rules, new.model).last_label(new.time);
-        let codes = if self.label_disorder.is_some() { new.codes } else { &[] };
-        let number = if self.rows.len() < self.limits.rows {
-            self.rows.insert(Row::new(new), due, width, codes, new.layout)
-        } else {
-            None
-        };
+        let number = if self.rows.len() < self.limits.rows { self.insert_row(new) } else { None };
         let Some(number) = number else {
             self.counts.inferences.rejected += 1;
             self.counts.capped += 1;
@@ -231,11 +239,19 @@ impl Join {
         if !self.waiting.is_empty() {
             self.meet_waiting(number, new.key, watch);
         }
+        self.last_due = Due { rows: Some(held(&self.rules, new.model).last_label(new.time)), labels: None };
         Placed::New
     }
 
+    pub(super) fn insert_row(&mut self, new: &NewRow<'_>) -> Option<Number> {
+        let Held { width, .. } = *held(&self.rules, new.model);
+        let due = held(&self.rules, new.model).last_label(new.time);
+        let codes = if self.label_disorder.is_some() { new.codes } else { &[] };
+        self.rows.insert(Row::new(new), due, width, codes, new.layout)
+    }
+
     /// Gives a new row the labels that have waited for it.
-    fn meet_waiting(&mut self, number: Number, key: RequestKey, watch: &mut impl Watch) {
+    pub(super) fn meet_waiting(&mut self, number: Number, key: RequestKey, watch: &mut impl Watch) {
         let row = self.rows.get(number);
         let (time, model) = (row.time(), row.model());
         let rules = held(&self.rules, model);
@@ -280,9 +296,7 @@ impl Join {
         }
         self.labels.raise(source, label.time - disorder);
 
-        let rules = &self.rules;
-        let row = self.rows.find(label.key).find(|(_, row)| held(rules, row.model()).owns(row.time(), label.time));
-        if let Some((number, row)) = row {
+        if let Some((number, row)) = owner(&self.rows, &self.rules, &label) {
             let model = row.model();
             return self.meet(number, &label, watch).ok_or_else(|| {
                 let positive = held(&self.rules, model).rules.positive;
@@ -301,14 +315,9 @@ impl Join {
     }
 
     fn buffer(&mut self, label: &NewLabel) -> Result<LabelPlaced, Reject> {
-        let width = Span::from_micros(self.largest_early.micros() / BUCKETS).max(MINUTE);
-        let kept = if self.waiting.len() < self.limits.buffered_labels {
-            self.waiting.insert(Waiting::new(label), label.time, width, &[], 0)
-        } else {
-            None
-        };
-        if kept.is_some() {
+        if self.waiting.len() < self.limits.buffered_labels && self.insert_label(label) {
             self.counts.labels.buffered += 1;
+            self.last_due = Due { rows: None, labels: Some(label.time) };
             return Ok(LabelPlaced::Buffered);
         }
         self.counts.labels.rejected += 1;
@@ -319,10 +328,16 @@ impl Join {
         ))
     }
 
+    pub(super) fn insert_label(&mut self, label: &NewLabel) -> bool {
+        let width = Span::from_micros(self.largest_early.micros() / BUCKETS).max(MINUTE);
+        self.waiting.insert(Waiting::new(label), label.time, width, &[], 0).is_some()
+    }
+
     /// Adds a label to its row. `None`: the value is no class of the model; counted as rejected.
-    fn meet(&mut self, number: Number, label: &NewLabel, watch: &mut impl Watch) -> Option<LabelPlaced> {
+    pub(super) fn meet(&mut self, number: Number, label: &NewLabel, watch: &mut impl Watch) -> Option<LabelPlaced> {
         let row = *self.rows.get(number);
-        let rules = held(&self.rules, row.model()).rules;
+        let held = held(&self.rules, row.model());
+        let (rules, due) = (held.rules, held.last_label(row.time()));
         let truth = match label.truth.map(|value| rules.truth(value)) {
             None => None,
             Some(Some(truth)) => Some(truth),
@@ -339,7 +354,7 @@ impl Join {
                 one = [only];
                 &one
             }
-            Labels::Many => self.several.get(&number).expect("a row with several labels has their list"),
+            Labels::Many => self.lists.of(number),
         };
         if known.iter().any(|other| other.order() == told.order()) {
             self.counts.labels.duplicate += 1;
@@ -357,19 +372,16 @@ impl Join {
                 self.rows.get_mut(number).set_only_label(&told);
                 settle(&[told], horizon, rules.policy)
             }
-            labels => {
-                let list = self.several.entry(number).or_insert_with(|| self.spare.pop().unwrap_or_default());
-                if let Labels::One(only) = labels {
-                    list.push(only);
-                    self.rows.get_mut(number).set_many_labels();
-                }
-                list.push(told);
-                settle(list, horizon, rules.policy)
+            Labels::One(only) => {
+                self.rows.get_mut(number).set_many_labels();
+                settle(self.lists.add(number, Some(only), told), horizon, rules.policy)
             }
+            Labels::Many => settle(self.lists.add(number, None, told), horizon, rules.policy),
         };
         self.count_labels(&before, -1);
         self.count_labels(&after, 1);
         self.stand(number, &before, &after, watch);
+        self.last_due = Due { rows: Some(due), labels: None };
         Some(LabelPlaced::Met)
     }
 
@@ -409,8 +421,9 @@ impl Join {
     /// records, is a good rhythm: a call costs a few nanoseconds for each bucket and each row that it closes.
     pub fn expire(&mut self, watch: &mut impl Watch) {
         let settled = self.settled();
-        let Self { rules, rows, waiting, several, spare, counts, .. } = self;
+        let Self { rules, rows, waiting, lists, counts, .. } = self;
         if let Some(floor) = self.floor {
+            self.given_up_to = Some(floor);
             waiting.sweep(floor, Waiting::time, |_, label, _, _| {
                 counts.labels.buffered -= 1;
                 counts.labels.orphan += 1;
@@ -418,6 +431,7 @@ impl Join {
             });
         }
         let Some(passed) = settled else { return };
+        self.closed_to = Some(passed);
         let due = |row: &Row| held(rules, row.model()).last_label(row.time());
         rows.sweep(passed, due, |number, row, codes, layout| {
             let view = row.view(codes, layout);
@@ -433,13 +447,7 @@ impl Join {
                 counts.inferences.pending -= 1;
                 counts.inferences.never_labelled += 1;
             }
-            if let Labels::Many = row.labels() {
-                let mut list = several.remove(&number).expect("a row with several labels has their list");
-                list.clear();
-                if spare.len() < SPARE_LISTS {
-                    spare.push(list);
-                }
-            }
+            lists.give_back(number, row);
             watch.closed(&view, truth, assumed);
         });
     }
@@ -523,17 +531,13 @@ impl Join {
     pub fn memory(&self) -> Memory {
         let (rows, codes, index) = self.rows.bytes();
         let (labels, _, labels_index) = self.waiting.bytes();
-        let list = size_of::<Vec<Told>>();
-        let lists: usize = self.several.values().chain(&self.spare).map(|l| l.capacity() * size_of::<Told>()).sum();
-        // A place of the map: number, list, one control byte, rounded up.
-        let several = self.several.capacity() * (list + 16) * 8 / 7 + self.spare.capacity() * list + lists;
         Memory {
             open_rows: self.rows.len(),
             buffered_labels: self.waiting.len(),
             rows,
             codes,
             index,
-            corrections: several,
+            corrections: self.lists.bytes(),
             buffer: labels + labels_index,
         }
     }

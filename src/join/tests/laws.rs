@@ -96,7 +96,7 @@ fn mix(mut input: Input, inferences: (Mixed, Vec<i64>), labels: (Mixed, Vec<i64>
     input
 }
 
-fn mixed_inputs(with_labels: bool) -> impl Strategy<Value = Input> {
+pub(super) fn mixed_inputs(with_labels: bool) -> impl Strategy<Value = Input> {
     prop_oneof![Just(400_000_i64), Just(45_000_000)].prop_flat_map(move |unit| {
         (inputs_of(unit, with_labels), mixed(unit), mixed(unit))
             .prop_map(|(input, inferences, labels)| mix(input, inferences, labels))
@@ -151,7 +151,7 @@ fn inputs_of(unit: i64, with_labels: bool) -> impl Strategy<Value = Input> {
         })
 }
 
-fn turns() -> impl Strategy<Value = Vec<bool>> {
+pub(super) fn turns() -> impl Strategy<Value = Vec<bool>> {
     prop_oneof![
         prop::collection::vec(any::<bool>(), 80),
         // One of the partitions lags behind for the whole run.

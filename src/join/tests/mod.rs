@@ -2,6 +2,7 @@
 
 mod laws;
 mod memory;
+mod restore;
 mod tables;
 
 use super::oracle::{Asked, Ended, Input, Outcome};
@@ -11,7 +12,7 @@ use crate::event::{EventTime, RequestKey, Span};
 pub(super) const CODES: usize = 3;
 
 /// The codes that travel with a content.
-fn codes(content: u32) -> [u8; CODES] {
+pub(super) fn codes(content: u32) -> [u8; CODES] {
     [content as u8, content as u8 ^ 0xff, 7]
 }
 
@@ -241,10 +242,10 @@ pub(super) fn plan(input: &Input, turns: &[bool], expiries: &[bool]) -> Vec<Step
 }
 
 /// The join of an input, before its first record and without rules.
-pub(super) fn join(input: &Input) -> Join {
+pub(super) fn join(input: &Input, limits: Limits) -> Join {
     let mut join = match input.label_disorder {
-        Some(disorder) => Join::new(input.inference_disorder, disorder, Limits::default()),
-        None => Join::without_labels(input.inference_disorder, Limits::default()),
+        Some(disorder) => Join::new(input.inference_disorder, disorder, limits),
+        None => Join::without_labels(input.inference_disorder, limits),
     };
     join.declare_inference_sources(input.inference_sources.declared);
     join.declare_label_sources(input.label_sources.declared);
@@ -253,7 +254,7 @@ pub(super) fn join(input: &Input) -> Join {
 
 /// Runs an input and checks what holds after every step.
 pub(super) fn run(input: &Input, turns: &[bool], expiries: &[bool]) -> Outcome {
-    let mut join = join(input);
+    let mut join = join(input, Limits::default());
     let mut recorder = Recorder::new(input.label_disorder.is_some());
     let mut rejected = 0;
     for step in plan(input, turns, expiries) {

@@ -2,7 +2,8 @@
 //!
 //! Three moments decide, and each is a function of one partition alone:
 //! - the **watermark** of either partition: largest event time seen, less the out-of-orderness. A record before the
-//!   watermark of its own partition is late and moves nothing.
+//!   watermark of its own partition is late and moves nothing. Where a partition mixes several sources, each has its
+//!   own watermark and is late by it alone; the partition's is the smallest of them (`sources`).
 //! - the **floor**: the largest `inference watermark - largest early horizon` so far. No inference that is still to
 //!   come can own a label before the floor.
 //!
@@ -18,11 +19,12 @@
 //! **Without a label stream** rows exist to recognise duplicates. Every model then has the interval `[time, time +
 //! span]` with span = the out-of-orderness, at least one minute; silence means nothing and codes are not kept.
 
-use rustc_hash::FxHashMap;
-
 use super::interval::{Held, held};
+use super::journal::Due;
+use super::lists::Lists;
 use super::row::{Labels, Row, Waiting};
 use super::settle::{MAX_LABELS_PER_ROW, Settled, Told, settle};
+use super::sources::{Side, Sources};
 use super::store::{Number, Store};
 use super::{Balance, Counts, LabelPlaced, Limits, Memory, NewLabel, NewRow, Placed, Regime, Rules, Watch};
 use crate::event::{EventTime, Reject, RejectReason, RequestKey, Span};
@@ -31,27 +33,34 @@ use crate::event::{EventTime, Reject, RejectReason, RequestKey, Span};
 const BUCKETS: i64 = 64;
 const SECOND: Span = Span::from_micros(1_000_000);
 const MINUTE: Span = Span::from_micros(60_000_000);
-/// Emptied lists of labels that are kept for the next row with several.
-const SPARE_LISTS: usize = 1_024;
 
 /// The join of one task. See the file's head for how it decides.
 pub struct Join {
-    inference_disorder: Span,
-    label_disorder: Option<Span>,
-    limits: Limits,
-    rules: Vec<Option<Held>>,
-    largest_early: Span,
-    inference_watermark: Option<EventTime>,
-    label_watermark: Option<EventTime>,
-    floor: Option<EventTime>,
-    rows: Store<Row>,
-    waiting: Store<Waiting>,
-    /// The labels of rows that have several; at most [`MAX_LABELS_PER_ROW`] each.
-    several: FxHashMap<Number, Vec<Told>>,
-    spare: Vec<Vec<Told>>,
+    pub(super) inference_disorder: Span,
+    pub(super) label_disorder: Option<Span>,
+    pub(super) limits: Limits,
+    pub(super) rules: Vec<Option<Held>>,
+    pub(super) largest_early: Span,
+    pub(super) largest_window: Span,
+    pub(super) inferences: Sources,
+    pub(super) labels: Sources,
+    pub(super) floor: Option<EventTime>,
+    /// Rows that fall due before this are closed, all others are open.
+    pub(super) closed_to: Option<EventTime>,
+    /// Labels that waited and are before this were given up.
+    pub(super) given_up_to: Option<EventTime>,
+    pub(super) rows: Store<Row>,
+    pub(super) waiting: Store<Waiting>,
+    pub(super) lists: Lists,
     /// Scratch: the waiting labels that an inference finds.
     found: Vec<(Number, NewLabel)>,
-    counts: Counts,
+    pub(super) last_due: Due,
+    pub(super) counts: Counts,
+}
+
+/// The row that owns a label, if it is here. There is at most one.
+pub(super) fn owner<'a>(rows: &'a Store<Row>, rules: &[Option<Held>], label: &NewLabel) -> Option<(Number, &'a Row)> {
+    rows.find(label.key).find(|(_, row)| held(rules, row.model()).owns(row.time(), label.time))
 }
 
 impl Join {
@@ -72,14 +81,17 @@ impl Join {
             limits,
             rules: Vec::new(),
             largest_early: Span::ZERO,
-            inference_watermark: None,
-            label_watermark: None,
+            largest_window: Span::ZERO,
+            inferences: Sources::one(),
+            labels: Sources::one(),
             floor: None,
+            closed_to: None,
+            given_up_to: None,
             rows: Store::new(),
             waiting: Store::new(),
-            several: FxHashMap::default(),
-            spare: Vec::new(),
+            lists: Lists::default(),
             found: Vec::new(),
+            last_due: Due::default(),
             counts: Counts::default(),
         }
     }
@@ -95,6 +107,10 @@ impl Join {
     /// A model that appears while running is set just before its first inference, so that every run sets it at the
     /// same place of the partition.
     pub fn set_rules(&mut self, model: u16, rules: Rules) -> bool {
+        self.hold(model, rules, self.floor)
+    }
+
+    pub(super) fn hold(&mut self, model: u16, rules: Rules, since: Option<EventTime>) -> bool {
         let place = usize::from(model);
         if self.rules.len() <= place {
             self.rules.resize(place + 1, None);
@@ -108,8 +124,9 @@ impl Join {
             rules = Rules { label_window: span, early: Span::ZERO, regime: Regime::Explicit, ..rules };
         }
         let width = Span::from_micros(rules.label_window.micros() / BUCKETS).max(SECOND);
-        self.rules[place] = Some(Held { rules, since: self.floor, width });
+        self.rules[place] = Some(Held { rules, since, width });
         self.largest_early = self.largest_early.max(rules.early);
+        self.largest_window = self.largest_window.max(rules.label_window);
         true
     }
 
@@ -124,13 +141,45 @@ impl Join {
         }
     }
 
-    /// Takes one inference.
+    /// The inferences have at least `count` sources, numbered from 0; without this there is one.
+    ///
+    /// Declared before the first record, a source that never writes holds the watermark of its side back. One that is
+    /// declared later begins where the side stands: what it writes from before is late.
+    pub fn declare_inference_sources(&mut self, count: u16) {
+        self.inferences.declare(count);
+    }
+
+    /// The labels have at least `count` sources; see [`Join::declare_inference_sources`].
+    pub fn declare_label_sources(&mut self, count: u16) {
+        self.labels.declare(count);
+    }
+
+    /// Raises the watermark of one source to `watermark`, if it is lower: what a stage that rewrites topics says about
+    /// the partition it read.
     ///
     /// # Panics
-    /// If its model has no rules, or its layout has another number of codes than before.
+    /// If the source was not declared.
+    pub fn raise_source(&mut self, side: Side, source: u16, watermark: EventTime) {
+        match side {
+            Side::Inferences => self.raise_inferences(source, watermark),
+            Side::Labels => {
+                self.labels.raise(source, watermark);
+            }
+        }
+    }
+
+    /// Takes one inference of the first source; see [`Join::inference_from`].
     pub fn inference(&mut self, row: NewRow<'_>, watch: &mut impl Watch) -> Placed {
+        self.inference_from(0, row, watch)
+    }
+
+    /// Takes one inference of a source.
+    ///
+    /// # Panics
+    /// If its source was not declared, its model has no rules, or its layout has another number of codes than before.
+    pub fn inference_from(&mut self, source: u16, row: NewRow<'_>, watch: &mut impl Watch) -> Placed {
         self.counts.inferences.read += 1;
-        let before = self.inference_watermark;
+        let before = self.inferences.of(source);
         let late = before.filter(|&watermark| row.time < watermark);
         let same = self.same_request(&row, late);
         if let Some(watermark) = late {
@@ -143,7 +192,7 @@ impl Join {
             watch.late_inference(row.model, row.cohort, watermark);
             return Placed::Late;
         }
-        self.raise_inferences(row.time - self.inference_disorder);
+        self.raise_inferences(source, row.time - self.inference_disorder);
         match same {
             Some(true) => {
                 self.counts.inferences.duplicate += 1;
@@ -180,14 +229,7 @@ impl Join {
     }
 
     fn keep(&mut self, new: &NewRow<'_>, watch: &mut impl Watch) -> Placed {
-        let Held { width, .. } = *held(&self.rules, new.model);
-        let due = held(&self.rules, new.model).last_label(new.time);
-        let codes = if self.label_disorder.is_some() { new.codes } else { &[] };
-        let number = if self.rows.len() < self.limits.rows {
-            self.rows.insert(Row::new(new), due, width, codes, new.layout)
-        } else {
-            None
-        };
+        let number = if self.rows.len() < self.limits.rows { self.insert_row(new) } else { None };
         let Some(number) = number else {
             self.counts.inferences.rejected += 1;
             self.counts.capped += 1;
@@ -197,11 +239,19 @@ impl Join {
         if !self.waiting.is_empty() {
             self.meet_waiting(number, new.key, watch);
         }
+        self.last_due = Due { rows: Some(held(&self.rules, new.model).last_label(new.time)), labels: None };
         Placed::New
     }
 
+    pub(super) fn insert_row(&mut self, new: &NewRow<'_>) -> Option<Number> {
+        let Held { width, .. } = *held(&self.rules, new.model);
+        let due = held(&self.rules, new.model).last_label(new.time);
+        let codes = if self.label_disorder.is_some() { new.codes } else { &[] };
+        self.rows.insert(Row::new(new), due, width, codes, new.layout)
+    }
+
     /// Gives a new row the labels that have waited for it.
-    fn meet_waiting(&mut self, number: Number, key: RequestKey, watch: &mut impl Watch) {
+    pub(super) fn meet_waiting(&mut self, number: Number, key: RequestKey, watch: &mut impl Watch) {
         let row = self.rows.get(number);
         let (time, model) = (row.time(), row.model());
         let rules = held(&self.rules, model);
@@ -224,26 +274,29 @@ impl Join {
         self.found = found;
     }
 
-    /// Takes one label.
+    /// Takes one label of the first source; see [`Join::label_from`].
+    pub fn label(&mut self, label: NewLabel, watch: &mut impl Watch) -> Result<LabelPlaced, Reject> {
+        self.label_from(0, label, watch)
+    }
+
+    /// Takes one label of a source.
     ///
     /// # Errors
     /// `UnknownLabel` when its row is here and its value is neither the positive nor a negative class; `LimitReached`
     /// when it would have to wait and too many do. Both are counted.
     ///
     /// # Panics
-    /// If the join was built without a label stream.
-    pub fn label(&mut self, label: NewLabel, watch: &mut impl Watch) -> Result<LabelPlaced, Reject> {
+    /// If the join was built without a label stream, or the source was not declared.
+    pub fn label_from(&mut self, source: u16, label: NewLabel, watch: &mut impl Watch) -> Result<LabelPlaced, Reject> {
         let disorder = self.label_disorder.expect("labels come only where there is a label stream");
         self.counts.labels.read += 1;
-        if self.label_watermark.is_some_and(|watermark| label.time < watermark) {
+        if self.labels.of(source).is_some_and(|watermark| label.time < watermark) {
             self.counts.labels.late += 1;
             return Ok(LabelPlaced::Late);
         }
-        self.label_watermark = self.label_watermark.max(Some(label.time - disorder));
+        self.labels.raise(source, label.time - disorder);
 
-        let rules = &self.rules;
-        let row = self.rows.find(label.key).find(|(_, row)| held(rules, row.model()).owns(row.time(), label.time));
-        if let Some((number, row)) = row {
+        if let Some((number, row)) = owner(&self.rows, &self.rules, &label) {
             let model = row.model();
             return self.meet(number, &label, watch).ok_or_else(|| {
                 let positive = held(&self.rules, model).rules.positive;
@@ -262,14 +315,9 @@ impl Join {
     }
 
     fn buffer(&mut self, label: &NewLabel) -> Result<LabelPlaced, Reject> {
-        let width = Span::from_micros(self.largest_early.micros() / BUCKETS).max(MINUTE);
-        let kept = if self.waiting.len() < self.limits.buffered_labels {
-            self.waiting.insert(Waiting::new(label), label.time, width, &[], 0)
-        } else {
-            None
-        };
-        if kept.is_some() {
+        if self.waiting.len() < self.limits.buffered_labels && self.insert_label(label) {
             self.counts.labels.buffered += 1;
+            self.last_due = Due { rows: None, labels: Some(label.time) };
             return Ok(LabelPlaced::Buffered);
         }
         self.counts.labels.rejected += 1;
@@ -280,10 +328,16 @@ impl Join {
         ))
     }
 
+    pub(super) fn insert_label(&mut self, label: &NewLabel) -> bool {
+        let width = Span::from_micros(self.largest_early.micros() / BUCKETS).max(MINUTE);
+        self.waiting.insert(Waiting::new(label), label.time, width, &[], 0).is_some()
+    }
+
     /// Adds a label to its row. `None`: the value is no class of the model; counted as rejected.
-    fn meet(&mut self, number: Number, label: &NewLabel, watch: &mut impl Watch) -> Option<LabelPlaced> {
+    pub(super) fn meet(&mut self, number: Number, label: &NewLabel, watch: &mut impl Watch) -> Option<LabelPlaced> {
         let row = *self.rows.get(number);
-        let rules = held(&self.rules, row.model()).rules;
+        let held = held(&self.rules, row.model());
+        let (rules, due) = (held.rules, held.last_label(row.time()));
         let truth = match label.truth.map(|value| rules.truth(value)) {
             None => None,
             Some(Some(truth)) => Some(truth),
@@ -300,7 +354,7 @@ impl Join {
                 one = [only];
                 &one
             }
-            Labels::Many => self.several.get(&number).expect("a row with several labels has their list"),
+            Labels::Many => self.lists.of(number),
         };
         if known.iter().any(|other| other.order() == told.order()) {
             self.counts.labels.duplicate += 1;
@@ -318,19 +372,16 @@ impl Join {
                 self.rows.get_mut(number).set_only_label(&told);
                 settle(&[told], horizon, rules.policy)
             }
-            labels => {
-                let list = self.several.entry(number).or_insert_with(|| self.spare.pop().unwrap_or_default());
-                if let Labels::One(only) = labels {
-                    list.push(only);
-                    self.rows.get_mut(number).set_many_labels();
-                }
-                list.push(told);
-                settle(list, horizon, rules.policy)
+            Labels::One(only) => {
+                self.rows.get_mut(number).set_many_labels();
+                settle(self.lists.add(number, Some(only), told), horizon, rules.policy)
             }
+            Labels::Many => settle(self.lists.add(number, None, told), horizon, rules.policy),
         };
         self.count_labels(&before, -1);
         self.count_labels(&after, 1);
         self.stand(number, &before, &after, watch);
+        self.last_due = Due { rows: Some(due), labels: None };
         Some(LabelPlaced::Met)
     }
 
@@ -370,8 +421,9 @@ impl Join {
     /// records, is a good rhythm: a call costs a few nanoseconds for each bucket and each row that it closes.
     pub fn expire(&mut self, watch: &mut impl Watch) {
         let settled = self.settled();
-        let Self { rules, rows, waiting, several, spare, counts, .. } = self;
+        let Self { rules, rows, waiting, lists, counts, .. } = self;
         if let Some(floor) = self.floor {
+            self.given_up_to = Some(floor);
             waiting.sweep(floor, Waiting::time, |_, label, _, _| {
                 counts.labels.buffered -= 1;
                 counts.labels.orphan += 1;
@@ -379,6 +431,7 @@ impl Join {
             });
         }
         let Some(passed) = settled else { return };
+        self.closed_to = Some(passed);
         let due = |row: &Row| held(rules, row.model()).last_label(row.time());
         rows.sweep(passed, due, |number, row, codes, layout| {
             let view = row.view(codes, layout);
@@ -394,37 +447,38 @@ impl Join {
                 counts.inferences.pending -= 1;
                 counts.inferences.never_labelled += 1;
             }
-            if let Labels::Many = row.labels() {
-                let mut list = several.remove(&number).expect("a row with several labels has their list");
-                list.clear();
-                if spare.len() < SPARE_LISTS {
-                    spare.push(list);
-                }
-            }
+            lists.give_back(number, row);
             watch.closed(&view, truth, assumed);
         });
     }
 
-    /// Raises the inference watermark to `at`, if it is lower: the end of a replayed input.
+    /// Raises the watermarks of all inferences to `at`, if they are lower: the end of a replayed input.
     pub fn end_of_inferences(&mut self, at: EventTime) {
-        self.raise_inferences(at);
-    }
-
-    /// Raises the label watermark to `at`, if it is lower: the end of a replayed input.
-    pub fn end_of_labels(&mut self, at: EventTime) {
-        self.label_watermark = self.label_watermark.max(Some(at));
-    }
-
-    fn raise_inferences(&mut self, at: EventTime) {
-        if Some(at) > self.inference_watermark {
-            self.inference_watermark = Some(at);
-            self.floor = self.floor.max(Some(at - self.largest_early));
+        if self.inferences.raise_all(at) {
+            self.raise_floor();
         }
     }
 
-    /// The watermarks of the inferences and of the labels; `None` before the first record.
+    /// Raises the watermarks of all labels to `at`, if they are lower: the end of a replayed input.
+    pub fn end_of_labels(&mut self, at: EventTime) {
+        self.labels.raise_all(at);
+    }
+
+    fn raise_inferences(&mut self, source: u16, at: EventTime) {
+        if self.inferences.raise(source, at) {
+            self.raise_floor();
+        }
+    }
+
+    /// The watermark of the inferences has risen.
+    fn raise_floor(&mut self) {
+        self.floor = self.floor.max(self.inferences.side().map(|at| at - self.largest_early));
+    }
+
+    /// The watermarks of the inferences and of the labels, each the smallest of its sources; `None` before every source
+    /// of the side had a record.
     pub const fn watermarks(&self) -> (Option<EventTime>, Option<EventTime>) {
-        (self.inference_watermark, self.label_watermark)
+        (self.inferences.side(), self.labels.side())
     }
 
     /// Counts an inference that never reached the join because it was unusable.
@@ -455,7 +509,7 @@ impl Join {
     /// closed, and no others. A window is complete when this has reached its end plus the label window; `None` before
     /// both partitions had a record.
     pub fn settled(&self) -> Option<EventTime> {
-        if self.label_disorder.is_some() { self.floor.min(self.label_watermark) } else { self.floor }
+        if self.label_disorder.is_some() { self.floor.min(self.labels.side()) } else { self.floor }
     }
 
     /// What became of every record so far.
@@ -477,17 +531,13 @@ impl Join {
     pub fn memory(&self) -> Memory {
         let (rows, codes, index) = self.rows.bytes();
         let (labels, _, labels_index) = self.waiting.bytes();
-        let list = size_of::<Vec<Told>>();
-        let lists: usize = self.several.values().chain(&self.spare).map(|l| l.capacity() * size_of::<Told>()).sum();
-        // A place of the map: number, list, one control byte, rounded up.
-        let several = self.several.capacity() * (list + 16) * 8 / 7 + self.spare.capacity() * list + lists;
         Memory {
             open_rows: self.rows.len(),
             buffered_labels: self.waiting.len(),
             rows,
             codes,
             index,
-            corrections: several,
+            corrections: self.lists.bytes(),
             buffer: labels + labels_index,
         }
     }

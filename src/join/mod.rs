@@ -9,18 +9,26 @@
 //! or contradicts another one; it never depends on how the two partitions interleave or when [`Join::expire`] runs.
 //!
 //! Files, in reading order: `rules` (what a user sets), `row` (what is kept), `interval` (which labels a row owns),
-//! `settle` (what several labels of one row amount to), `engine` (the join itself), `store` (where rows and waiting
-//! labels lie), `limits`, `counts` (the two equations), `watch` (what is told).
+//! `settle` (what several labels of one row amount to), `sources` (how far each side has come), `engine` (the join
+//! itself), `store` (where rows and waiting labels lie), `lists` (where the labels of a row with several lie),
+//! `journal` and `mark` (what is written down at a commit), `restore` (how another join goes on from that), `bytes`
+//! (how both lie in bytes), `limits`, `counts` (the two equations), `watch` (what is told).
 //!
 //! Not here: decoding, windows, statistics, disks.
 
+mod bytes;
 mod counts;
 mod engine;
 mod interval;
+mod journal;
 mod limits;
+mod lists;
+mod mark;
+mod restore;
 mod row;
 mod rules;
 mod settle;
+mod sources;
 mod store;
 mod watch;
 
@@ -29,10 +37,14 @@ mod oracle;
 #[cfg(test)]
 mod tests;
 
+pub use bytes::Damaged;
 pub use counts::{Balance, Counts, InferenceCounts, LabelCounts};
 pub use engine::Join;
+pub use journal::{Due, Entries, Entry, Journal};
 pub use limits::{Limits, Memory};
+pub use mark::Mark;
 pub use row::{NewLabel, NewRow, RowView};
 pub use rules::{Policy, Regime, Rules};
 pub use settle::MAX_LABELS_PER_ROW;
+pub use sources::Side;
 pub use watch::{LabelPlaced, Placed, Watch};

@@ -1,7 +1,7 @@
 //! What should have come out, computed by definition from the whole input?
 //!
 //! Sees both partitions at once, keeps everything, compares everything with everything. No watermark moves in it:
-//! lateness is "before the largest earlier time less the disorder", and the end of the input decides what is closed.
+//! lateness is "before the largest earlier time of its source less the disorder", and the end of the input decides what is closed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +17,39 @@ pub(super) struct Asked {
     pub(super) content: u32,
 }
 
+/// Which sources a partition mixes.
+#[derive(Clone, Debug)]
+pub(super) struct Mixed {
+    pub(super) declared: u16,
+    /// By record; 0 where nothing is said.
+    pub(super) of: Vec<u16>,
+    /// (records read before it, source, watermark) of records that say how far a source has come.
+    pub(super) raises: Vec<(usize, u16, EventTime)>,
+}
+
+impl Mixed {
+    /// One source.
+    pub(super) fn one() -> Self {
+        Self { declared: 1, of: Vec::new(), raises: Vec::new() }
+    }
+
+    pub(super) fn source(&self, place: usize) -> u16 {
+        self.of.get(place).copied().unwrap_or(0)
+    }
+
+    /// The watermark of a source before the record at `count`.
+    fn watermark(&self, source: u16, times: &[EventTime], count: usize, disorder: Span) -> Option<EventTime> {
+        let own = (0..count).filter(|&place| self.source(place) == source).map(|place| times[place] - disorder);
+        let raised = self.raises.iter().filter(|(at, of, _)| *at <= count && *of == source).map(|(_, _, to)| *to);
+        own.chain(raised).max()
+    }
+
+    /// The watermark of the partition: of the source that has come least far.
+    fn least(&self, times: &[EventTime], count: usize, disorder: Span) -> Option<EventTime> {
+        (0..self.declared).map(|source| self.watermark(source, times, count, disorder)).min().flatten()
+    }
+}
+
 /// What a run is made of.
 #[derive(Clone, Debug)]
 pub(super) struct Input {
@@ -27,6 +60,8 @@ pub(super) struct Input {
     pub(super) label_disorder: Option<Span>,
     pub(super) inferences: Vec<Asked>,
     pub(super) labels: Vec<NewLabel>,
+    pub(super) inference_sources: Mixed,
+    pub(super) label_sources: Mixed,
     pub(super) end_of_inferences: Option<EventTime>,
     pub(super) end_of_labels: Option<EventTime>,
 }
@@ -79,13 +114,13 @@ impl Model {
     }
 }
 
-fn watermark(times: impl Iterator<Item = EventTime>, disorder: Span) -> Option<EventTime> {
-    times.max().map(|newest| newest - disorder)
+fn times(input: &Input) -> Vec<EventTime> {
+    input.inferences.iter().map(|asked| asked.time).collect()
 }
 
 /// The watermark before the `count`-th inference.
 fn watermark_at(input: &Input, count: usize) -> Option<EventTime> {
-    watermark(input.inferences[..count].iter().map(|asked| asked.time), input.inference_disorder)
+    input.inference_sources.least(&times(input), count, input.inference_disorder)
 }
 
 /// What is given up for good once `count` inferences were read.
@@ -159,10 +194,12 @@ fn settle_by_definition(
 /// The rows, by comparing each inference with every row before it; counts the others.
 fn place_inferences(input: &Input, models: &[Model], counts: &mut Counts, outcome: &mut Outcome) -> Vec<Asked> {
     let mut kept: Vec<Asked> = Vec::new();
+    let times = times(input);
     for (place, asked) in input.inferences.iter().enumerate() {
         counts.inferences.read += 1;
         let mine = models[usize::from(asked.model)].interval(asked.time);
-        let watermark = watermark_at(input, place);
+        let from = &input.inference_sources;
+        let watermark = from.watermark(from.source(place), &times, place, input.inference_disorder);
         let late = Some(asked.time) < watermark;
         let rivals: Vec<&Asked> = kept
             .iter()
@@ -215,15 +252,17 @@ pub(super) fn expected(input: &Input) -> Outcome {
     let all_early = rules.iter().filter(|(_, at)| *at <= end).map(|(held, _)| held.early).max().unwrap_or(Span::ZERO);
     let floor = floor_at(input, &rules, end)
         .max(input.end_of_inferences.filter(|&at| Some(at) > watermark_at(input, end)).map(|at| at - all_early));
-    let label_end = input
-        .label_disorder
-        .and_then(|disorder| watermark(input.labels.iter().map(|label| label.time), disorder).max(input.end_of_labels));
+    let label_times: Vec<EventTime> = input.labels.iter().map(|label| label.time).collect();
+    let label_end = input.label_disorder.and_then(|disorder| {
+        input.label_sources.least(&label_times, label_times.len(), disorder).max(input.end_of_labels)
+    });
 
     let mut owned: Vec<Vec<NewLabel>> = vec![Vec::new(); kept.len()];
     for (place, label) in input.labels.iter().enumerate() {
         counts.labels.read += 1;
         let disorder = input.label_disorder.unwrap();
-        let before = watermark(input.labels[..place].iter().map(|label| label.time), disorder);
+        let from = &input.label_sources;
+        let before = from.watermark(from.source(place), &label_times, place, disorder);
         if Some(label.time) < before {
             counts.labels.late += 1;
             continue;

@@ -8,7 +8,7 @@ use super::store::Entry;
 use crate::event::{EventTime, RequestKey, Truth};
 
 /// A prediction on its way into the join. Everything here is kept and comes back in a [`RowView`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NewRow<'a> {
     /// The request's key.
     pub key: RequestKey,

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::oracle::{Asked, Input, expected};
+use super::super::oracle::{Asked, Input, Mixed, expected};
 use super::super::{NewLabel, Policy, Regime, Rules};
 use super::run;
 use crate::event::{EventTime, RequestKey, Span, Truth};
@@ -63,51 +63,95 @@ prop_compose! {
     }
 }
 
-fn inputs(with_labels: bool) -> impl Strategy<Value = Input> {
-    // Finer and coarser than the narrowest bucket of rows (1 s) and of waiting labels (1 min).
+/// Up to three sources in any order, each by so many steps behind the newest, and what some of them say about how far
+/// they have come.
+fn mixed(unit: i64) -> impl Strategy<Value = (Mixed, Vec<i64>)> {
+    let raise = (0..40_usize, any::<u16>(), 0..60_i64);
+    (
+        1..4_u16,
+        prop::collection::vec(any::<u16>(), 40),
+        prop::collection::vec(raise, 0..5),
+        prop::array::uniform3(0..12),
+    )
+        .prop_map(move |(declared, of, raises, lags)| {
+            let of: Vec<u16> = of.into_iter().map(|source| source % declared).collect();
+            let lags = of.iter().map(|&source| i64::from(lags[usize::from(source)]) * unit).collect();
+            let at = |step: i64| EventTime::from_micros_unchecked(START + step * unit);
+            let raises = raises.into_iter().map(|(place, source, step)| (place, source % declared, at(step))).collect();
+            (Mixed { declared, of, raises }, lags)
+        })
+}
+
+/// The same input, with sources mixed into its partitions.
+fn mix(mut input: Input, inferences: (Mixed, Vec<i64>), labels: (Mixed, Vec<i64>)) -> Input {
+    let back = |time: EventTime, by: i64| EventTime::from_micros_unchecked(time.micros() - by);
+    for (asked, by) in input.inferences.iter_mut().zip(&inferences.1) {
+        asked.time = back(asked.time, *by);
+    }
+    for (label, by) in input.labels.iter_mut().zip(&labels.1) {
+        label.time = back(label.time, *by);
+    }
+    input.inference_sources = inferences.0;
+    input.label_sources = labels.0;
+    input
+}
+
+pub(super) fn mixed_inputs(with_labels: bool) -> impl Strategy<Value = Input> {
     prop_oneof![Just(400_000_i64), Just(45_000_000)].prop_flat_map(move |unit| {
-        let inference = (0..3_u8, 0..MODELS, 0..3_u32);
-        let told = (0..3_u8, 0..3_u8, 0..9_u8, any::<bool>());
-        let labels = if with_labels { 0..40_usize } else { 0..1 };
-        (
-            prop::collection::vec((rules(unit), any::<prop::sample::Index>()), usize::from(MODELS)),
-            (0..4_i64, 0..4_i64),
-            prop::collection::vec((0..3_u8, 0..6_u8, inference), 0..40),
-            prop::collection::vec((0..3_u8, 0..6_u8, told), labels),
-            (ends(unit), ends(unit)),
-        )
-            .prop_map(move |(rules, (inference_disorder, label_disorder), inferences, labels, ends)| {
-                let inferences: Vec<Asked> = times(&inferences, unit)
-                    .into_iter()
-                    .map(|(time, (key, model, content))| Asked { key: u128::from(key), time, model, content })
-                    .collect();
-                let rules = rules
-                    .into_iter()
-                    .enumerate()
-                    .map(|(model, (rules, at))| {
-                        // Half of the models are known at the start; the others appear at or before their first use.
-                        let first = inferences.iter().position(|asked| usize::from(asked.model) == model);
-                        let at = at.index(2 * (first.unwrap_or(0) + 1));
-                        (rules, at.saturating_sub(first.unwrap_or(0) + 1))
-                    })
-                    .collect();
-                Input {
-                    rules,
-                    inference_disorder: Span::from_micros(inference_disorder * unit),
-                    label_disorder: with_labels.then(|| Span::from_micros(label_disorder * unit)),
-                    inferences,
-                    labels: times(&labels, unit)
-                        .into_iter()
-                        .map(|(time, (key, revision, kind, extra))| label(key, time, revision, kind, extra))
-                        .collect(),
-                    end_of_inferences: ends.0,
-                    end_of_labels: ends.1.filter(|_| with_labels),
-                }
-            })
+        (inputs_of(unit, with_labels), mixed(unit), mixed(unit))
+            .prop_map(|(input, inferences, labels)| mix(input, inferences, labels))
     })
 }
 
-fn turns() -> impl Strategy<Value = Vec<bool>> {
+fn inputs(with_labels: bool) -> impl Strategy<Value = Input> {
+    // Finer and coarser than the narrowest bucket of rows (1 s) and of waiting labels (1 min).
+    prop_oneof![Just(400_000_i64), Just(45_000_000)].prop_flat_map(move |unit| inputs_of(unit, with_labels))
+}
+
+fn inputs_of(unit: i64, with_labels: bool) -> impl Strategy<Value = Input> {
+    let inference = (0..3_u8, 0..MODELS, 0..3_u32);
+    let told = (0..3_u8, 0..3_u8, 0..9_u8, any::<bool>());
+    let labels = if with_labels { 0..40_usize } else { 0..1 };
+    (
+        prop::collection::vec((rules(unit), any::<prop::sample::Index>()), usize::from(MODELS)),
+        (0..4_i64, 0..4_i64),
+        prop::collection::vec((0..3_u8, 0..6_u8, inference), 0..40),
+        prop::collection::vec((0..3_u8, 0..6_u8, told), labels),
+        (ends(unit), ends(unit)),
+    )
+        .prop_map(move |(rules, (inference_disorder, label_disorder), inferences, labels, ends)| {
+            let inferences: Vec<Asked> = times(&inferences, unit)
+                .into_iter()
+                .map(|(time, (key, model, content))| Asked { key: u128::from(key), time, model, content })
+                .collect();
+            let rules = rules
+                .into_iter()
+                .enumerate()
+                .map(|(model, (rules, at))| {
+                    // Half of the models are known at the start; the others appear at or before their first use.
+                    let first = inferences.iter().position(|asked| usize::from(asked.model) == model);
+                    let at = at.index(2 * (first.unwrap_or(0) + 1));
+                    (rules, at.saturating_sub(first.unwrap_or(0) + 1))
+                })
+                .collect();
+            Input {
+                rules,
+                inference_disorder: Span::from_micros(inference_disorder * unit),
+                label_disorder: with_labels.then(|| Span::from_micros(label_disorder * unit)),
+                inferences,
+                labels: times(&labels, unit)
+                    .into_iter()
+                    .map(|(time, (key, revision, kind, extra))| label(key, time, revision, kind, extra))
+                    .collect(),
+                inference_sources: Mixed::one(),
+                label_sources: Mixed::one(),
+                end_of_inferences: ends.0,
+                end_of_labels: ends.1.filter(|_| with_labels),
+            }
+        })
+}
+
+pub(super) fn turns() -> impl Strategy<Value = Vec<bool>> {
     prop_oneof![
         prop::collection::vec(any::<bool>(), 80),
         // One of the partitions lags behind for the whole run.
@@ -128,6 +172,25 @@ proptest! {
         let expected = expected(&input);
         prop_assert_eq!(&run(&input, &turns, &expiries), &expected);
         prop_assert_eq!(&run(&input, &turns, &[]), &expected);
+    }
+
+    #[test]
+    fn any_sources_mixed_in_any_order_give_what_the_definition_says(
+        input in mixed_inputs(true),
+        turns in turns(),
+        expiries in prop::collection::vec(any::<bool>(), 80),
+    ) {
+        let expected = expected(&input);
+        prop_assert_eq!(&run(&input, &turns, &expiries), &expected);
+        prop_assert_eq!(&run(&input, &turns, &[]), &expected);
+    }
+
+    #[test]
+    fn sources_are_mixed_without_labels_too(
+        input in mixed_inputs(false),
+        expiries in prop::collection::vec(any::<bool>(), 80),
+    ) {
+        prop_assert_eq!(&run(&input, &[], &expiries), &expected(&input));
     }
 
     #[test]

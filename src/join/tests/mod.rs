@@ -2,18 +2,17 @@
 
 mod laws;
 mod memory;
+mod restore;
 mod tables;
 
-use std::collections::BTreeMap;
-
 use super::oracle::{Asked, Ended, Input, Outcome};
-use super::{Join, Limits, NewLabel, NewRow, Placed, RowView, Watch};
+use super::{Join, Limits, NewLabel, NewRow, Placed, RowView, Side, Watch};
 use crate::event::{EventTime, RequestKey, Span};
 
 pub(super) const CODES: usize = 3;
 
 /// The codes that travel with a content.
-fn codes(content: u32) -> [u8; CODES] {
+pub(super) fn codes(content: u32) -> [u8; CODES] {
     [content as u8, content as u8 ^ 0xff, 7]
 }
 
@@ -72,13 +71,18 @@ impl Recorder {
 
     /// Gives an inference to the join and notes the row, if it became one.
     pub(super) fn ask(&mut self, join: &mut Join, asked: &Asked) -> Placed {
+        self.ask_from(join, 0, asked)
+    }
+
+    /// The same for an inference of a source.
+    pub(super) fn ask_from(&mut self, join: &mut Join, source: u16, asked: &Asked) -> Placed {
         let codes = codes(asked.content);
         let ended = Ended { model: asked.model, content: asked.content, ..Ended::default() };
         // Noted before the call, because waiting labels are told inside it; a place that is taken stays taken.
         let place = (asked.key, asked.time);
         let was = self.outcome.rows.get(&place).copied();
         self.outcome.rows.entry(place).or_insert(ended);
-        let placed = join.inference(row(asked, &codes), self);
+        let placed = join.inference_from(source, row(asked, &codes), self);
         match (placed, was) {
             (Placed::New, None) => {}
             (Placed::New, Some(_)) => panic!("two rows of one key at one time"),
@@ -183,59 +187,98 @@ fn check_settled(join: &Join, recorder: &Recorder, input: &Input) {
     }
 }
 
-/// Runs an input. `turns` says from which partition the next record comes (true: inferences), `expiries` whether
-/// memory is freed after it; both end with false.
-pub(super) fn run(input: &Input, turns: &[bool], expiries: &[bool]) -> Outcome {
-    let mut join = match input.label_disorder {
-        Some(disorder) => Join::new(input.inference_disorder, disorder, Limits::default()),
-        None => Join::without_labels(input.inference_disorder, Limits::default()),
-    };
-    let mut recorder = Recorder::new(input.label_disorder.is_some());
-    let (mut next_inference, mut next_label, mut step) = (0, 0, 0);
-    let mut rejected = 0;
-    let set = |join: &mut Join, read: usize| {
-        let mut by_place = BTreeMap::new();
-        by_place.extend(input.rules.iter().enumerate());
-        for (model, (rules, at)) in by_place {
-            if *at == read {
-                assert!(join.set_rules(model as u16, *rules));
-            }
+/// One thing that happens in a run.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    /// The rules of a model are set.
+    Rules(usize),
+    /// The inference of this place is read.
+    Ask(usize),
+    /// The label of this place is read.
+    Tell(usize),
+    /// A source says how far it has come.
+    Raise(Side, u16, EventTime),
+    /// What is due goes.
+    Expire,
+    /// A side ends.
+    End(Side, EventTime),
+}
+
+/// The steps of an input. `turns` says from which partition the next record comes (true: inferences), `expiries`
+/// whether memory is freed after it; both end with false.
+pub(super) fn plan(input: &Input, turns: &[bool], expiries: &[bool]) -> Vec<Step> {
+    let mut steps = Vec::new();
+    // What stands in a partition before its record at `read`.
+    let stands = |steps: &mut Vec<Step>, side: Side, read: usize| {
+        let of = if side == Side::Inferences { &input.inference_sources } else { &input.label_sources };
+        let raises = of.raises.iter().filter(|(at, ..)| *at == read);
+        steps.extend(raises.map(|&(_, source, to)| Step::Raise(side, source, to)));
+        if side == Side::Inferences {
+            steps.extend((0..input.rules.len()).filter(|&model| input.rules[model].1 == read).map(Step::Rules));
         }
     };
-    set(&mut join, 0);
-    loop {
+    stands(&mut steps, Side::Inferences, 0);
+    stands(&mut steps, Side::Labels, 0);
+    let (mut inferences, mut labels) = (0, 0);
+    for place in 0..input.inferences.len() + input.labels.len() {
+        let turn = turns.get(place).copied().unwrap_or(false);
+        if inferences < input.inferences.len() && (turn || labels == input.labels.len()) {
+            steps.push(Step::Ask(inferences));
+            inferences += 1;
+            stands(&mut steps, Side::Inferences, inferences);
+        } else {
+            steps.push(Step::Tell(labels));
+            labels += 1;
+            stands(&mut steps, Side::Labels, labels);
+        }
+        if expiries.get(place).copied().unwrap_or(false) {
+            steps.push(Step::Expire);
+        }
+    }
+    steps.extend(input.end_of_inferences.map(|at| Step::End(Side::Inferences, at)));
+    steps.extend(input.end_of_labels.map(|at| Step::End(Side::Labels, at)));
+    steps.push(Step::Expire);
+    steps
+}
+
+/// The join of an input, before its first record and without rules.
+pub(super) fn join(input: &Input, limits: Limits) -> Join {
+    let mut join = match input.label_disorder {
+        Some(disorder) => Join::new(input.inference_disorder, disorder, limits),
+        None => Join::without_labels(input.inference_disorder, limits),
+    };
+    join.declare_inference_sources(input.inference_sources.declared);
+    join.declare_label_sources(input.label_sources.declared);
+    join
+}
+
+/// Runs an input and checks what holds after every step.
+pub(super) fn run(input: &Input, turns: &[bool], expiries: &[bool]) -> Outcome {
+    let mut join = join(input, Limits::default());
+    let mut recorder = Recorder::new(input.label_disorder.is_some());
+    let mut rejected = 0;
+    for step in plan(input, turns, expiries) {
         // Reading ahead, also for keys that nobody has, changes nothing.
         join.warm(&[0, 1, 2, 3].map(RequestKey::from_bits));
-        let turn = turns.get(step).copied().unwrap_or(false);
-        let inferences_left = next_inference < input.inferences.len();
-        let labels_left = next_label < input.labels.len();
-        if inferences_left && (turn || !labels_left) {
-            recorder.ask(&mut join, &input.inferences[next_inference]);
-            next_inference += 1;
-            set(&mut join, next_inference);
-        } else if labels_left {
-            rejected += i64::from(join.label(input.labels[next_label], &mut recorder).is_err());
-            next_label += 1;
-        } else {
-            break;
+        match step {
+            Step::Rules(model) => assert!(join.set_rules(model as u16, input.rules[model].0)),
+            Step::Ask(place) => {
+                recorder.ask_from(&mut join, input.inference_sources.source(place), &input.inferences[place]);
+            }
+            Step::Tell(place) => {
+                let source = input.label_sources.source(place);
+                rejected += i64::from(join.label_from(source, input.labels[place], &mut recorder).is_err());
+            }
+            Step::Raise(side, source, to) => join.raise_source(side, source, to),
+            Step::End(Side::Inferences, at) => join.end_of_inferences(at),
+            Step::End(Side::Labels, at) => join.end_of_labels(at),
+            Step::Expire => {
+                join.expire(&mut recorder);
+                check_settled(&join, &recorder, input);
+            }
         }
         check(&join, &recorder);
-        if expiries.get(step).copied().unwrap_or(false) {
-            join.expire(&mut recorder);
-            check(&join, &recorder);
-            check_settled(&join, &recorder, input);
-        }
-        step += 1;
     }
-    if let Some(at) = input.end_of_inferences {
-        join.end_of_inferences(at);
-    }
-    if let Some(at) = input.end_of_labels {
-        join.end_of_labels(at);
-    }
-    join.expire(&mut recorder);
-    check(&join, &recorder);
-    check_settled(&join, &recorder, input);
     assert_eq!(rejected + recorder.unknown, join.counts().labels.rejected);
     assert_eq!(join.counts().capped, 0);
     recorder.finish(&join)

@@ -1,7 +1,7 @@
 //! Each outcome once, by hand. Time is in hours; the window is 10, early 2, disorder 1 on both partitions.
 
 use super::super::oracle::Asked;
-use super::super::{Join, LabelPlaced, Limits, MAX_LABELS_PER_ROW, NewLabel, Placed, Policy, Regime, Rules};
+use super::super::{Join, LabelPlaced, Limits, MAX_LABELS_PER_ROW, NewLabel, Placed, Policy, Regime, Rules, Side};
 use super::{Recorder, check};
 use crate::event::{EventTime, RejectReason, RequestKey, Span, Truth};
 
@@ -453,4 +453,40 @@ fn the_worked_example_of_the_manual() {
         "labels 6 = 0 rejected + 2 joined + 0 duplicate + 1 corrected + 0 withdrawn + 1 ignored by policy + 1 late \
          + 1 orphan + 0 unsampled + 0 buffered"
     );
+}
+
+#[test]
+fn a_side_has_come_as_far_as_the_last_of_its_declared_sources() {
+    let mut desk = Desk::new();
+    desk.join.declare_inference_sources(2);
+    desk.join.declare_label_sources(2);
+    let ask = |desk: &mut Desk, source, key, time| {
+        desk.watch.ask_from(&mut desk.join, source, &Asked { key, time: at(time), model: 0, content: 0 })
+    };
+    let tell = |desk: &mut Desk, source, key, time| {
+        let key = RequestKey::from_bits(key);
+        let label = NewLabel { key, time: at(time), revision: 0, content: 1, truth: YES };
+        desk.join.label_from(source, label, &mut desk.watch).unwrap()
+    };
+    assert_eq!(ask(&mut desk, 0, 1, 50 * H), Placed::New);
+    assert_eq!(desk.join.watermarks().0, None, "the other source has said nothing yet");
+    assert_eq!(ask(&mut desk, 1, 2, 10 * H), Placed::New, "late by the other source, in time by its own");
+    assert_eq!(ask(&mut desk, 0, 3, 10 * H), Placed::Late);
+    assert_eq!(desk.watch.outcome.lates, [(0, at(49 * H))], "counted where its source stands");
+    assert_eq!(desk.join.watermarks().0, Some(at(9 * H)));
+
+    tell(&mut desk, 1, 2, 60 * H);
+    assert_eq!(desk.join.settled(), None);
+    assert_eq!(tell(&mut desk, 0, 2, 20 * H), LabelPlaced::Met);
+    desk.join.raise_source(Side::Inferences, 1, at(40 * H));
+    desk.join.raise_source(Side::Labels, 0, at(30 * H));
+    desk.join.raise_source(Side::Labels, 0, at(5 * H));
+    assert_eq!(desk.join.watermarks(), (Some(at(40 * H)), Some(at(30 * H))), "no watermark falls");
+    desk.expire();
+    assert!(desk.closed(2, 10 * H) && !desk.closed(1, 50 * H));
+
+    desk.join.declare_inference_sources(3);
+    assert_eq!(desk.join.watermarks().0, Some(at(40 * H)), "a new source begins where the side stands");
+    assert_eq!(ask(&mut desk, 2, 4, 40 * H - 1), Placed::Late);
+    assert_eq!(ask(&mut desk, 2, 4, 40 * H), Placed::New);
 }

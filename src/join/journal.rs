@@ -1,0 +1,202 @@
+//! Which changes of a join have to be written down, so that another process can go on from them?
+//!
+//! Every row that was new and every label that was kept, in the order of arrival: nothing else changes what is kept.
+//! Lateness, repeats and rejects are only counted, and the counts stand in the [`super::Mark`]. A [`Journal`] gathers
+//! the entries of one commit as bytes; [`Entries`] reads them back.
+//!
+//! A row is 56 bytes and its codes, a label 31 to 40 bytes. Models, cohorts and layouts are written as given: their
+//! numbers mean something to the process that wrote them, and the reader maps them.
+
+use super::bytes::{Damaged, Reader, put_varint};
+use super::{NewLabel, NewRow};
+use crate::event::{EventTime, RequestKey, Truth};
+
+/// Until when entries of a journal matter. Once [`super::Join::has_outlived`] says so, a restore can do without them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    /// The last moment of a label of one of the rows, or of the rows that the labels met.
+    pub rows: Option<EventTime>,
+    /// The last event time of the labels that wait: their rows are not known yet.
+    pub labels: Option<EventTime>,
+}
+
+impl Due {
+    /// Until when both matter.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { rows: self.rows.max(other.rows), labels: self.labels.max(other.labels) }
+    }
+}
+
+/// What one join took since the last commit, as bytes. It grows until it is cleared; its owner commits when
+/// [`Journal::len`] reaches its budget.
+#[derive(Clone, Debug, Default)]
+pub struct Journal {
+    bytes: Vec<u8>,
+    due: Due,
+}
+
+/// The entry is a label; else it is a row.
+const LABEL: u8 = 1;
+/// The label's value is a number.
+const NUMBER: u8 = 1 << 1;
+/// The label's value is the hash of a text.
+const TEXT: u8 = 1 << 2;
+
+impl Journal {
+    /// Writes down a row that was [`super::Placed::New`]; `due` is [`super::Join::last_due`] after it.
+    pub fn row(&mut self, row: &NewRow<'_>, due: Due) {
+        let bytes = &mut self.bytes;
+        let mut fixed = [0; ROW];
+        let mut rest = &mut fixed[..];
+        fill(&mut rest, [0]);
+        fill(&mut rest, row.key.bits().to_le_bytes());
+        fill(&mut rest, row.time.micros().to_le_bytes());
+        fill(&mut rest, row.score.to_bits().to_le_bytes());
+        fill(&mut rest, row.content.to_le_bytes());
+        fill(&mut rest, row.model.to_le_bytes());
+        fill(&mut rest, row.cohort.to_le_bytes());
+        fill(&mut rest, row.layout.to_le_bytes());
+        fill(&mut rest, [row.bits, row.arm, row.action]);
+        fill(&mut rest, row.action_prob.to_bits().to_le_bytes());
+        // As the row keeps it.
+        fill(&mut rest, (row.weight as f32).to_bits().to_le_bytes());
+        bytes.extend_from_slice(&fixed);
+        put_varint(bytes, row.codes.len() as u64);
+        bytes.extend_from_slice(row.codes);
+        self.due = self.due.and(due);
+    }
+
+    /// Writes down a label that was [`super::LabelPlaced::Met`] or [`super::LabelPlaced::Buffered`]; `due` is
+    /// [`super::Join::last_due`] after it.
+    pub fn label(&mut self, label: &NewLabel, due: Due) {
+        let (kind, value) = match label.truth {
+            None => (0, 0),
+            Some(Truth::Number(number)) => (NUMBER, number.to_bits()),
+            Some(Truth::Text(hash)) => (TEXT, hash),
+        };
+        let bytes = &mut self.bytes;
+        bytes.push(LABEL | kind);
+        bytes.extend_from_slice(&label.key.bits().to_le_bytes());
+        bytes.extend_from_slice(&label.time.micros().to_le_bytes());
+        bytes.extend_from_slice(&label.content.to_le_bytes());
+        put_varint(bytes, u64::from(label.revision));
+        if kind != 0 {
+            bytes.extend_from_slice(&value.to_le_bytes());
+        }
+        self.due = self.due.and(due);
+    }
+
+    /// The entries as bytes, to be read by [`Entries`].
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How many bytes.
+    pub const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing was written down.
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Until when its entries matter.
+    pub const fn due(&self) -> Due {
+        self.due
+    }
+
+    /// Begins anew and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.due = Due::default();
+    }
+}
+
+/// Bytes of a row before its codes and their number.
+const ROW: usize = 1 + 16 + 8 + 8 + 4 + 3 * 2 + 3 + 4 + 4;
+
+fn fill<const N: usize>(rest: &mut &mut [u8], part: [u8; N]) {
+    let (front, back) = std::mem::take(rest).split_at_mut(N);
+    front.copy_from_slice(&part);
+    *rest = back;
+}
+
+/// One entry of a journal, as it was written down.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Entry<'a> {
+    /// A row.
+    Row(NewRow<'a>),
+    /// A label.
+    Label(NewLabel),
+}
+
+/// The entries of a journal's bytes, in the order of arrival. Damaged bytes are one error, and the last item.
+#[derive(Clone, Debug)]
+pub struct Entries<'a> {
+    reader: Option<Reader<'a>>,
+}
+
+impl<'a> Entries<'a> {
+    /// Reads from the first byte.
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { reader: Some(Reader::new(bytes)) }
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Result<Entry<'a>, Damaged>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let reader = self.reader.as_mut().filter(|reader| !reader.is_empty())?;
+        let entry = read(reader);
+        if entry.is_err() {
+            self.reader = None;
+        }
+        Some(entry)
+    }
+}
+
+fn read<'a>(reader: &mut Reader<'a>) -> Result<Entry<'a>, Damaged> {
+    let start = *reader;
+    let kind = reader.byte()?;
+    let key = RequestKey::from_bits(u128::from_le_bytes(reader.array()?));
+    let time = reader.moment()?;
+    if kind == 0 {
+        let score = f64::from_bits(u64::from_le_bytes(reader.array()?));
+        let content = u32::from_le_bytes(reader.array()?);
+        let model = u16::from_le_bytes(reader.array()?);
+        let cohort = u16::from_le_bytes(reader.array()?);
+        let layout = u16::from_le_bytes(reader.array()?);
+        let [bits, arm, action] = reader.array()?;
+        let action_prob = f32::from_bits(u32::from_le_bytes(reader.array()?));
+        let weight = f64::from(f32::from_bits(u32::from_le_bytes(reader.array()?)));
+        let length = reader.number()?;
+        let codes = reader.slice(length)?;
+        return Ok(Entry::Row(NewRow {
+            key,
+            time,
+            model,
+            cohort,
+            score,
+            bits,
+            arm,
+            action,
+            action_prob,
+            weight,
+            content,
+            codes,
+            layout,
+        }));
+    }
+    let content = u32::from_le_bytes(reader.array()?);
+    let revision = reader.number()?;
+    let truth = match kind {
+        LABEL => None,
+        _ if kind == LABEL | NUMBER => Some(Truth::Number(f64::from_bits(u64::from_le_bytes(reader.array()?)))),
+        _ if kind == LABEL | TEXT => Some(Truth::Text(u64::from_le_bytes(reader.array()?))),
+        _ => return Err(start.damaged("the kind of an entry that is neither a row nor a label")),
+    };
+    Ok(Entry::Label(NewLabel { key, time, revision, content, truth }))
+}

@@ -157,8 +157,7 @@ impl Engine {
     pub fn commit(&mut self, findings: &mut Vec<Finding>) {
         self.expire();
         self.hand_on();
-        let clock =
-            Clock { inputs: self.watermark(Task::inferences), labels: self.watermark(Task::labels), ended: false };
+        let clock = Clock::new(self.watermark(Task::inferences), self.watermark(Task::labels));
         self.judge.advance(clock, findings);
     }
 
@@ -173,7 +172,7 @@ impl Engine {
         }
         self.expire();
         self.hand_on();
-        self.judge.advance(Clock { inputs, labels, ended: true }, findings);
+        self.judge.advance(Clock::new(inputs, labels).at_the_end(), findings);
     }
 
     fn hand_on(&mut self) {

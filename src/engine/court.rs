@@ -15,7 +15,7 @@ use crate::event::EventTime;
 use crate::event::wire::{
     WireError, expect, put, put_bytes, put_signed, put_time, take, take_byte, take_bytes, take_signed, take_time,
 };
-use crate::judge::{Clock, Finding, Judge, layout_of};
+use crate::judge::{Clock, Finding, Judge, RestoreError, layout_of};
 use crate::observe::{Coding, Layout};
 
 const FORMAT: u8 = 1;
@@ -38,6 +38,17 @@ pub enum DeltaError {
         /// The version.
         version: String,
     },
+}
+
+/// A snapshot that cannot be read.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum CourtError {
+    /// What is known of the tasks is damaged, or of another release.
+    #[error("what is known of the tasks cannot be read: {0}")]
+    Tasks(#[from] WireError),
+    /// What the judge remembers is damaged, of another release, or of another configuration.
+    #[error(transparent)]
+    Judge(#[from] RestoreError),
 }
 
 /// What became of a record.
@@ -192,7 +203,7 @@ impl Court {
         let (sound_inputs, inputs) = side(|chain| chain.inputs);
         let (sound_labels, labels) = side(|chain| chain.labels);
         self.passed = (self.passed.0.max(inputs), self.passed.1.max(labels));
-        Clock { inputs: self.passed.0, labels: self.passed.1, sound_inputs, sound_labels, ended: false }
+        Clock::new(self.passed.0, self.passed.1).with_sound(sound_inputs, sound_labels)
     }
 
     /// How far the windows of this court have come: the clocks of predictions and of labels.
@@ -248,12 +259,12 @@ impl Court {
         references: References,
         labels: bool,
         pieces: &BTreeMap<Vec<u8>, Vec<u8>>,
-    ) -> Result<Self, crate::judge::RestoreError> {
+    ) -> Result<Self, CourtError> {
         let others = pieces.iter().filter(|(key, _)| *key != CHAINS);
-        let judge = Judge::restore(config, references, labels, others.map(|(key, value)| (&key[..], &value[..])))?;
+        let judge = Judge::restore(config, references, labels, others)?;
         let mut court = Self::around(judge);
         if let Some(bytes) = pieces.get(CHAINS) {
-            court.take_chains(bytes).map_err(|error| crate::judge::RestoreError::damaged("court", &error))?;
+            court.take_chains(bytes)?;
         }
         Ok(court)
     }

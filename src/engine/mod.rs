@@ -18,7 +18,7 @@ mod task;
 mod windows;
 
 pub use cohorts::{MAX_COHORTS, MAX_MODELS};
-pub use court::{Court, DeltaError, Folded};
+pub use court::{Court, CourtError, DeltaError, Folded};
 pub use crew::Crew;
 pub use delta::{Head, Reach, judge_of};
 pub(crate) use learn::build_settings;
@@ -105,7 +105,7 @@ impl Engine {
         self.crew.expire();
         self.hand_on();
         let (inputs, labels) = self.crew.watermarks();
-        self.judge.advance(Clock { inputs, labels, sound_inputs: inputs, sound_labels: labels, ended: false }, findings);
+        self.judge.advance(Clock::new(inputs, labels), findings);
     }
 
     /// The input has ended: every window that is complete in event time is closed. Labels still missing count as never
@@ -116,7 +116,7 @@ impl Engine {
         self.crew.end(inputs, labels);
         self.crew.expire();
         self.hand_on();
-        self.judge.advance(Clock { inputs, labels, sound_inputs: inputs, sound_labels: labels, ended: true }, findings);
+        self.judge.advance(Clock::new(inputs, labels).at_the_end(), findings);
     }
 
     fn hand_on(&mut self) {

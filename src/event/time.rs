@@ -5,12 +5,16 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 
-/// A moment in event time: microseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+use serde::{Deserialize, Serialize};
+
+/// A moment in event time: microseconds since 1970-01-01T00:00:00Z. Written as that integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
 pub struct EventTime(i64);
 
-/// A length of time in microseconds, never negative.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+/// A length of time in microseconds, never negative. Written as that integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Span(i64);
 
 /// A time that cannot be an event's.
@@ -91,6 +95,24 @@ impl EventTime {
     /// RFC 3339 in UTC, with as many digits as needed.
     pub fn rfc3339(self) -> String {
         jiff::Timestamp::from_microsecond(self.0).map_or_else(|_| self.0.to_string(), |stamp| stamp.to_string())
+    }
+}
+
+impl From<EventTime> for i64 {
+    fn from(time: EventTime) -> Self {
+        time.0
+    }
+}
+
+/// What was written inside the house may have left the sane years, but not by far: arithmetic must not overflow.
+impl TryFrom<i64> for EventTime {
+    type Error = TimeError;
+    fn try_from(micros: i64) -> Result<Self, TimeError> {
+        if micros.unsigned_abs() < 1 << 60 {
+            Ok(Self(micros))
+        } else {
+            Err(TimeError::OutOfRange { value: micros, hint: "" })
+        }
     }
 }
 

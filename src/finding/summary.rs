@@ -182,7 +182,8 @@ pub struct Summary {
     pub blind_spots: Vec<BlindSpot>,
     /// Fingerprints that were firing when this revision was due.
     pub alerts: Vec<String>,
-    /// Windows opened again by a source thought idle.
+    /// Predictions and labels that came after the look they belong to, from a partition that had been thought idle. Zero in
+    /// a replay; a final summary that counts any stands in place of the one published before.
     pub late_after_idle: u64,
     /// Whether a limit was hit, so that promise 1 is void.
     pub capped: bool,

@@ -7,7 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::cause::{Pattern, Verdicts};
+use super::piece::RestoreProblem;
+use super::saved;
+use super::tracked::Tracked;
 use super::words::{capital, day, open, percent, small};
 use crate::event::{EventTime, RequestKey, Span, fnv1a_64};
 use crate::finding::{Alert, AlertState, Cause, Incident, IncidentState, LabelRequest, Severity, Verdict};
@@ -21,11 +26,12 @@ const REQUESTS_MAX: usize = 500;
 const NEAR: i64 = 3;
 
 /// An alert with the predictions it is about.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Raised {
     /// The alert.
     pub alert: Alert,
     /// Predictions whose truth is worth asking for.
+    #[serde(with = "saved::examples")]
     pub examples: Vec<(RequestKey, Event)>,
     /// Length of the model's base window.
     pub window: Span,
@@ -40,7 +46,7 @@ pub(super) struct Step {
     pub requests: Vec<LabelRequest>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Open {
     id: String,
     opened: EventTime,
@@ -50,15 +56,18 @@ struct Open {
     revision: u32,
     alerts: BTreeMap<String, Alert>,
     resolved: BTreeSet<String>,
+    #[serde(with = "saved::keys")]
     asked: BTreeSet<RequestKey>,
     /// Whether the revision published last knew of another incident that forbids retraining.
     forbidden: bool,
 }
 
-/// All open incidents. Bound: they hold at most the alerts that are not resolved, and those resolved beside them.
+/// All open incidents, by their number in the order of opening. Bound: they hold at most the alerts that are not
+/// resolved, and those resolved beside them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Incidents {
-    open: Vec<Open>,
+    open: Tracked<u64, Open>,
+    next: u64,
 }
 
 impl Incidents {
@@ -71,9 +80,10 @@ impl Incidents {
             if alert.severity == Severity::Info || alert.state == AlertState::Pending {
                 continue;
             }
-            if let Some(place) = self.place(one, as_of) {
-                let open = &mut self.open[place];
-                touched.insert(open.id.clone());
+            if let Some(number) = self.place(one, as_of)
+                && let Some(open) = self.open.get_mut(&number)
+            {
+                touched.insert(number);
                 if alert.state == AlertState::Resolved {
                     open.resolved.insert(alert.fingerprint.clone());
                 } else {
@@ -86,45 +96,85 @@ impl Incidents {
         let unsound: Vec<(String, Option<String>)> = self
             .open
             .iter()
-            .filter(|open| open.is_unsound())
-            .map(|open| (open.id.clone(), open.model.clone()))
+            .filter(|(_, open)| open.is_unsound())
+            .map(|(_, open)| (open.id.clone(), open.model.clone()))
             .collect();
-        for open in &mut self.open {
+        let numbers: Vec<u64> = self.open.iter().map(|(&number, _)| number).collect();
+        for number in numbers {
+            let Some(open) = self.open.get(&number) else { continue };
             // What is wrong with the labels of the pipeline is wrong with those of every model.
             let forbids =
                 |(id, model): &(String, Option<String>)| *id != open.id && (model.is_none() || *model == open.model);
             let forbidden = unsound.iter().any(forbids);
-            if touched.contains(&open.id) || (forbidden != open.forbidden && open.would_retrain()) {
+            let speaks = touched.contains(&number) || (forbidden != open.forbidden && open.would_retrain());
+            if speaks && let Some(open) = self.open.get_mut(&number) {
                 open.forbidden = forbidden;
                 step.incidents.push(open.publish(as_of));
                 open.revision += 1;
+                if open.is_closed() {
+                    self.open.remove(&number);
+                }
             }
         }
         step.incidents.sort_by(|a, b| a.id.cmp(&b.id));
-        self.open.retain(|open| open.resolved.len() < open.alerts.len());
         step
     }
 
+    /// Tells what has changed since the last time: the number, and the content or that it is gone.
+    pub(super) fn changes(&mut self, mut tell: impl FnMut(u64, Option<Vec<u8>>)) {
+        self.open.changes(|&number, open| tell(number, open.map(super::piece::json)));
+    }
+
+    /// Takes an incident as it was written.
+    pub(super) fn restore(&mut self, number: u64, body: &[u8]) -> Result<(), RestoreProblem> {
+        self.open.restore(number, super::piece::parse(body)?);
+        self.restore_next(number.saturating_add(1));
+        Ok(())
+    }
+
+    /// The number of the next incident.
+    pub(super) const fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The next incident has this number or a larger one.
+    pub(super) fn restore_next(&mut self, next: u64) {
+        self.next = self.next.max(next);
+    }
+
+    /// Counts everything as never written down.
+    #[cfg(test)]
+    pub(super) fn forget_written(&mut self) {
+        self.open.forget_written();
+    }
+
     /// The incident that an alert belongs to; opens one for a firing alert without any.
-    fn place(&mut self, one: &Raised, as_of: EventTime) -> Option<usize> {
+    fn place(&mut self, one: &Raised, as_of: EventTime) -> Option<u64> {
         let alert = &one.alert;
-        if let Some(place) = self.open.iter().position(|open| open.alerts.contains_key(&alert.fingerprint)) {
-            return Some(place);
+        if let Some((&number, _)) = self.open.iter().find(|(_, open)| open.alerts.contains_key(&alert.fingerprint)) {
+            return Some(number);
         }
         if alert.state == AlertState::Resolved {
             return None;
         }
         let features = features(alert);
         let near = one.window.times(NEAR).micros();
-        let of_model: Vec<usize> = (0..self.open.len()).filter(|&at| self.open[at].model == alert.model).collect();
-        let shares = of_model.iter().rev().find(|&&at| !features.is_disjoint(&self.open[at].features()));
-        let close = of_model.iter().rev().find(|&&at| (alert.starts_at - self.open[at].began).abs() <= near);
+        let of_model: Vec<(u64, &Open)> = self
+            .open
+            .iter()
+            .filter(|(_, open)| open.model == alert.model)
+            .map(|(&number, open)| (number, open))
+            .collect();
+        let shares = of_model.iter().rev().find(|(_, open)| !features.is_disjoint(&open.features()));
+        let close = of_model.iter().rev().find(|(_, open)| (alert.starts_at - open.began).abs() <= near);
         let latest = of_model.last().filter(|_| features.is_empty());
-        if let Some(&place) = shares.or(close).or(latest) {
-            return Some(place);
+        if let Some(&(number, _)) = shares.or(close).or(latest) {
+            return Some(number);
         }
         let name = format!("{}|{}|{}", alert.model.as_deref().unwrap_or(""), as_of.micros(), alert.fingerprint);
-        self.open.push(Open {
+        let number = self.next;
+        self.next += 1;
+        self.open.get_or_insert_with(number, || Open {
             id: format!("{:016x}", fnv1a_64(name.as_bytes())),
             opened: as_of,
             began: alert.starts_at,
@@ -136,7 +186,7 @@ impl Incidents {
             asked: BTreeSet::new(),
             forbidden: false,
         });
-        Some(self.open.len() - 1)
+        Some(number)
     }
 }
 

@@ -12,7 +12,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::reading::Reading;
+use super::saved;
 use crate::event::{EventTime, Window};
 use crate::finding::{Alert, AlertState, Basis, Severity, Subject, fingerprint};
 
@@ -36,7 +39,7 @@ pub(super) struct Origin<'a> {
     pub as_of: EventTime,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Life {
     state: AlertState,
     starts_at: EventTime,
@@ -46,8 +49,9 @@ struct Life {
 
 /// All lives of one model and version, or of the pipeline. Bound: one entry for each subject that is not quiet, and the
 /// changes since the last final summary.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Lives {
+    #[serde(with = "saved::pairs")]
     by_level: BTreeMap<(String, u32), Life>,
     published: BTreeMap<String, (AlertState, EventTime)>,
     /// What was firing at the last final summary.

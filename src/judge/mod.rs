@@ -4,36 +4,45 @@
 //! alerts, incidents and label requests. What it publishes as final depends on the sums of windows and on due times
 //! only: not on when or in which pieces the sums arrived.
 //!
-//! In reading order: `store` (which windows are due), `inputs`, `predictions`, `labels`, `performance`, `calibration`,
-//! `subgroups` and `slices`, `plumbing` (the questions), `budget` (the level of each), `lives` (alerts), `incidents` and `cause`,
-//! `summary`. The judge does not know Kafka, files, tasks or the wall clock.
+//! In reading order: `clock`, `store` (which windows are due) and `reopened` (what comes after), `inputs`, `predictions`,
+//! `labels`, `performance`, `calibration`, `subgroups` and `slices`, `plumbing` (the questions), `budget` (the level of
+//! each), `lives` (alerts), `pipeline`, `incidents` and `cause`, `summary`; `snapshot`, `piece`, `saved` and `tracked`
+//! write all of it down. The judge does not know Kafka, files, tasks or the wall clock.
 
 mod bounds;
 mod budget;
 mod calibration;
 mod cause;
+mod clock;
 mod incidents;
 mod inputs;
 mod labels;
 mod lives;
 mod naming;
 mod performance;
+mod piece;
+mod pipeline;
 mod plumbing;
 mod predictions;
 mod reading;
+mod reopened;
+mod saved;
 mod slices;
+mod snapshot;
 mod store;
 mod subgroups;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod tracked;
 mod unknown;
 mod words;
 
 pub use budget::{Budget, Family};
+pub use clock::Clock;
 pub use performance::{Measured, measure};
+pub use piece::{RestoreError, RestoreProblem};
 pub use plumbing::LabelFlow;
-pub use store::Clock;
 pub use words::{amount, percent};
 
 use std::collections::BTreeMap;
@@ -42,13 +51,17 @@ use std::sync::Arc;
 use bounds::UpperBounds;
 use incidents::{Incidents, Raised};
 use lives::{Lives, Origin};
+use pipeline::Pipeline;
 use reading::{Context, Reading};
+use reopened::Added;
+use snapshot::Written;
 use store::{Due, Occasion, Schedule, Store};
 use summary::Heading;
+use tracked::Tracked;
 
 use crate::baseline::{Profile, References};
 use crate::config::{Config, ModelConfig};
-use crate::event::{EventTime, Span, Window};
+use crate::event::{EventTime, Span};
 use crate::finding::{Alert, Incident, LabelRequest, Summary};
 use crate::observe::{Coding, Layout, Sums};
 
@@ -65,21 +78,24 @@ pub enum Finding {
     Request(Box<LabelRequest>),
 }
 
-/// Judges all models of a run.
+/// Judges the models whose sums it is given.
 #[derive(Clone, Debug)]
 pub struct Judge {
     config: Arc<Config>,
     references: References,
     models: BTreeMap<(String, String), Store>,
-    pipeline: BTreeMap<EventTime, LabelFlow>,
-    pipeline_lives: Lives,
-    first_inference: Option<EventTime>,
-    waiting: BTreeMap<EventTime, Vec<Raised>>,
+    pipeline: Pipeline,
+    publishes_pipeline: bool,
+    waiting: Tracked<EventTime, Vec<Raised>>,
     incidents: Incidents,
     bare: Arc<Layout>,
     bounds: UpperBounds,
     labels: bool,
     capped: bool,
+    /// The clock of the last looks.
+    reached: Clock,
+    late_after_idle: u64,
+    written: Written,
 }
 
 /// A look with the model it is about.
@@ -92,15 +108,17 @@ impl Judge {
             config,
             references,
             models: BTreeMap::new(),
-            pipeline: BTreeMap::new(),
-            pipeline_lives: Lives::default(),
-            first_inference: None,
-            waiting: BTreeMap::new(),
+            pipeline: Pipeline::default(),
+            publishes_pipeline: true,
+            waiting: Tracked::default(),
             incidents: Incidents::default(),
             bare: Arc::new(Layout::new(&Coding::default())),
             bounds: UpperBounds::default(),
             labels,
             capped: false,
+            reached: Clock::default(),
+            late_after_idle: 0,
+            written: Written::default(),
         }
     }
 
@@ -121,22 +139,48 @@ impl Judge {
 
     /// Folds what a task has counted in a base window of a model and version.
     pub fn fold(&mut self, model: &str, version: &str, start: EventTime, sums: &Sums) {
-        let first = self.first_inference.get_or_insert(start);
-        *first = start.min(*first);
+        self.note_first_inference(start);
         let key = (model.to_owned(), version.to_owned());
         if !self.models.contains_key(&key) {
             let store = Store::new(self.schedule(self.config.model(model)));
             self.models.insert(key.clone(), store);
         }
-        self.models.get_mut(&key).expect("it was just inserted").add(start, sums);
+        let store = self.models.get_mut(&key).expect("it was just inserted");
+        let (references, bare) = (&self.references, &self.bare);
+        let layout = |start| layout_of(references.of(model, version, start).as_ref(), bare);
+        match store.add(start, sums, self.reached, layout) {
+            Added::Late(records) => self.late_after_idle += records,
+            Added::Forgotten(records) => {
+                self.late_after_idle += records;
+                self.capped = true;
+            }
+        }
     }
 
-    /// Folds what a task has counted of labels, in a window of the pipeline.
+    /// Folds what a task has counted of labels, in a window of the pipeline. What comes to a window that was looked at
+    /// over an idle partition is not judged.
     pub fn fold_labels(&mut self, start: EventTime, flow: LabelFlow) {
-        let sum = self.pipeline.entry(start).or_default();
-        sum.read += flow.read;
-        sum.orphan += flow.orphan;
-        sum.late += flow.late;
+        let terms = self.pipeline_terms();
+        self.late_after_idle += self.pipeline.add(start, flow, self.reached, &terms);
+    }
+
+    /// Notes the start of the earliest base window of any model, also of those that other judges own: labels of
+    /// predictions from before it are no orphans.
+    pub fn note_first_inference(&mut self, start: EventTime) {
+        self.pipeline.note_first_inference(start);
+    }
+
+    /// Whether this judge publishes what is wrong with the pipeline (`model: null`); at first it does. Several judges that
+    /// share the models all need what tasks have counted of labels, because an unsound pipeline bears on the incidents of
+    /// every model; one of them publishes it.
+    pub const fn set_publishes_pipeline(&mut self, publishes: bool) {
+        self.publishes_pipeline = publishes;
+    }
+
+    /// Records that came after their window was looked at over an idle partition, over all base windows, and orphans and
+    /// late labels of such windows of the pipeline.
+    pub const fn late_after_idle(&self) -> u64 {
+        self.late_after_idle
     }
 
     fn schedule(&self, model: &ModelConfig) -> Schedule {
@@ -162,23 +206,24 @@ impl Judge {
         self.labels.then(|| topic.map_or(self.config.topics.inferences.out_of_order, |topic| topic.out_of_order))
     }
 
-    /// Takes every look that is due by `clock`, in the order of due times.
+    /// Takes every look that is due by `clock`, in the order of due times. First it tells anew of the windows that
+    /// something came to after their final look.
     pub fn advance(&mut self, clock: Clock, findings: &mut Vec<Finding>) {
+        self.tell_again(findings);
+        // A partition that wakes up does not turn the clock back: what was looked at stays looked at.
+        let clock = self.reached.later(clock);
+        self.reached = clock;
         // A look can make another one due: the windows of higher levels come to be under it.
         loop {
-            let mut turns: Vec<Turn> = Vec::new();
-            for (key, store) in &self.models {
-                let due = store.due(clock).into_iter();
-                turns.extend(due.map(|due| (due.as_of, due.occasion, due.multiple, key.clone(), due.start)));
-            }
-            turns.sort_unstable();
+            let turns = self.turns(|store| store.due(clock));
             if turns.is_empty() {
                 break;
             }
             for (as_of, occasion, multiple, key, start) in turns {
-                self.look(&key, &Due { as_of, occasion, multiple, start }, findings);
+                self.look(&key, &Due { as_of, occasion, multiple, start }, clock, findings);
             }
         }
+        self.models.values_mut().for_each(|store| store.let_go(clock));
         if clock.ended {
             self.look_at_what_is_open(findings);
         }
@@ -186,7 +231,53 @@ impl Judge {
         self.settle(clock, findings);
     }
 
-    fn look(&mut self, key: &(String, String), due: &Due, findings: &mut Vec<Finding>) {
+    /// Looks of all models, in the order of their due times.
+    fn turns(&self, of: impl Fn(&Store) -> Vec<Due>) -> Vec<Turn> {
+        let mut turns: Vec<Turn> = Vec::new();
+        for (key, store) in &self.models {
+            let due = of(store).into_iter();
+            turns.extend(due.map(|due| (due.as_of, due.occasion, due.multiple, key.clone(), due.start)));
+        }
+        turns.sort_unstable();
+        turns
+    }
+
+    /// Publishes anew the final summaries of windows that something came to.
+    fn tell_again(&mut self, findings: &mut Vec<Finding>) {
+        for (as_of, occasion, multiple, key, start) in self.turns(Store::to_tell_again) {
+            let due = Due { as_of, occasion, multiple, start };
+            let config = self.config.clone();
+            let settings = config.model(&key.0);
+            let store = self.models.get_mut(&key).expect("a told window has a store");
+            let firing = store.told_again(&due);
+            let Some(sums) = store.sums(&due) else { continue };
+            let profile = self.references.of(&key.0, &key.1, start).filter(|profile| profile.layout == *sums.layout());
+            let context = Context {
+                window: store.window(multiple, start),
+                multiple,
+                sums,
+                profile: profile.as_ref(),
+                config: settings,
+                budget: Budget::new(settings.false_alarms_per_month, settings.window, settings.levels.len()),
+                alive: &[],
+                bounds: &self.bounds,
+            };
+            let heading = Heading {
+                model: key.0.clone(),
+                version: key.1.clone(),
+                revision: revision(&due, settings),
+                as_of: as_of.micros(),
+                is_final: true,
+                labels: self.labels,
+                firing,
+                late: store.late(&due),
+                capped: self.capped,
+            };
+            findings.push(Finding::Summary(Box::new(summary::summary(&context, heading))));
+        }
+    }
+
+    fn look(&mut self, key: &(String, String), due: &Due, clock: Clock, findings: &mut Vec<Finding>) {
         let (model, version) = key;
         let config = self.config.clone();
         let settings = config.model(model);
@@ -236,6 +327,7 @@ impl Judge {
                 one.alert.evidence.insert("new_version".to_owned(), true.into());
             }
         }
+        let firing = if due.occasion == Occasion::Inputs { Vec::new() } else { store.firing_at(due) };
         if due.occasion != Occasion::Inputs {
             let heading = Heading {
                 model: model.clone(),
@@ -244,22 +336,23 @@ impl Judge {
                 as_of: due.as_of.micros(),
                 is_final: due.occasion == Occasion::Final,
                 labels: self.labels,
-                firing: store.firing_at(due),
+                firing: firing.clone(),
+                late: store.late(due),
                 capped: self.capped,
             };
             findings.push(Finding::Summary(Box::new(summary::summary(&context, heading))));
         }
-        let references = &self.references;
-        let bare = &self.bare;
-        store
-            .seen(due, |start| references.of(model, version, start).map_or_else(|| bare.clone(), |p| p.layout.clone()));
+        let (references, bare) = (&self.references, &self.bare);
+        store.seen(due, clock, firing, |start| layout_of(references.of(model, version, start).as_ref(), bare));
         self.publish(raised, due.as_of, findings);
     }
 
     fn publish(&mut self, raised: Vec<Raised>, as_of: EventTime, findings: &mut Vec<Finding>) {
         for one in raised {
-            findings.push(Finding::Alert(Box::new(one.alert.clone())));
-            self.waiting.entry(as_of).or_default().push(one);
+            if one.alert.model.is_some() || self.publishes_pipeline {
+                findings.push(Finding::Alert(Box::new(one.alert.clone())));
+            }
+            self.waiting.get_or_insert_with(as_of, Vec::new).push(one);
         }
     }
 
@@ -294,39 +387,32 @@ impl Judge {
                 let origin = Origin { model, version, window, multiple: due.multiple, as_of: due.as_of };
                 let readings = plumbing::readings(&context);
                 let raised = raise(&mut store.input_lives, readings, &origin, settings);
+                store.changed = true;
                 for one in raised {
                     findings.push(Finding::Alert(Box::new(one.alert.clone())));
-                    self.waiting.entry(due.as_of).or_default().push(one);
+                    self.waiting.get_or_insert_with(due.as_of, Vec::new).push(one);
                 }
             }
         }
     }
 
+    fn pipeline_terms(&self) -> pipeline::Terms {
+        pipeline::Terms {
+            window: self.config.defaults().window,
+            early: self.largest(|model| model.early),
+            wait: self.largest(|model| model.label_window),
+            disorder: self.label_disorder().map(|labels| self.config.topics.inferences.out_of_order.max(labels)),
+        }
+    }
+
     /// Orphans belong to no model: one window length and one allowance for all, those of the defaults.
     fn look_at_pipeline(&mut self, clock: Clock, findings: &mut Vec<Finding>) {
-        let Some(disorder) = self.label_disorder() else { return };
         let config = self.config.clone();
         let settings = config.defaults();
-        let early = self.largest(|model| model.early);
-        let wait = self.largest(|model| model.label_window);
-        loop {
-            let Some((&start, &flow)) = self.pipeline.first_key_value() else { return };
-            let window = Window { start, end: start + settings.window };
-            let settled = clock.inputs.is_some_and(|inputs| inputs >= window.end + early) || clock.ended;
-            let filled = settled && clock.labels.is_some_and(|labels| labels >= window.end);
-            if !(filled || clock.ended) {
-                return;
-            }
-            self.pipeline.pop_first();
-            let budget = Budget::new(settings.false_alarms_per_month, settings.window, 1);
-            let as_of = window.end + early + self.config.topics.inferences.out_of_order.max(disorder);
-            let origin = Origin { model: None, version: None, window, multiple: 1, as_of };
-            // Labels of predictions from before the first one read are orphans by nature.
-            let early_days = self.first_inference.is_none_or(|first| start < first + wait);
-            let orphans = if filled && !early_days { plumbing::orphans(flow, budget) } else { None };
-            let readings = orphans.into_iter().chain(plumbing::late_labels(flow, budget)).collect();
-            let raised = raise(&mut self.pipeline_lives, readings, &origin, settings);
-            self.publish(raised, as_of, findings);
+        let terms = self.pipeline_terms();
+        while let Some((origin, readings)) = self.pipeline.next(clock, &terms, settings) {
+            let raised = raise(&mut self.pipeline.lives, readings, &origin, settings);
+            self.publish(raised, origin.as_of, findings);
         }
     }
 
@@ -344,14 +430,13 @@ impl Judge {
         };
         let settled = if clock.ended { Some(EventTime::LATEST) } else { reached };
         let Some(settled) = settled else { return };
-        while let Some(entry) = self.waiting.first_entry() {
-            if *entry.key() > settled {
-                return;
-            }
-            let (as_of, mut raised) = entry.remove_entry();
+        while let Some((&as_of, _)) = self.waiting.first().filter(|(as_of, _)| **as_of <= settled) {
+            let mut raised = self.waiting.remove(&as_of).unwrap_or_default();
             raised.sort_by(|a, b| a.alert.fingerprint.cmp(&b.alert.fingerprint));
             let step = self.incidents.take(as_of, &raised);
-            findings.extend(step.incidents.into_iter().map(|incident| Finding::Incident(Box::new(incident))));
+            let published = |incident: &Incident| incident.model.is_some() || self.publishes_pipeline;
+            let incidents = step.incidents.into_iter().filter(published);
+            findings.extend(incidents.map(|incident| Finding::Incident(Box::new(incident))));
             findings.extend(step.requests.into_iter().map(|request| Finding::Request(Box::new(request))));
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! These questions need no baseline: their null hypothesis is "no more than the floor".
 
+use serde::{Deserialize, Serialize};
+
 use super::budget::{Budget, Family};
 use super::reading::{Context, Reading, count};
 use super::words::{capital, out_of};
@@ -37,7 +39,7 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
 }
 
 /// What the pipeline counts of labels in one window of their own event time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelFlow {
     /// Labels read in time.
     pub read: i64,

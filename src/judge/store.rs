@@ -1,38 +1,18 @@
 //! Which windows are open, which are due, and what do they add up to?
 //!
 //! Base windows tumble; windows of higher levels are sums of base windows. A window is looked at twice: when its inputs
-//! are complete, and when its labels are. In between its figures are published at fixed ages, as provisional.
+//! are complete, and when its labels are. In between its figures are published at fixed ages, as provisional. What comes
+//! to a window that was closed over an idle partition is told in `reopened`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::clock::Clock;
 use super::lives::Lives;
+use super::reopened::{Open, Seen};
+use super::tracked::Tracked;
 use crate::event::{EventTime, Span, Window};
 use crate::observe::{Layout, Statistic, Sums};
 use crate::stats::rate::Tally;
-
-/// How far both streams have come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Clock {
-    /// Every inference before this moment has been counted; `None` before the first.
-    pub inputs: Option<EventTime>,
-    /// Every label before this moment has been counted; `None` before the first, or without labels.
-    pub labels: Option<EventTime>,
-    /// Nothing will come any more: what waits only for repeats of inferences need not wait.
-    pub ended: bool,
-}
-
-impl Clock {
-    /// Whether every label up to `age` after a window's end has been counted.
-    fn has_labels(self, end: EventTime, age: Span) -> bool {
-        self.has_inputs(end) && self.labels.is_some_and(|labels| labels >= end + age)
-    }
-
-    /// Whether the inputs of a window that ends at `end` are complete.
-    fn has_inputs(self, end: EventTime) -> bool {
-        self.inputs.is_some_and(|inputs| inputs >= end)
-    }
-}
 
 /// Why a window is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,15 +58,15 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    fn inputs_due(&self, end: EventTime) -> EventTime {
+    pub(super) fn inputs_due(&self, end: EventTime) -> EventTime {
         end + self.inference_disorder
     }
 
-    fn final_due(&self, end: EventTime) -> EventTime {
+    pub(super) fn final_due(&self, end: EventTime) -> EventTime {
         self.label_disorder.map_or_else(|| self.inputs_due(end), |disorder| end + self.label_window + disorder)
     }
 
-    fn labels_complete(&self, end: EventTime, clock: Clock) -> bool {
+    pub(super) fn labels_complete(&self, end: EventTime, clock: Clock) -> bool {
         if self.label_disorder.is_none() {
             return clock.has_inputs(end);
         }
@@ -99,25 +79,24 @@ impl Schedule {
     }
 }
 
-#[derive(Clone, Debug)]
-struct Open {
-    sums: Sums,
-    inputs_seen: bool,
-    ages_seen: u32,
-}
-
-/// The windows of one model and version. Bound: the base windows of `label_window` and two windows a level.
+/// The windows of one model and version. Bound: the base windows of `label_window` and two windows a level; and as many
+/// again that were told of over idle partitions, see [`Store::let_go`].
 #[derive(Clone, Debug)]
 pub(super) struct Store {
-    schedule: Schedule,
-    windows: BTreeMap<(u32, EventTime), Open>,
+    pub(super) schedule: Schedule,
+    /// By level and start.
+    pub(super) windows: Tracked<(u32, EventTime), Open>,
     /// Lives of alerts on inputs and predictions.
     pub input_lives: Lives,
     /// Lives of alerts on labels.
     pub label_lives: Lives,
-    first_coverage: Tally,
-    coverage_until: Option<EventTime>,
-    first: Option<EventTime>,
+    pub(super) first_coverage: Tally,
+    pub(super) coverage_until: Option<EventTime>,
+    pub(super) first: Option<EventTime>,
+    /// The end of the last window that was let go for want of room while a partition was silent.
+    pub(super) forgotten: Option<EventTime>,
+    /// Whether anything but a window has changed since it was written down.
+    pub(super) changed: bool,
 }
 
 impl Store {
@@ -125,12 +104,14 @@ impl Store {
     pub(super) fn new(schedule: Schedule) -> Self {
         Self {
             schedule,
-            windows: BTreeMap::new(),
+            windows: Tracked::default(),
             input_lives: Lives::default(),
             label_lives: Lives::default(),
             first_coverage: Tally::default(),
             coverage_until: None,
             first: None,
+            forgotten: None,
+            changed: true,
         }
     }
 
@@ -144,27 +125,13 @@ impl Store {
         self.first
     }
 
-    /// Adds what a task has learnt about a base window.
-    pub(super) fn add(&mut self, start: EventTime, sums: &Sums) {
-        self.first = Some(self.first.map_or(start, |first| first.min(start)));
-        match self.windows.get_mut(&(1, start)) {
-            Some(open) => open.sums.merge(sums),
-            None => {
-                self.windows.insert((1, start), Open { sums: sums.clone(), inputs_seen: false, ages_seen: 0 });
-            }
-        }
-    }
-
     /// Everything that is due by `clock`, in the order in which it was due.
     pub(super) fn due(&self, clock: Clock) -> Vec<Due> {
         let mut due = Vec::new();
-        let starts: Vec<EventTime> = self
-            .windows
-            .range((1, EventTime::from_micros_unchecked(i64::MIN))..=(1, EventTime::from_micros_unchecked(i64::MAX)))
-            .map(|(&(_, start), _)| start)
-            .collect();
-        for (&(multiple, start), open) in &self.windows {
-            self.due_of(multiple, start, open.inputs_seen, open.ages_seen, clock, &mut due);
+        let starts: Vec<EventTime> =
+            self.windows.iter().take_while(|((multiple, _), _)| *multiple == 1).map(|(&(_, start), _)| start).collect();
+        for (&(multiple, start), open) in self.windows.iter().filter(|(_, open)| open.told.is_none()) {
+            self.due_of(multiple, start, open.inputs != Seen::NotYet, open.ages_seen, clock, &mut due);
         }
         // Windows of higher levels come to be when their first base window is looked at; their turn may come at once.
         for &multiple in self.schedule.levels.iter().filter(|&&multiple| multiple > 1) {
@@ -172,7 +139,7 @@ impl Store {
             let mut known: Option<EventTime> = None;
             for &start in &starts {
                 let outer = Window::holding(start, length).start;
-                if known != Some(outer) && !self.windows.contains_key(&(multiple, outer)) {
+                if known != Some(outer) && !self.windows.contains(&(multiple, outer)) {
                     self.due_of(multiple, outer, false, 0, clock, &mut due);
                 }
                 known = Some(outer);
@@ -218,27 +185,41 @@ impl Store {
         self.windows.get(&(due.multiple, due.start)).map(|open| &open.sums)
     }
 
-    /// Fingerprints that are firing when a look is due, sorted; the final looks come in the order of their due times.
+    /// Fingerprints that were firing at a due time, sorted.
+    pub(super) fn firing(&self, as_of: EventTime) -> Vec<String> {
+        let mut firing = self.input_lives.firing_at(as_of);
+        firing.extend(self.label_lives.firing_at(as_of));
+        firing.into_iter().collect()
+    }
+
+    /// The same for a look that is taken; the final looks come in the order of their due times.
     pub(super) fn firing_at(&mut self, due: &Due) -> Vec<String> {
-        let mut firing = self.input_lives.firing_at(due.as_of);
-        firing.extend(self.label_lives.firing_at(due.as_of));
+        let firing = self.firing(due.as_of);
         if due.occasion == Occasion::Final {
             self.input_lives.forget_before(due.as_of);
             self.label_lives.forget_before(due.as_of);
         }
-        firing.into_iter().collect()
+        firing
     }
 
-    /// Notes that a look has been taken, and hands the window on to the levels above. `layout` is that of the window
-    /// above, by its start.
-    pub(super) fn seen(&mut self, due: &Due, layout: impl Fn(EventTime) -> Arc<Layout>) {
+    /// Notes that a look has been taken by `clock`, and hands the window on to the levels above. `layout` is that of the
+    /// window above, by its start; `firing` is what its summary said was firing.
+    pub(super) fn seen(
+        &mut self,
+        due: &Due,
+        clock: Clock,
+        firing: Vec<String>,
+        layout: impl Fn(EventTime) -> Arc<Layout>,
+    ) {
+        self.changed = true;
+        let end = self.window(due.multiple, due.start).end;
         match due.occasion {
             Occasion::Inputs => {
                 if due.multiple == 1 {
                     self.hand_on(due.start, &layout, Statistic::of_inputs);
                 }
                 if let Some(open) = self.windows.get_mut(&(due.multiple, due.start)) {
-                    open.inputs_seen = true;
+                    open.inputs = if clock.sound().has_inputs(end) { Seen::Sound } else { Seen::PassedOver };
                 }
             }
             Occasion::Age(number) => {
@@ -250,7 +231,11 @@ impl Store {
                 if due.multiple == 1 {
                     self.hand_on(due.start, &layout, |statistic| !statistic.of_inputs());
                 }
-                self.windows.remove(&(due.multiple, due.start));
+                if clock.ended || self.schedule.labels_complete(end, clock.sound()) {
+                    self.windows.remove(&(due.multiple, due.start));
+                } else if let Some(open) = self.windows.get_mut(&(due.multiple, due.start)) {
+                    open.told = Some(firing);
+                }
             }
         }
     }
@@ -264,11 +249,7 @@ impl Store {
         let Some(base) = self.windows.get(&(1, start)).map(|open| open.sums.clone()) else { return };
         for &multiple in self.schedule.levels.iter().filter(|&&multiple| multiple > 1) {
             let outer = Window::holding(start, self.schedule.window.times(i64::from(multiple))).start;
-            let open = self.windows.entry((multiple, outer)).or_insert_with(|| Open {
-                sums: Sums::new(layout(outer)),
-                inputs_seen: false,
-                ages_seen: 0,
-            });
+            let open = self.windows.get_or_insert_with((multiple, outer), || Open::new(Sums::new(layout(outer))));
             open.sums.merge_if(&base, which);
         }
     }
@@ -292,7 +273,7 @@ impl Store {
 
     /// The base windows whose inputs never became complete, with the look that would have been due.
     pub(super) fn never_filled(&self) -> Vec<(Due, Sums)> {
-        let open = self.windows.iter().filter(|((multiple, _), open)| *multiple == 1 && !open.inputs_seen);
+        let open = self.windows.iter().filter(|((multiple, _), open)| *multiple == 1 && open.inputs == Seen::NotYet);
         open.map(|(&(multiple, start), open)| {
             let as_of = self.schedule.inputs_due(self.window(multiple, start).end);
             (Due { as_of, occasion: Occasion::Inputs, multiple, start }, open.sums.clone())

@@ -46,6 +46,8 @@ pub(super) struct Heading {
     pub labels: bool,
     /// Fingerprints that are firing.
     pub firing: Vec<String>,
+    /// Records that came after the window was closed over an idle partition.
+    pub late: u64,
     /// Whether a limit was hit.
     pub capped: bool,
 }
@@ -70,7 +72,7 @@ pub(super) fn summary(context: &Context<'_>, heading: Heading) -> Summary {
         as_of: heading.as_of,
         is_final: heading.is_final,
         alerts: heading.firing,
-        late_after_idle: 0,
+        late_after_idle: heading.late,
         capped: heading.capped,
     }
 }

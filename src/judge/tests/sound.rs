@@ -87,6 +87,7 @@ proptest! {
                 is_final,
                 labels,
                 firing: Vec::new(),
+                late: 0,
                 capped: false,
             };
             let json = serde_json::to_value(summary(&world.context(&sums, &[]), heading)).unwrap();

@@ -27,6 +27,7 @@ pub mod engine;
 
 pub mod emit;
 pub mod replay;
+pub mod run;
 pub mod story;
 
 pub mod report;

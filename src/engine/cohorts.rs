@@ -37,17 +37,7 @@ impl Cohorts {
         {
             return Ok((m, c));
         }
-        let m = match self.model_of.get(model) {
-            Some(&m) => m,
-            None if self.models.len() >= MAX_MODELS => return Err(self.refuse("model", model, MAX_MODELS)),
-            None => {
-                let m = self.models.len() as u16;
-                self.models.push(model.to_owned());
-                self.cohort_of.push(FxHashMap::default());
-                self.model_of.insert(model.to_owned(), m);
-                m
-            }
-        };
+        let m = self.model_of(model)?;
         let c = match self.cohort_of[usize::from(m)].get(version) {
             Some(&c) => c,
             None if self.versions.len() >= MAX_COHORTS => return Err(self.refuse("version", version, MAX_COHORTS)),
@@ -60,6 +50,31 @@ impl Cohorts {
         };
         self.last = Some((m, c));
         Ok((m, c))
+    }
+
+    /// The number of a model.
+    pub(super) fn model_of(&mut self, model: &str) -> Result<u16, Reject> {
+        match self.model_of.get(model) {
+            Some(&m) => Ok(m),
+            None if self.models.len() >= MAX_MODELS => Err(self.refuse("model", model, MAX_MODELS)),
+            None => {
+                let m = self.models.len() as u16;
+                self.models.push(model.to_owned());
+                self.cohort_of.push(FxHashMap::default());
+                self.model_of.insert(model.to_owned(), m);
+                Ok(m)
+            }
+        }
+    }
+
+    /// How many models and versions there are.
+    pub(super) const fn len(&self) -> u16 {
+        self.versions.len() as u16
+    }
+
+    /// How many models there are.
+    pub(super) const fn models(&self) -> u16 {
+        self.models.len() as u16
     }
 
     fn refuse(&mut self, what: &str, name: &str, most: usize) -> Reject {

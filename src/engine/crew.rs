@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::changelog::{ChangelogError, Named, Stand};
 use super::cohorts::{Cohorts, MAX_COHORTS, MAX_MODELS};
 use super::court::meaning;
 use super::delta::{Head, Writer, judge_of};
@@ -16,8 +17,8 @@ use super::windows::Shared;
 use super::{Disorder, Range, largest_early};
 use crate::baseline::{Profile, References};
 use crate::config::Config;
-use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RejectReason, Span};
-use crate::join::{Counts, Limits};
+use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RejectReason, Span, Window};
+use crate::join::{Counts, Due, Entries, Entry, Limits, NewRow};
 use crate::judge::LabelFlow;
 use crate::observe::Sums;
 
@@ -37,6 +38,7 @@ pub struct Crew {
     cohorts: Cohorts,
     learning: Learning,
     labels: bool,
+    journals: bool,
     range: Range,
     /// Whether a lesson was given since [`Crew::new_lessons`] was asked.
     learnt: bool,
@@ -54,10 +56,18 @@ impl Crew {
             cohorts: Cohorts::default(),
             learning: Learning::default(),
             labels,
+            journals: false,
             range,
             learnt: false,
             meanings: BTreeMap::new(),
         }
+    }
+
+    /// The same crew, whose tasks write down what has to survive them: see [`Crew::changelog`].
+    #[must_use]
+    pub fn with_journals(mut self) -> Self {
+        self.journals = true;
+        self
     }
 
     /// Adds a task that knows nothing yet; one that is there already begins anew.
@@ -67,7 +77,8 @@ impl Crew {
             self.tasks.resize_with(partition + 1, || None);
         }
         self.cohorts.forget_task(partition);
-        self.tasks[partition] = Some(Task::new(disorder, early, self.labels, Limits::default()));
+        let task = Task::new(disorder, early, self.labels, Limits::default());
+        self.tasks[partition] = Some(if self.journals { task.with_journal() } else { task });
     }
 
     /// Lets a task go, with everything that it knows.
@@ -78,7 +89,7 @@ impl Crew {
         }
     }
 
-    fn task(&mut self, partition: usize) -> &mut Task {
+    pub(super) fn task(&mut self, partition: usize) -> &mut Task {
         open(&mut self.tasks, partition)
     }
 
@@ -248,6 +259,108 @@ impl Crew {
         });
         self.meanings = meanings;
         writers.into_iter().map(Writer::finish).collect()
+    }
+
+    /// The numbers of models and versions, with their names.
+    pub(super) fn named_cohorts(&self) -> Vec<(u16, String, String)> {
+        let name = |number: u16| {
+            let (model, version) = self.cohorts.name(number);
+            (number, model.to_owned(), version.to_owned())
+        };
+        (0..self.cohorts.len()).map(name).collect()
+    }
+
+    /// The numbers of models, with their names.
+    pub(super) fn named_models(&self) -> Vec<(u16, String)> {
+        (0..self.cohorts.models()).map(|number| (number, self.cohorts.model(number).to_owned())).collect()
+    }
+
+    /// Keeps again the rows and labels of a changelog, whose numbers have these names.
+    pub(super) fn restore_entries(
+        &mut self,
+        partition: usize,
+        named: &[Named<'_>],
+        entries: &[u8],
+    ) -> Result<(), ChangelogError> {
+        let mut numbers = Vec::with_capacity(named.len());
+        for &(number, model, version) in named {
+            let (m, c) = self.cohorts.of(model, version).map_err(|_| ChangelogError::NoRoom)?;
+            numbers.push((number, m, c));
+        }
+        for entry in Entries::new(entries) {
+            match entry? {
+                Entry::Label(label) => {
+                    if !self.task(partition).restore_label(label) {
+                        return Err(ChangelogError::NoRoom);
+                    }
+                }
+                Entry::Row(row) => {
+                    let known = numbers.iter().find(|(number, ..)| *number == row.cohort);
+                    let &(_, model, cohort) = known.ok_or(ChangelogError::NoName(row.cohort))?;
+                    self.restore_row(partition, NewRow { model, cohort, ..row })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn restore_row(&mut self, partition: usize, row: NewRow<'_>) -> Result<(), ChangelogError> {
+        let settings = self.config.model(self.cohorts.model(row.model));
+        if self.cohorts.is_new_to(partition, row.model) {
+            open(&mut self.tasks, partition).restore_rules(row.model, settings, None);
+        }
+        let (model, version) = self.cohorts.name(row.cohort);
+        let window = Window::holding(row.time, settings.window);
+        let profile = self.references.of(model, version, window.start);
+        let codes = profile.as_ref().map_or(0, |profile| profile.layout.features());
+        if codes != row.codes.len() {
+            let (model, version) = (model.to_owned(), version.to_owned());
+            return Err(ChangelogError::OtherBaseline { model, version });
+        }
+        let task = open(&mut self.tasks, partition);
+        let layout = profile.as_ref().map_or(0, |profile| task.layout(profile));
+        if task.restore_row(NewRow { layout, ..row }) { Ok(()) } else { Err(ChangelogError::NoRoom) }
+    }
+
+    /// Ends a restore: the task stands where it stood at the commit.
+    ///
+    /// # Errors
+    /// When there is no room for its models.
+    ///
+    /// # Panics
+    /// If the partition has no task.
+    pub fn finish_restore(&mut self, partition: usize, stand: &Stand) -> Result<(), ChangelogError> {
+        for &(number, since) in stand.mark.models() {
+            let name = stand.models.iter().find(|(known, _)| *known == number).map(|(_, name)| name);
+            let name = name.ok_or(ChangelogError::NoName(number))?;
+            let model = self.cohorts.model_of(name).map_err(|_| ChangelogError::NoRoom)?;
+            if self.cohorts.is_new_to(partition, model) {
+                open(&mut self.tasks, partition).restore_rules(model, self.config.model(name), since);
+            }
+        }
+        open(&mut self.tasks, partition).finish_restore(&stand.mark, stand.unknown_labels);
+        Ok(())
+    }
+
+    /// Whether nothing of what was written down with `due` is needed for a restore of the task any more.
+    pub fn has_outlived(&self, partition: usize, due: Due) -> bool {
+        self.tasks.get(partition).and_then(Option::as_ref).is_some_and(|task| task.has_outlived(due))
+    }
+
+    /// How many predictions a task keeps.
+    pub fn rows_of(&self, partition: usize) -> usize {
+        self.tasks.get(partition).and_then(Option::as_ref).map_or(0, Task::open_rows)
+    }
+
+    /// The largest event times that a task has read: of predictions, of labels.
+    pub fn furthest(&self, partition: usize) -> (Option<EventTime>, Option<EventTime>) {
+        let task = self.tasks.get(partition).and_then(Option::as_ref);
+        task.map_or((None, None), |task| (task.last_inference(), task.last_label()))
+    }
+
+    /// Bytes of changes that were not written down yet.
+    pub fn journal_bytes(&self) -> usize {
+        self.tasks().map(Task::journal_bytes).sum()
     }
 
     /// Whether a limit was hit, so that equal numbers are no longer promised.

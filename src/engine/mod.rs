@@ -8,6 +8,7 @@
 //! by more than one base window of a model that learns its baseline: see `replay::align`, which keeps all of them within
 //! their out-of-orderness. Where every model has a baseline from a file, any lag will do.
 
+mod changelog;
 mod cohorts;
 mod court;
 mod crew;
@@ -17,6 +18,7 @@ mod observer;
 mod task;
 mod windows;
 
+pub use changelog::{ChangelogError, Stand};
 pub use cohorts::{MAX_COHORTS, MAX_MODELS};
 pub use court::{Court, CourtError, DeltaError, Folded};
 pub use crew::Crew;

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::Disorder;
+use super::changelog::FULL;
 use super::learn::Learning;
 use super::observer::{Bits, Observer};
 use super::windows::{Shared, Windows};
 use crate::baseline::{Profile, SampleRow};
 use crate::config::ModelConfig;
 use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RequestKey, Span, Window};
-use crate::join::{Counts, Join, LabelPlaced, Limits, NewLabel, NewRow, Placed, Rules};
+use crate::join::{Counts, Due, Join, Journal, LabelPlaced, Limits, Mark, NewLabel, NewRow, Placed, Rules};
 use crate::judge::LabelFlow;
 use crate::observe::{CodedRow, Facts, Mapping, Sums};
 
@@ -31,10 +32,12 @@ pub(super) struct Task {
     join: Join,
     windows: Windows,
     labels: FxHashMap<EventTime, LabelFlow>,
-    mappings: FxHashMap<usize, (Arc<Profile>, Mapping, u16)>,
+    mappings: Mappings,
     coded: CodedRow,
     disorder: Disorder,
     unknown_labels: u64,
+    /// What was kept since the last commit, where somebody wants to know; the last one grows. Empty otherwise.
+    journals: Vec<Journal>,
 }
 
 impl Task {
@@ -54,21 +57,72 @@ impl Task {
             coded: CodedRow::default(),
             disorder,
             unknown_labels: 0,
+            journals: Vec::new(),
         }
     }
 
+    /// The same task, which writes down what it keeps.
+    pub(super) fn with_journal(mut self) -> Self {
+        self.journals.push(Journal::default());
+        self
+    }
+
     pub(super) fn set_rules(&mut self, model: u16, settings: &ModelConfig) {
-        self.join.set_rules(
-            model,
-            Rules {
-                label_window: settings.label_window,
-                early: settings.early,
-                corrections: settings.correction_window,
-                regime: settings.labels,
-                policy: settings.label_policy,
-                positive: settings.positive,
-            },
-        );
+        self.join.set_rules(model, rules(settings));
+    }
+
+    /// The same for a model that the task had met before it was restored.
+    pub(super) fn restore_rules(&mut self, model: u16, settings: &ModelConfig, since: Option<EventTime>) {
+        self.join.restore_rules(model, rules(settings), since);
+    }
+
+    /// Keeps a row again; whether there was room.
+    pub(super) fn restore_row(&mut self, row: NewRow<'_>) -> bool {
+        self.join.restore_row(row)
+    }
+
+    /// Keeps a label again; whether there was room.
+    pub(super) fn restore_label(&mut self, label: NewLabel) -> bool {
+        self.join.restore_label(label)
+    }
+
+    /// Ends a restore.
+    pub(super) fn finish_restore(&mut self, mark: &Mark, unknown_labels: u64) {
+        self.join.finish_restore(mark);
+        self.unknown_labels = unknown_labels;
+    }
+
+    /// Where the join stands.
+    pub(super) fn mark(&self) -> Mark {
+        self.join.mark()
+    }
+
+    /// Whether nothing of what was written down with `due` is kept any more.
+    pub(super) fn has_outlived(&self, due: Due) -> bool {
+        self.join.has_outlived(due)
+    }
+
+    /// What was kept since the last commit; at least one if the task has journals at all.
+    pub(super) fn journals(&self) -> &[Journal] {
+        &self.journals
+    }
+
+    pub(super) fn clear_journals(&mut self) {
+        self.journals.truncate(1);
+        self.journals.iter_mut().for_each(Journal::clear);
+    }
+
+    pub(super) fn journal_bytes(&self) -> usize {
+        self.journals.iter().map(Journal::len).sum()
+    }
+
+    /// Where the next change is written down.
+    #[inline]
+    fn journal(journals: &mut Vec<Journal>) -> Option<&mut Journal> {
+        if journals.last()?.len() >= FULL {
+            journals.push(Journal::default());
+        }
+        journals.last_mut()
     }
 
     pub(super) fn inference(
@@ -113,6 +167,11 @@ impl Task {
         // add, so after is as good.
         let placed = self.join.inference(row, &mut observer);
         let told = observer.told;
+        if placed == Placed::New
+            && let Some(journal) = Self::journal(&mut self.journals)
+        {
+            journal.row(&row, self.join.last_due());
+        }
         if placed == Placed::New && inside {
             let (open, _) = self.windows.at(place);
             open.sums.predicted(&facts, &self.coded);
@@ -142,13 +201,14 @@ impl Task {
             self.coded.clear();
             return 0;
         };
-        let next = self.mappings.len() as u16 + 1;
-        let (profile, mapping, layout) = self
-            .mappings
-            .entry(Arc::as_ptr(profile).addr())
-            .or_insert_with(|| (profile.clone(), Mapping::default(), next));
+        let (profile, mapping, layout) = mapping_of(&mut self.mappings, profile);
         profile.coding.code(&record.features, names, mapping, &mut self.coded);
         *layout
+    }
+
+    /// The number of the list of features of a reference.
+    pub(super) fn layout(&mut self, profile: &Arc<Profile>) -> u16 {
+        mapping_of(&mut self.mappings, profile).2
     }
 
     pub(super) fn label(&mut self, record: &Label, shared: Shared<'_>, learning: &mut Learning) -> Result<(), Reject> {
@@ -170,6 +230,11 @@ impl Task {
             told: None,
         };
         let placed = self.join.label(label, &mut observer);
+        if matches!(placed, Ok(LabelPlaced::Met | LabelPlaced::Buffered))
+            && let Some(journal) = Self::journal(&mut self.journals)
+        {
+            journal.label(&label, self.join.last_due());
+        }
         // A label of no class was read, too: it is known for one now, or only when its prediction comes.
         if inside && !matches!(placed, Ok(LabelPlaced::Late)) {
             let start = Window::holding(record.event_time, window).start;
@@ -258,6 +323,25 @@ impl Task {
 
     pub(super) const fn unknown_labels(&self) -> u64 {
         self.unknown_labels
+    }
+}
+
+type Mappings = FxHashMap<usize, (Arc<Profile>, Mapping, u16)>;
+
+/// How the features of a stream are those of a reference, and the number of its list of features.
+fn mapping_of<'a>(mappings: &'a mut Mappings, profile: &Arc<Profile>) -> &'a mut (Arc<Profile>, Mapping, u16) {
+    let next = mappings.len() as u16 + 1;
+    mappings.entry(Arc::as_ptr(profile).addr()).or_insert_with(|| (profile.clone(), Mapping::default(), next))
+}
+
+fn rules(settings: &ModelConfig) -> Rules {
+    Rules {
+        label_window: settings.label_window,
+        early: settings.early,
+        corrections: settings.correction_window,
+        regime: settings.labels,
+        policy: settings.label_policy,
+        positive: settings.positive,
     }
 }
 

@@ -39,8 +39,8 @@ pub struct TopicPartition {
 pub enum Incoming<'a> {
     /// A record.
     Record(Message<'a>),
-    /// Everything that is committed has been read.
-    End,
+    /// Everything that is committed has been read, of this partition of some topic.
+    End(i32),
 }
 
 /// One record of a topic, in the memory of the client.
@@ -195,7 +195,7 @@ impl Member {
         match polled {
             None => Ok(None),
             Some(Ok(message)) => Ok(Some(Incoming::Record(Message(message)))),
-            Some(Err(KafkaError::PartitionEOF(_))) => Ok(Some(Incoming::End)),
+            Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Some(Incoming::End(partition))),
             // The client tries again by itself.
             Some(Err(error)) if is_passing(&error) => Ok(None),
             Some(Err(error)) => Err(KafkaTrouble::of(&self.config, "reading", &error)),

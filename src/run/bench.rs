@@ -1,0 +1,272 @@
+//! How does one thread turn deltas into findings, each published once?
+//!
+//! A bench is a member of the second group and seats a court for each partition of the deltas that it was given. What
+//! the courts find, the offsets of the deltas, and now and then what the courts remember, become visible in one
+//! transaction.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::error::RunError;
+use super::setup::Setup;
+use super::stop::Stop;
+use super::{memory, publish};
+use crate::engine::{Court, Folded};
+use crate::judge::Finding;
+use crate::kafka::{Failure, Incoming, Member, Message, News, TopicPartition, Transactions};
+
+/// How long a bench waits when there is nothing to fold.
+const NAP: Duration = Duration::from_millis(20);
+/// How long it waits for the offsets that a dead process left open.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// How often the courts are written down.
+const SNAPSHOT: Duration = Duration::from_secs(30);
+/// How long a bench that was asked to stop goes on folding what the lanes committed last.
+const LAST: Duration = Duration::from_secs(10);
+
+struct Seat {
+    court: Court,
+    /// The offset of the next delta.
+    next: i64,
+    committed: Option<i64>,
+    written: Instant,
+    /// The next delta when the court was written down last.
+    written_at: Option<i64>,
+    at_end: bool,
+}
+
+/// One thread's judges.
+pub(super) struct Bench {
+    setup: Arc<Setup>,
+    member: Member,
+    transactions: Transactions,
+    seats: BTreeMap<i32, Seat>,
+    findings: Vec<Finding>,
+    committed: Instant,
+    stop: Stop,
+}
+
+impl Bench {
+    /// A bench that has joined its group and has no partitions yet.
+    pub(super) fn start(setup: Arc<Setup>, stop: Stop) -> Result<Self, RunError> {
+        let config = setup.config.clone();
+        let transactions = Transactions::start(config.clone(), setup.transactional_id("judges"))?;
+        let member =
+            Member::join(config.clone(), &setup.judges_group(), &setup.instance, &[setup.names.deltas.as_str()])?;
+        Ok(Self {
+            setup,
+            member,
+            transactions,
+            seats: BTreeMap::new(),
+            findings: Vec::new(),
+            committed: Instant::now(),
+            stop,
+        })
+    }
+
+    /// Works until it is asked to stop, and then until it has folded what the lanes committed last.
+    pub(super) fn work(mut self) -> Result<(), RunError> {
+        let mut asked: Option<Instant> = None;
+        loop {
+            if self.stop.is_wanted() {
+                let since = *asked.get_or_insert_with(Instant::now);
+                if self.seats.values().all(|seat| seat.at_end) || since.elapsed() > LAST {
+                    break;
+                }
+            }
+            self.step()?;
+        }
+        let ended = self.commit(true);
+        self.settle_for_leave(ended)?;
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(), RunError> {
+        let read = self.read();
+        self.settle(read)?;
+        if self.member.is_fenced() {
+            return Err(self.setup.twin());
+        }
+        self.hear()?;
+        if self.committed.elapsed() >= self.setup.interval {
+            let ended = self.commit(false);
+            self.settle(ended)?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<(), Failed> {
+        // A bounded number of records, so that news and commits have their turn.
+        for _ in 0..256 {
+            let Some(incoming) = self.member.poll(NAP).map_err(Failure::Trouble)? else { return Ok(()) };
+            match incoming {
+                Incoming::Record(message) => take(
+                    &self.setup,
+                    &mut self.seats,
+                    &mut self.transactions,
+                    &mut self.findings,
+                    &message,
+                )?,
+                Incoming::End(partition) => {
+                    if let Some(seat) = self.seats.get_mut(&partition) {
+                        seat.at_end = true;
+                    }
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what the group decided.
+    fn hear(&mut self) -> Result<(), RunError> {
+        while let Some(news) = self.member.news() {
+            match news {
+                News::Revoked { lost: true } => {
+                    self.forget()?;
+                    self.member.give_back()?;
+                }
+                News::Revoked { lost: false } => {
+                    let ended = self.commit(true);
+                    self.settle_for_leave(ended)?;
+                    self.member.give_back()?;
+                }
+                News::Assigned(places) => {
+                    let judges: Vec<i32> = places.iter().map(|place| place.partition).collect();
+                    tracing::info!(?judges, "assigned to judge");
+                    self.take(&judges)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, judges: &[i32]) -> Result<(), RunError> {
+        self.seats.retain(|judge, _| judges.contains(judge));
+        let place = |&partition: &i32| TopicPartition { topic: self.setup.names.deltas.clone(), partition };
+        let places: Vec<TopicPartition> = judges.iter().map(place).collect();
+        let committed = self.member.committed(&places, PATIENCE)?;
+        for (place, committed) in places.iter().zip(committed) {
+            let judge = place.partition;
+            if self.seats.get(&judge).is_some_and(|seat| seat.committed == committed && committed == Some(seat.next)) {
+                continue;
+            }
+            let begun = Instant::now();
+            let court = memory::restore(&self.setup, judge, committed)?;
+            let next = match committed {
+                Some(next) => next,
+                None => self.member.bounds(place)?.0,
+            };
+            tracing::info!(
+                judge,
+                windows = court.judge().open_windows(),
+                seconds = begun.elapsed().as_secs_f64(),
+                "judge restored"
+            );
+            let seat = Seat { court, next, committed, written: begun, written_at: None, at_end: false };
+            self.seats.insert(judge, seat);
+        }
+        let starts: Vec<(TopicPartition, i64)> =
+            places.into_iter().map(|place| (place.clone(), self.seats[&place.partition].next)).collect();
+        self.member.take(starts.iter().map(|(place, next)| (place, *next)))?;
+        Ok(())
+    }
+
+    /// Makes what was found since the last commit visible, with the offsets; `whole` also writes the courts down.
+    fn commit(&mut self, whole: bool) -> Result<(), Failed> {
+        self.committed = Instant::now();
+        let mut offsets = Vec::new();
+        for (&judge, seat) in &mut self.seats {
+            let moved = Some(seat.next) != seat.committed;
+            let due = (whole || seat.written.elapsed() >= SNAPSHOT) && seat.written_at != Some(seat.next);
+            if due {
+                memory::write(&mut self.transactions, &self.setup, judge, &mut seat.court, seat.next)?;
+                seat.written = Instant::now();
+                seat.written_at = Some(seat.next);
+            }
+            if moved || due {
+                let place = TopicPartition { topic: self.setup.names.deltas.clone(), partition: judge };
+                offsets.push((place, seat.next));
+            }
+        }
+        if offsets.is_empty() && !self.transactions.is_open() {
+            return Ok(());
+        }
+        self.transactions.commit(&self.member, &offsets)?;
+        for seat in self.seats.values_mut() {
+            seat.committed = Some(seat.next);
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, ended: Result<(), Failed>) -> Result<(), RunError> {
+        let judges: Vec<i32> = self.seats.keys().copied().collect();
+        if self.settle_for_leave(ended)? { Ok(()) } else { self.take(&judges) }
+    }
+
+    /// What follows from the end of a step. Whether what is here can be kept.
+    fn settle_for_leave(&mut self, ended: Result<(), Failed>) -> Result<bool, RunError> {
+        match ended {
+            Ok(()) => Ok(true),
+            Err(Failed::Run(error)) => Err(error),
+            Err(Failed::Commit(Failure::Fenced)) => Err(self.setup.twin()),
+            Err(Failed::Commit(Failure::Trouble(trouble))) => Err(trouble.into()),
+            Err(Failed::Commit(Failure::Doubt(why))) => {
+                tracing::warn!("a commit of findings is in doubt: {why}; going back to what is committed");
+                self.forget()?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn forget(&mut self) -> Result<(), RunError> {
+        self.seats.clear();
+        self.transactions.restart()?;
+        Ok(())
+    }
+}
+
+/// Why a step failed.
+enum Failed {
+    Commit(Failure),
+    Run(RunError),
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Self::Commit(failure)
+    }
+}
+
+/// Folds one delta and sends what was found.
+fn take(
+    setup: &Setup,
+    seats: &mut BTreeMap<i32, Seat>,
+    transactions: &mut Transactions,
+    findings: &mut Vec<Finding>,
+    message: &Message<'_>,
+) -> Result<(), Failed> {
+    let judge = message.partition();
+    let Some(seat) = seats.get_mut(&judge) else { return Ok(()) };
+    if message.offset() < seat.next {
+        return Err(Failure::Doubt(format!("delta {} came after {}", message.offset(), seat.next - 1)).into());
+    }
+    seat.at_end = false;
+    seat.next = message.offset() + 1;
+    let Some(record) = message.value() else { return Ok(()) };
+    let folded = seat.court.fold(record, findings).map_err(|source| {
+        let topic = message.topic().to_owned();
+        Failed::Run(RunError::Delta { topic, partition: judge, offset: message.offset(), source })
+    })?;
+    if let Folded::Gap { task, expected, found } = folded {
+        tracing::error!(judge, task, ?expected, ?found, "a delta is missing: sums no longer stand for the whole log");
+    }
+    for finding in findings.drain(..) {
+        if let Some(alert) = publish::fires(&finding) {
+            tracing::info!(model = alert.model, indicator = alert.indicator, "firing: {}", alert.text);
+        }
+        publish::send(transactions, setup, &finding)?;
+    }
+    Ok(())
+}

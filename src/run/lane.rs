@@ -1,0 +1,331 @@
+//! How does one thread turn partitions into deltas, each record counted once?
+//!
+//! A lane is a member of the group, a crew of tasks, and a producer. It reads what its feeds have, lets the crew join and
+//! count, and commits once an interval: deltas, the changelog of rows, dead letters and the offsets in one transaction.
+//! What cannot be committed is forgotten: the tasks are rebuilt from what is committed and read on from there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::arrive::Reading;
+use super::books::Books;
+use super::changelog;
+use super::desk::Desk;
+use super::error::RunError;
+use super::feed::{Feed, Inbox, Side};
+use super::inputs::Inputs;
+use super::setup::Setup;
+use super::stop::Stop;
+use crate::engine::Head;
+use crate::event::Span;
+use crate::kafka::{Failure, Incoming, Member, News, Record, Transactions};
+
+/// Records read from one feed before another one has its turn.
+const BATCH: usize = 512;
+/// How long a lane waits when no feed has anything.
+const NAP: Duration = Duration::from_millis(5);
+/// How long a lane waits for the offsets that a dead process left open: longer than its transaction can last.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// How often an idle task says how far it is.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// Bytes of changes after which a lane commits before its interval is over.
+const LARGE: usize = 32 << 20;
+
+/// One thread's work.
+pub(super) struct Lane {
+    setup: Arc<Setup>,
+    number: u32,
+    member: Member,
+    desk: Desk,
+    inbox: Inbox,
+    books: BTreeMap<u32, Books>,
+    inputs: Inputs,
+    order: Vec<usize>,
+    committed: Instant,
+    drift: Span,
+    stop: Stop,
+}
+
+impl Lane {
+    /// A lane that has joined its group and has no partitions yet.
+    pub(super) fn start(setup: Arc<Setup>, number: u32, stop: Stop) -> Result<Self, RunError> {
+        let config = setup.config.clone();
+        let transactions = Transactions::start(config.clone(), setup.transactional_id(&format!("lane-{number}")))?;
+        let inputs = Inputs::of(&setup);
+        let member = Member::join(config.clone(), &config.kafka.group, &setup.member(number), &inputs.topics())?;
+        let reading = Reading::new(&config)?;
+        let drift = setup.disorder(Side::Labels).max(setup.disorder(Side::Inferences)).times(2) + Span::HOUR;
+        Ok(Self {
+            desk: Desk::new(setup.clone(), transactions, reading),
+            setup,
+            number,
+            member,
+            inbox: Inbox::default(),
+            books: BTreeMap::new(),
+            inputs,
+            order: Vec::new(),
+            committed: Instant::now(),
+            drift,
+            stop,
+        })
+    }
+
+    /// Works until it is asked to stop.
+    pub(super) fn work(mut self) -> Result<(), RunError> {
+        while !self.stop.is_wanted() {
+            self.step()?;
+        }
+        let ended = self.commit();
+        self.settle(ended)?;
+        self.inbox.clear();
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(), RunError> {
+        self.hear()?;
+        let read = self.read();
+        let idle = matches!(read, Ok(0));
+        self.settle(read.map(|_| ()))?;
+        if self.committed.elapsed() >= self.setup.interval || self.desk.crew.journal_bytes() > LARGE {
+            let ended = self.commit();
+            self.settle(ended)?;
+        }
+        if idle {
+            let waited = self.wait(NAP);
+            self.settle(waited)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the client speak. A record comes here only if it was fetched before its partition had a queue of its own.
+    fn wait(&mut self, nap: Duration) -> Result<(), Failure> {
+        while let Some(incoming) = self.member.poll(nap).map_err(Failure::Trouble)? {
+            // The end of a partition is told by its own queue.
+            let Incoming::Record(message) = incoming else { continue };
+            let here = |feed: &&mut Feed| {
+                feed.place.topic == message.topic() && feed.place.partition == message.partition()
+            };
+            if let Some(feed) = self.inbox.feeds.iter_mut().find(here) {
+                self.desk.take(feed, &message)?;
+                feed.note_read();
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what the group decided.
+    fn hear(&mut self) -> Result<(), RunError> {
+        let waited = self.wait(Duration::ZERO);
+        self.settle(waited)?;
+        if self.member.is_fenced() {
+            return Err(self.setup.twin());
+        }
+        while let Some(news) = self.member.news() {
+            match news {
+                News::Revoked { lost } => {
+                    if lost {
+                        tracing::warn!(lane = self.number, "partitions were lost before they could be committed");
+                        self.forget()?;
+                    } else {
+                        let ended = self.commit();
+                        self.settle_for_leave(ended)?;
+                    }
+                    self.inbox.clear();
+                    self.member.give_back()?;
+                }
+                News::Assigned(partitions) => {
+                    let tasks = self.inputs.tasks(&partitions)?;
+                    tracing::info!(lane = self.number, ?tasks, "assigned");
+                    self.take(&tasks)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins with a set of tasks: those that are here as they were committed go on, the others are rebuilt.
+    fn take(&mut self, tasks: &[u32]) -> Result<(), RunError> {
+        let gone: Vec<u32> = self.books.keys().copied().filter(|task| !tasks.contains(task)).collect();
+        for task in gone {
+            self.books.remove(&task);
+            self.desk.crew.close(task as usize);
+        }
+        let places: Vec<_> = tasks.iter().flat_map(|&task| self.inputs.of_task(task)).collect();
+        let committed = self.member.committed(&places, PATIENCE)?;
+        for (&task, committed) in tasks.iter().zip(committed.chunks(self.inputs.len())) {
+            if !self.books.get(&task).is_some_and(|books| books.is_at(committed)) {
+                let books = self.rebuild(task, committed)?;
+                self.books.insert(task, books);
+            }
+        }
+        let starts = self.inputs.starts(&self.books);
+        self.member.take(starts.iter().map(|(place, offset)| (place, *offset)))?;
+        self.open_feeds(tasks)
+    }
+
+    fn open_feeds(&mut self, tasks: &[u32]) -> Result<(), RunError> {
+        self.inbox.clear();
+        for &task in tasks {
+            let next = &self.books[&task].next;
+            for (input, place) in self.inputs.of_task(task).into_iter().enumerate() {
+                self.inbox.queues.push(self.member.split(&place)?);
+                let side = self.inputs.side(input);
+                let (inferences, labels) = self.desk.crew.furthest(task as usize);
+                self.inbox.feeds.push(Feed {
+                    place,
+                    side,
+                    task,
+                    input,
+                    next: next[input],
+                    furthest: if side == Side::Inferences { inferences } else { labels },
+                    at_end: false,
+                    moved: Instant::now(),
+                    read: None,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Rebuilds a task from its changelog, or begins it.
+    fn rebuild(&mut self, task: u32, committed: &[Option<i64>]) -> Result<Books, RunError> {
+        let begun = Instant::now();
+        let books = match changelog::restore(&self.setup, &mut self.desk.crew, task, committed)? {
+            Some(books) => books,
+            None => Books::new(self.inputs.beginning(&self.setup, &self.member, task)?),
+        };
+        let rows = self.desk.crew.rows_of(task as usize);
+        tracing::info!(lane = self.number, task, rows, seconds = begun.elapsed().as_secs_f64(), "restored");
+        Ok(books)
+    }
+
+    /// Reads what is there, from the feeds that are furthest behind.
+    fn read(&mut self) -> Result<usize, Failure> {
+        let mut order = std::mem::take(&mut self.order);
+        self.inbox.order(self.drift, &mut order);
+        let mut read = 0;
+        for &place in &order {
+            read += self.read_from(place)?;
+            if read >= BATCH {
+                break;
+            }
+        }
+        self.order = order;
+        Ok(read)
+    }
+
+    fn read_from(&mut self, place: usize) -> Result<usize, Failure> {
+        let Inbox { feeds, queues } = &mut self.inbox;
+        let (feed, queue) = (&mut feeds[place], &queues[place]);
+        let mut read = 0;
+        while read < BATCH {
+            match self.member.next(queue).map_err(Failure::Trouble)? {
+                None => break,
+                Some(Incoming::End(_)) => {
+                    feed.at_end = true;
+                    break;
+                }
+                Some(Incoming::Record(message)) => self.desk.take(feed, &message)?,
+            }
+            read += 1;
+        }
+        if read > 0 {
+            feed.note_read();
+        }
+        Ok(read)
+    }
+
+    /// Makes everything since the last commit visible together.
+    fn commit(&mut self) -> Result<(), Failure> {
+        let now = Instant::now();
+        self.committed = now;
+        let mut covered = Vec::new();
+        let mut logged = Vec::new();
+        for (&task, books) in &mut self.books {
+            let next = self.inbox.next(task, &books.next);
+            let moved = next != books.next;
+            if !moved && !books.is_due(now, HEARTBEAT) {
+                continue;
+            }
+            let reach = |side| self.inbox.reach(task, side, self.setup.idle, now, self.setup.disorder(side));
+            let mut head = Head {
+                tasks: self.setup.partitions,
+                task,
+                from: books.next.clone(),
+                to: next.clone(),
+                inputs: reach(Side::Inferences),
+                labels: reach(Side::Labels),
+                ..Head::default()
+            };
+            let desk = &mut self.desk;
+            let deltas = desk.crew.delta(task as usize, self.setup.judges, &mut head);
+            for (judge, records) in deltas.iter().enumerate() {
+                for value in records {
+                    desk.transactions.send(&Record {
+                        topic: &self.setup.names.deltas,
+                        partition: Some(judge as i32),
+                        value: Some(value),
+                        ..Record::default()
+                    })?;
+                }
+            }
+            let (records, due) = desk.crew.changelog(task as usize, &next);
+            for value in &records {
+                logged.push(task);
+                desk.transactions.send(&Record {
+                    topic: &self.setup.names.rows,
+                    partition: Some(task as i32),
+                    value: Some(value),
+                    ticket: logged.len(),
+                    ..Record::default()
+                })?;
+            }
+            books.said = Some(now);
+            covered.push((task, next, due));
+        }
+        if covered.is_empty() && !self.desk.transactions.is_open() {
+            return Ok(());
+        }
+        let offsets: Vec<(u32, Vec<i64>)> = covered.iter().map(|(task, next, _)| (*task, next.clone())).collect();
+        let committed = self.desk.transactions.commit(&self.member, &self.inputs.offsets(&offsets))?;
+        for (task, next, due) in covered {
+            let mine = committed.offsets.iter().filter(|(ticket, _)| logged[ticket - 1] == task);
+            let first = mine.map(|&(_, offset)| offset).min();
+            if let Some(books) = self.books.get_mut(&task) {
+                books.commit(next, first.map(|first| (first, due)));
+            }
+        }
+        Ok(())
+    }
+
+    /// What follows from the end of a step: nothing, or to begin anew with what is committed.
+    fn settle(&mut self, ended: Result<(), Failure>) -> Result<(), RunError> {
+        let tasks: Vec<u32> = self.books.keys().copied().collect();
+        if self.settle_for_leave(ended)? { Ok(()) } else { self.take(&tasks) }
+    }
+
+    /// The same, where the partitions go anyway. Whether what is here can be kept.
+    fn settle_for_leave(&mut self, ended: Result<(), Failure>) -> Result<bool, RunError> {
+        match ended {
+            Ok(()) => Ok(true),
+            Err(Failure::Fenced) => Err(self.setup.twin()),
+            Err(Failure::Trouble(trouble)) => Err(trouble.into()),
+            Err(Failure::Doubt(why)) => {
+                tracing::warn!(lane = self.number, "a commit is in doubt: {why}; going back to what is committed");
+                self.forget()?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Forgets everything that is not committed.
+    fn forget(&mut self) -> Result<(), RunError> {
+        self.inbox.clear();
+        for task in std::mem::take(&mut self.books).into_keys() {
+            self.desk.crew.close(task as usize);
+        }
+        self.desk.transactions.restart()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! What do all threads of a service know from the start?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::RunError;
+use super::feed::Side;
+use crate::baseline::References;
+use crate::config::Config;
+use crate::event::Span;
+use crate::kafka::{Names, transactional_id};
+
+/// What never changes while a service runs.
+pub struct Setup {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The baselines of its files.
+    pub references: References,
+    /// The names of its topics.
+    pub names: Names,
+    /// The name of this process in its group.
+    pub instance: String,
+    /// Partitions of the inputs: one task each.
+    pub partitions: u32,
+    /// Partitions of the deltas: one judge each.
+    pub judges: u32,
+    /// Time between two commits.
+    pub interval: Duration,
+    /// Silence after which a caught-up partition is passed over.
+    pub idle: Duration,
+}
+
+impl Setup {
+    /// The transactional id of a part of this process.
+    pub(super) fn transactional_id(&self, part: &str) -> String {
+        transactional_id(&self.config, &self.instance, part)
+    }
+
+    /// The name of a lane in its group.
+    pub(super) fn member(&self, lane: u32) -> String {
+        format!("{}-{lane}", self.instance)
+    }
+
+    /// The group of the judges.
+    pub(super) fn judges_group(&self) -> String {
+        format!("{}.judges", self.config.kafka.group)
+    }
+
+    /// The out-of-orderness of a side.
+    pub(super) fn disorder(&self, side: Side) -> Span {
+        let inferences = self.config.topics.inferences.out_of_order;
+        match side {
+            Side::Inferences => inferences,
+            Side::Labels => self.config.topics.labels.as_ref().map_or(inferences, |topic| topic.out_of_order),
+        }
+    }
+
+    /// Another process has this one's name.
+    pub(super) fn twin(&self) -> RunError {
+        RunError::Twin { instance: self.instance.clone(), group: self.config.kafka.group.clone() }
+    }
+}

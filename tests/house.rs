@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each room and its floor. A room imports only from lower floors.
-const FLOORS: [(&str, u8); 20] = [
+const FLOORS: [(&str, u8); 21] = [
     ("event", 0),
     ("telemetry", 0),
     ("decode", 1),
@@ -25,6 +25,7 @@ const FLOORS: [(&str, u8); 20] = [
     ("emit", 7),
     ("replay", 7),
     ("report", 7),
+    ("run", 8),
     ("story", 8),
     ("commands", 9),
     ("main", 10),
@@ -40,7 +41,7 @@ const FENCED: [(&str, &[&str]); 6] = [
     ("env::var", &["config"]),
     ("env::vars", &["config"]),
     ("std::fs", &["commands", "config", "emit", "ingest", "report"]),
-    ("std::thread", &["commands", "engine", "ingest"]),
+    ("std::thread", &["commands", "engine", "ingest", "run"]),
 ];
 
 struct Source {

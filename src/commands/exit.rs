@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
+use crate::engine::DeltaError;
+use crate::run::RunError;
 use crate::kafka::{KafkaTrouble, TroubleClass};
 
 /// The exit codes. They are part of the contract.
@@ -53,7 +55,17 @@ impl Exit {
             if cause.is::<UsageError>() {
                 return Self::Usage;
             }
-            if let Some(trouble) = cause.downcast_ref::<KafkaTrouble>() {
+            if matches!(cause.downcast_ref(), Some(RunError::Twin { .. } | RunError::Torn(_) | RunError::Listen { .. })) {
+                return Self::Configuration;
+            }
+            if let Some(RunError::Delta { source: DeltaError::OtherBaseline { .. }, .. }) = cause.downcast_ref() {
+                return Self::Configuration;
+            }
+            let run = cause.downcast_ref().and_then(|error| match error {
+                RunError::Kafka(trouble) => Some(trouble),
+                _ => None,
+            });
+            if let Some(trouble) = run.or_else(|| cause.downcast_ref::<KafkaTrouble>()) {
                 return match trouble.class() {
                     TroubleClass::Unreachable => Self::Unreachable,
                     TroubleClass::NotAllowed => Self::NotAllowed,

@@ -15,7 +15,9 @@ mod output;
 mod progress;
 pub mod replay;
 pub mod report;
+pub mod run;
 mod session;
+pub mod topics;
 pub mod validate;
 
 use std::ffi::OsString;
@@ -37,7 +39,7 @@ use crate::telemetry::{LogFormat, LogLevel};
     about = "Watches machine-learning models in production: joins predictions with late truth, says what changed, \
              where, and what to do.",
     after_help = "Start with:\n  truthline demo\n\nExit codes: 0 done, 1 failed, 2 wrong command line, 3 --fail-on was met, \
-                  4 too many rejects, 78 wrong configuration.",
+                  4 too many rejects, 69 no broker, 77 not allowed, 78 wrong configuration.",
     arg_required_else_help = true,
     disable_help_subcommand = true
 )]
@@ -83,16 +85,19 @@ pub enum Command {
     Report(report::ReportArgs),
     /// Check a configuration
     Validate(validate::ValidateArgs),
+    /// Create and check the topics of truthline
+    #[command(after_help = "Example:\n  truthline topics create --config truthline.yaml --dry-run")]
+    Topics {
+        /// What to do.
+        #[command(subcommand)]
+        command: topics::TopicsCommand,
+    },
     /// Say what an indicator asks, needs and cannot tell
     Explain(explain::ExplainArgs),
     /// Print the completion script for a shell
     Completions(completions::CompletionsArgs),
-    /// Not in this release
-    #[command(hide = true, disable_help_flag = true)]
-    Run(LaterArgs),
-    /// Not in this release
-    #[command(hide = true, disable_help_flag = true)]
-    Topics(LaterArgs),
+    /// Watch topics, day and night
+    Run(run::RunArgs),
     /// Not in this release
     #[command(hide = true, disable_help_flag = true)]
     Control(LaterArgs),
@@ -121,10 +126,10 @@ pub fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Baseline { command } => baseline::run(command, output),
         Command::Report(args) => report::run(args, output),
         Command::Validate(args) => validate::run(args, output),
+        Command::Topics { command } => topics::run(command, output),
         Command::Explain(args) => explain::run(args, output),
         Command::Completions(args) => completions::run(args, output),
-        Command::Run(_) => later("run", "`truthline replay` reads files"),
-        Command::Topics(_) => later("topics", "`truthline replay` reads files"),
+        Command::Run(args) => run::run(args),
         Command::Control(_) => later("control", "settings stand in the configuration"),
         Command::Schemas(_) => later("schemas", "docs/records.md describes the records"),
     }
@@ -186,6 +191,9 @@ mod tests {
             "baseline build --rows a --inferences b --labels c --out o",
             "baseline build --inferences b --out o",
             "demo --story x --list",
+            "topics create --inputs",
+            "topics create --inputs --partitions 0",
+            "topics create --partitions 3",
             "dmeo",
         ] {
             let words = std::iter::once("truthline").chain(line.split_whitespace());
@@ -196,9 +204,6 @@ mod tests {
     #[test]
     fn what_a_later_release_brings_says_so_with_code_2() {
         for line in [
-            "run --config c.yaml",
-            "run --help",
-            "topics create --dry-run",
             "control mute x",
             "schemas list",
             "baseline check x",

@@ -127,6 +127,20 @@ pub const KEYS: &[Key] = &[
         "Into how many parts the models are spread, each judged by one judge. The internal topics have as many partitions: choose before `topics create`.",
     ),
     key(
+        "lanes",
+        "whole number from 1 to 256",
+        "1",
+        "4",
+        "How many threads of this process read, join and count; each has its own connections and takes a share of the partitions.",
+    ),
+    key(
+        "idle",
+        SPAN,
+        "1m",
+        "10m",
+        "How long a partition that is caught up may be silent before windows are closed without waiting for it. A record that comes for such a window opens it again.",
+    ),
+    key(
         "instance",
         "text",
         "null",

@@ -33,6 +33,7 @@ pub use model::{Claim, Costs, Cycle, FeatureConfig, FeatureKind, ModelConfig, Sl
 pub use service::{Commit, Guarantee, Http, Join, Kafka, Restore, Start, State};
 pub use topics::{Adapter, Topic, Topics};
 
+use crate::event::Span;
 use reader::Reader;
 
 /// The configuration in force.
@@ -58,6 +59,10 @@ pub struct Config {
     pub instance: Option<String>,
     /// Into how many parts the models are spread, each judged by one judge; from 1.
     pub judges: u32,
+    /// Threads that read, join and count.
+    pub lanes: u32,
+    /// Silence after which a caught-up partition is passed over.
+    pub idle: Span,
     defaults: ModelConfig,
     models: BTreeMap<String, ModelConfig>,
     notes: Vec<String>,
@@ -76,6 +81,8 @@ impl Default for Config {
             outcomes: false,
             instance: None,
             judges: 1,
+            lanes: 1,
+            idle: service::IDLE,
             defaults: ModelConfig::default(),
             models: BTreeMap::new(),
             notes: Vec::new(),
@@ -124,6 +131,8 @@ impl Config {
             outcomes: service::outcomes(&root.child("outcomes")),
             instance: root.child("instance").text(),
             judges: service::judges(&root.child("judges")),
+            lanes: service::lanes(&root.child("lanes")),
+            idle: root.child("idle").span().unwrap_or(service::IDLE),
             defaults,
             models,
             notes: notes::collect(&root),

@@ -8,13 +8,11 @@ use serde_json::Value as Json;
 use super::reader::Node;
 
 /// Keys that are read and not acted on, below the root.
-const OF_THE_PROCESS: [(&str, &str); 6] = [
-    ("kafka", "this release reads files; brokers are not contacted"),
-    ("start", "this release reads files; --from and --to choose the time"),
-    ("commit", "this release reads files and commits nothing"),
-    ("state", "this release keeps pending predictions in memory only"),
-    ("join.repartition", "files are not partitioned"),
-    ("http.listen", "this release serves no page"),
+const OF_THE_PROCESS: [(&str, &str); 4] = [
+    ("state.dir", "pending predictions are restored from the changelog topic; there are no local snapshots yet"),
+    ("state.disk", "pending predictions are kept in memory; nothing is written to disk yet"),
+    ("state.standby", "there are no standby copies yet"),
+    ("state.restore", "there is one way to restore"),
 ];
 
 /// The same, below `defaults` and below each model.

@@ -30,6 +30,10 @@ const OWNED_PROPERTIES: [&str; 16] = [
     "transactional.id",
 ];
 
+/// The most lanes of one process: threads, each with a consumer and a producer of its own.
+const MOST_LANES: u32 = 256;
+/// How long a silent partition is waited for, where nothing is said.
+pub(super) const IDLE: Span = Span::from_micros(60_000_000);
 /// The most judges: a partition each, and more would only cost.
 const MOST_JUDGES: u32 = 1024;
 
@@ -234,9 +238,18 @@ pub(super) fn outcomes(node: &Node<'_>) -> bool {
 }
 
 pub(super) fn judges(node: &Node<'_>) -> u32 {
-    let accepted = format!("a whole number from 1 to {MOST_JUDGES}");
-    node.number(&accepted, |judges| judges.fract() == 0.0 && (1.0..=f64::from(MOST_JUDGES)).contains(&judges))
-        .map_or(1, |judges| judges as u32)
+    count(node, MOST_JUDGES)
+}
+
+pub(super) fn lanes(node: &Node<'_>) -> u32 {
+    count(node, MOST_LANES)
+}
+
+/// A whole number from 1 on; 1 where nothing is said.
+fn count(node: &Node<'_>, most: u32) -> u32 {
+    let accepted = format!("a whole number from 1 to {most}");
+    node.number(&accepted, |count| count.fract() == 0.0 && (1.0..=f64::from(most)).contains(&count))
+        .map_or(1, |count| count as u32)
 }
 
 /// A size in bytes: `512MiB`, `1GiB`, `200MB`, or a plain number.

@@ -3,16 +3,23 @@
 //! The only room that knows the client library: its settings, its errors, the topics that a configuration needs, and
 //! what must hold before a process may start. What is read and written is decided elsewhere.
 
+mod admin;
+mod check;
 mod error;
 mod log;
 mod member;
 mod principal;
 mod reader;
+mod probe;
 mod settings;
 mod topology;
 mod transaction;
 
-pub use error::{KafkaTrouble, TroubleClass};
+pub use admin::{Admin, Found};
+pub use check::{
+    Difference, Topology, check, differences, inputs_differ, not_allowed, refused, tasks, wrong_partitions,
+};
+pub use error::{KafkaTrouble, Right, TroubleClass};
 pub use log::{Heard, client_line};
 pub use member::{Incoming, Member, Message, News, Queue, TopicPartition};
 pub use reader::{Ended, Stored, read};

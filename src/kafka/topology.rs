@@ -225,6 +225,16 @@ impl Planned {
         self.owner != Owner::User && !matches!(self.role, Role::Control)
     }
 
+    /// Whether another value of this setting would lose something or change a result, so that `run` does not start.
+    pub fn refuses(&self, setting: &str) -> bool {
+        match setting {
+            "message.timestamp.type" => self.owner == Owner::User,
+            "cleanup.policy" => self.owner == Owner::Internal,
+            "retention.ms" | "retention.bytes" => self.role == Role::Rows,
+            _ => false,
+        }
+    }
+
     /// The setting of this name.
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.settings.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())

@@ -22,7 +22,7 @@ pub use check::{
 pub use error::{KafkaTrouble, Right, TroubleClass};
 pub use log::{Heard, client_line};
 pub use member::{Incoming, Member, Message, News, Queue, TopicPartition};
-pub use reader::{Ended, Stored, read};
+pub use reader::{Ended, Reader, Stored};
 pub use settings::{admin, consumer, producer, reader, transactional_id};
 pub use topology::{Names, Owner, Partitions, Planned, Role, plan};
 pub use transaction::{Committed, Failure, Record, Transactions};

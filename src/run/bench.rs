@@ -14,7 +14,7 @@ use super::stop::Stop;
 use super::{memory, publish};
 use crate::engine::{Court, Folded};
 use crate::judge::Finding;
-use crate::kafka::{Failure, Incoming, Member, Message, News, TopicPartition, Transactions};
+use crate::kafka::{Failure, Incoming, Member, Message, News, Reader, TopicPartition, Transactions};
 
 /// How long a bench waits when there is nothing to fold.
 const NAP: Duration = Duration::from_millis(20);
@@ -147,13 +147,14 @@ impl Bench {
         let place = |&partition: &i32| TopicPartition { topic: self.setup.names.deltas.clone(), partition };
         let places: Vec<TopicPartition> = judges.iter().map(place).collect();
         let committed = self.member.committed(&places, PATIENCE)?;
+        let reader = Reader::new(self.setup.config.clone())?;
         for (place, committed) in places.iter().zip(committed) {
             let judge = place.partition;
             if self.seats.get(&judge).is_some_and(|seat| seat.committed == committed && committed == Some(seat.next)) {
                 continue;
             }
             let begun = Instant::now();
-            let court = memory::restore(&self.setup, judge, committed)?;
+            let court = memory::restore(&self.setup, &reader, judge, committed)?;
             let next = match committed {
                 Some(next) => next,
                 None => self.member.bounds(place)?.0,

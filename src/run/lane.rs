@@ -19,7 +19,7 @@ use super::setup::Setup;
 use super::stop::Stop;
 use crate::engine::Head;
 use crate::event::Span;
-use crate::kafka::{Failure, Incoming, Member, News, Record, Transactions};
+use crate::kafka::{Failure, Incoming, Member, News, Reader, Record, Transactions};
 
 /// Records read from one feed before another one has its turn.
 const BATCH: usize = 512;
@@ -153,9 +153,10 @@ impl Lane {
         }
         let places: Vec<_> = tasks.iter().flat_map(|&task| self.inputs.of_task(task)).collect();
         let committed = self.member.committed(&places, PATIENCE)?;
+        let reader = Reader::new(self.setup.config.clone())?;
         for (&task, committed) in tasks.iter().zip(committed.chunks(self.inputs.len())) {
             if !self.books.get(&task).is_some_and(|books| books.is_at(committed)) {
-                let books = self.rebuild(task, committed)?;
+                let books = self.rebuild(&reader, task, committed)?;
                 self.books.insert(task, books);
             }
         }
@@ -189,9 +190,9 @@ impl Lane {
     }
 
     /// Rebuilds a task from its changelog, or begins it.
-    fn rebuild(&mut self, task: u32, committed: &[Option<i64>]) -> Result<Books, RunError> {
+    fn rebuild(&mut self, reader: &Reader, task: u32, committed: &[Option<i64>]) -> Result<Books, RunError> {
         let begun = Instant::now();
-        let books = match changelog::restore(&self.setup, &mut self.desk.crew, task, committed)? {
+        let books = match changelog::restore(&self.setup, reader, &mut self.desk.crew, task, committed)? {
             Some(books) => books,
             None => Books::new(self.inputs.beginning(&self.setup, &self.member, task)?),
         };

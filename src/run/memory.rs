@@ -10,7 +10,7 @@ use super::error::RunError;
 use super::setup::Setup;
 use crate::engine::Court;
 use crate::event::wire::{put_signed, take_signed};
-use crate::kafka::{Failure, Record, TopicPartition, Transactions, read};
+use crate::kafka::{Failure, Reader, Record, TopicPartition, Transactions};
 
 /// The key of the piece that says up to where deltas were folded.
 const OFFSET: &[u8] = b"offset";
@@ -40,10 +40,10 @@ pub(super) fn write(
 }
 
 /// The court of a judge as it was at `committed`, the next offset of its deltas; `None` if nothing was committed.
-pub(super) fn restore(setup: &Setup, judge: i32, committed: Option<i64>) -> Result<Court, RunError> {
+pub(super) fn restore(setup: &Setup, reader: &Reader, judge: i32, committed: Option<i64>) -> Result<Court, RunError> {
     let place = TopicPartition { topic: setup.names.windows.clone(), partition: judge };
     let mut pieces: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-    read(&setup.config, &place, None, |stored| {
+    reader.read(&place, None, |stored| {
         match (stored.key, stored.value) {
             (Some(key), Some(value)) => drop(pieces.insert(key.to_vec(), value.to_vec())),
             (Some(key), None) => drop(pieces.remove(key)),
@@ -63,7 +63,7 @@ pub(super) fn restore(setup: &Setup, judge: i32, committed: Option<i64>) -> Resu
     let deltas = TopicPartition { topic: setup.names.deltas.clone(), partition: judge };
     let mut findings = Vec::new();
     let mut trouble = None;
-    read(&setup.config, &deltas, folded, |stored| {
+    reader.read(&deltas, folded, |stored| {
         if stored.offset >= committed {
             return false;
         }

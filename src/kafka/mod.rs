@@ -14,6 +14,7 @@ mod probe;
 mod settings;
 mod topology;
 mod transaction;
+mod trim;
 
 pub use admin::{Admin, Found};
 pub use check::{
@@ -25,4 +26,5 @@ pub use member::{Incoming, Member, Message, News, Queue, TopicPartition};
 pub use reader::{Ended, Reader, Stored};
 pub use settings::{admin, consumer, producer, reader, transactional_id};
 pub use topology::{Names, Owner, Partitions, Planned, Role, plan};
+pub use trim::Trimmer;
 pub use transaction::{Committed, Failure, Record, Transactions};

@@ -15,6 +15,7 @@ use super::desk::Desk;
 use super::error::RunError;
 use super::feed::{Feed, Inbox, Side};
 use super::inputs::Inputs;
+use super::janitor::Rubbish;
 use super::setup::Setup;
 use super::stop::Stop;
 use crate::engine::Head;
@@ -29,6 +30,8 @@ const NAP: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(45);
 /// How often an idle task says how far it is.
 const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How often the changelogs are looked through for what is not needed any more.
+const TRIM: Duration = Duration::from_secs(10);
 /// Bytes of changes after which a lane commits before its interval is over.
 const LARGE: usize = 32 << 20;
 
@@ -44,12 +47,14 @@ pub(super) struct Lane {
     order: Vec<usize>,
     committed: Instant,
     drift: Span,
+    rubbish: Rubbish,
+    trimmed: Instant,
     stop: Stop,
 }
 
 impl Lane {
     /// A lane that has joined its group and has no partitions yet.
-    pub(super) fn start(setup: Arc<Setup>, number: u32, stop: Stop) -> Result<Self, RunError> {
+    pub(super) fn start(setup: Arc<Setup>, number: u32, rubbish: Rubbish, stop: Stop) -> Result<Self, RunError> {
         let config = setup.config.clone();
         let transactions = Transactions::start(config.clone(), setup.transactional_id(&format!("lane-{number}")))?;
         let inputs = Inputs::of(&setup);
@@ -67,6 +72,8 @@ impl Lane {
             order: Vec::new(),
             committed: Instant::now(),
             drift,
+            rubbish,
+            trimmed: Instant::now(),
             stop,
         })
     }
@@ -271,7 +278,9 @@ impl Lane {
                     })?;
                 }
             }
-            let (records, due) = desk.crew.changelog(task as usize, &next);
+            // Where nothing was read, the task stands where its newest record says.
+            let (records, due) =
+                if moved || books.said.is_none() { desk.crew.changelog(task as usize, &next) } else { Default::default() };
             for value in &records {
                 logged.push(task);
                 desk.transactions.send(&Record {
@@ -297,7 +306,20 @@ impl Lane {
                 books.commit(next, first.map(|first| (first, due)));
             }
         }
+        if now.duration_since(self.trimmed) >= TRIM {
+            self.trimmed = now;
+            self.trim();
+        }
         Ok(())
+    }
+
+    /// Says up to where the changelogs are not needed any more.
+    fn trim(&mut self) {
+        for (&task, books) in &mut self.books {
+            if let Some(before) = books.trim(|due| self.desk.crew.has_outlived(task as usize, due)) {
+                self.rubbish.put(task, before);
+            }
+        }
     }
 
     /// What follows from the end of a step: nothing, or to begin anew with what is committed.

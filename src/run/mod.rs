@@ -17,6 +17,7 @@ mod desk;
 mod error;
 mod feed;
 mod inputs;
+mod janitor;
 mod lane;
 mod letter;
 mod memory;

@@ -47,7 +47,8 @@ impl Exit {
     /// The code that an error ends with: its kind decides, wherever it stands in the chain.
     pub fn of(error: &anyhow::Error) -> Self {
         for cause in error.chain() {
-            let address = cause.downcast_ref::<HttpError>().is_some_and(|error| matches!(error, HttpError::Address { .. }));
+            let address =
+                cause.downcast_ref::<HttpError>().is_some_and(|error| matches!(error, HttpError::Address { .. }));
             if cause.is::<ConfigError>() || address {
                 return Self::Configuration;
             }

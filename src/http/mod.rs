@@ -130,15 +130,14 @@ fn bind(listen: &str) -> Result<TcpListener, HttpError> {
     let wrong = |reason: String| HttpError::Address { listen: listen.to_owned(), reason };
     let addresses: Vec<SocketAddr> =
         listen.to_socket_addrs().map_err(|error| wrong(format!("no such address: {error}")))?.collect();
-    let bound = TcpListener::bind(addresses.as_slice()).and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+    let bound =
+        TcpListener::bind(addresses.as_slice()).and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
     bound.map_err(|error| {
         wrong(match error.kind() {
             io::ErrorKind::AddrInUse => {
                 "the address is in use: stop what listens there, or choose another port".to_owned()
             }
-            io::ErrorKind::PermissionDenied => {
-                "this user may not listen there: choose a port above 1023".to_owned()
-            }
+            io::ErrorKind::PermissionDenied => "this user may not listen there: choose a port above 1023".to_owned(),
             io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
             _ => error.to_string(),
         })

@@ -180,14 +180,14 @@ struct MeasureRow {
 impl<'a> Page<'a> {
     fn new(status: &'a Snapshot, alerts: &[Alert], incidents: &[Incident]) -> Self {
         let firing = firing(alerts);
-        let open: Vec<&Incident> =
-            incidents.iter().filter(|incident| incident.state == IncidentState::Open).collect();
+        let open: Vec<&Incident> = incidents.iter().filter(|incident| incident.state == IncidentState::Open).collect();
         let (headline, tone) = headline(status, &firing);
         let shown = firing.len().min(MOST_FINDINGS);
         let broken = status.tasks.iter().flat_map(|task| {
-            task.invariants.iter().filter(|one| !one.holds).map(move |one| {
-                format!("partition {}: {} ({} ≠ {})", task.partition, one.name, one.left, one.right)
-            })
+            task.invariants
+                .iter()
+                .filter(|one| !one.holds)
+                .map(move |one| format!("partition {}: {} ({} ≠ {})", task.partition, one.name, one.left, one.right))
         });
         let process = &status.process;
         let labels = process.labels.as_ref().map_or("no labels".to_owned(), |topic| format!("labels {topic}"));
@@ -338,7 +338,8 @@ fn model_row<'a>(model: &'a ModelView, status: &Snapshot) -> ModelRow<'a> {
         (false, more) => format!("{} and {more} more", names.join(", ")),
     };
     let counts = model.firing.iter().rev().filter(|(_, count)| **count > 0);
-    let firing: Vec<String> = counts.map(|(severity, count)| format!("{count} {}", words::severity(*severity))).collect();
+    let firing: Vec<String> =
+        counts.map(|(severity, count)| format!("{count} {}", words::severity(*severity))).collect();
     ModelRow {
         name: &model.model,
         state,
@@ -360,7 +361,11 @@ fn worst(model: &ModelView) -> Option<Severity> {
 fn due(time: Option<i64>, now: i64) -> String {
     let Some(time) = time else { return number::NONE.into() };
     let moment = number::moment(time);
-    if time > now { format!("{moment}, in {}", rough(time - now)) } else { format!("{moment}, when the stream gets there") }
+    if time > now {
+        format!("{moment}, in {}", rough(time - now))
+    } else {
+        format!("{moment}, when the stream gets there")
+    }
 }
 
 fn streams(status: &Snapshot) -> Vec<StreamRow> {

@@ -109,12 +109,8 @@ impl Board {
         }
         let window = (summary.window.end, summary.window.start);
         let length = window.0 - window.1;
-        let entry = Entry {
-            json: json.into(),
-            as_of: summary.as_of,
-            is_final: summary.is_final,
-            capped: summary.capped,
-        };
+        let entry =
+            Entry { json: json.into(), as_of: summary.as_of, is_final: summary.is_final, capped: summary.capped };
         let version = self.versions.entry(key).or_default();
         if version.windows.get(&window).is_some_and(|kept| kept.is_final && !entry.is_final) {
             return;
@@ -143,9 +139,10 @@ impl Board {
     }
 
     fn drop_oldest_summary(&mut self) {
-        let all = self.versions.iter().flat_map(|(key, version)| {
-            version.windows.iter().map(move |(bounds, entry)| (entry.as_of, *bounds, key))
-        });
+        let all = self
+            .versions
+            .iter()
+            .flat_map(|(key, version)| version.windows.iter().map(move |(bounds, entry)| (entry.as_of, *bounds, key)));
         let Some((bounds, key)) = all.min().map(|(_, bounds, key)| (bounds, key.clone())) else { return };
         if let Some(old) = self.versions.get_mut(&key).and_then(|version| version.windows.remove(&bounds)) {
             self.bytes -= old.json.len();

@@ -3,8 +3,8 @@
 //! Event times are integer microseconds since 1970, as in published records; what the wall clock says is named so.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
@@ -287,7 +287,12 @@ impl Status {
         };
         alerts.sort_by(|one, other| {
             let left = (order(one), std::cmp::Reverse((one.severity, one.as_of)), &one.fingerprint, one.basis_final);
-            left.cmp(&(order(other), std::cmp::Reverse((other.severity, other.as_of)), &other.fingerprint, other.basis_final))
+            left.cmp(&(
+                order(other),
+                std::cmp::Reverse((other.severity, other.as_of)),
+                &other.fingerprint,
+                other.basis_final,
+            ))
         });
         alerts
     }
@@ -446,9 +451,8 @@ fn model_view(
     let mut open_incidents = 0;
     for judge in judges {
         judge.board(|board| {
-            let of_model = |incident: &&Incident| {
-                incident.model.as_deref() == Some(name) && incident.state == IncidentState::Open
-            };
+            let of_model =
+                |incident: &&Incident| incident.model.as_deref() == Some(name) && incident.state == IncidentState::Open;
             open_incidents += board.incidents.values().filter(of_model).count() as u64;
             let first = (name.to_owned(), String::new());
             let mine = board.versions.range(first..).take_while(|((model, _), _)| model == name);

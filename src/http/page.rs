@@ -22,6 +22,8 @@ use crate::report::{STYLE, csp, number, words};
 use crate::status::{Measure, ModelView, Snapshot, Stream, TaskView};
 
 const PAGE: &str = include_str!("page.html");
+/// What the report's style sheet lacks.
+const MORE_STYLE: &str = include_str!("page.css");
 const HTML: &str = "text/html; charset=utf-8";
 
 /// At most so many alerts and incidents are written out; more are counted, and all stand in the API.
@@ -39,13 +41,17 @@ pub(super) async fn page(State(shared): State<Shared>) -> Response<Body> {
         }
     };
     let mut response = answer(StatusCode::OK, HTML, text);
-    let policy = csp::policy(STYLE, None) + "; frame-ancestors 'none'";
+    let policy = csp::policy(&style(), None) + "; frame-ancestors 'none'";
     let headers = response.headers_mut();
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
+}
+
+fn style() -> String {
+    format!("{STYLE}{MORE_STYLE}")
 }
 
 /// The page as text.
@@ -62,7 +68,7 @@ fn render(status: &Snapshot, alerts: &[Alert], incidents: &[Incident]) -> Result
 /// All that the template knows.
 #[derive(Debug, Serialize)]
 struct Page<'a> {
-    style: &'static str,
+    style: String,
     instance: &'a str,
     version: &'a str,
     configuration: &'a str,
@@ -192,7 +198,7 @@ impl<'a> Page<'a> {
         let process = &status.process;
         let labels = process.labels.as_ref().map_or("no labels".to_owned(), |topic| format!("labels {topic}"));
         Self {
-            style: STYLE,
+            style: style(),
             instance: &process.instance,
             version: &process.version,
             configuration: &process.configuration,

@@ -43,15 +43,28 @@ impl From<LogLevel> for LevelFilter {
     }
 }
 
+/// Who reads the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Somebody who waits for a command to end: lines of text bear no time.
+    Terminal,
+    /// Somebody who looks later at a process with many threads: each line bears its time and its thread (`lane-0`,
+    /// `judge-2`, `http`).
+    Operator,
+}
+
 /// Starts logging; a second call changes nothing.
-pub fn init(format: LogFormat, level: LogLevel) {
+pub fn init(format: LogFormat, level: LogLevel, audience: Audience) {
+    let is_service = audience == Audience::Operator;
     let builder = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_max_level(LevelFilter::from(level))
         .with_target(false)
+        .with_thread_names(is_service)
         .with_ansi(false);
     // An error means that somebody else has set up logging, as tests do.
     let _ = match format {
+        LogFormat::Text if is_service => builder.try_init(),
         LogFormat::Text => builder.without_time().try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };

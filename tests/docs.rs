@@ -15,7 +15,7 @@ use truthline::{config, indicator};
 
 const BEGIN: &str = "<!-- generated: begin -->\n";
 const END: &str = "<!-- generated: end -->\n";
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -23,6 +23,7 @@ const PAGES: [&str; 8] = [
     "docs/configuration.md",
     "docs/incidents.md",
     "docs/indicators.md",
+    "docs/operations.md",
     "docs/records.md",
 ];
 

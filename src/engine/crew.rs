@@ -358,6 +358,22 @@ impl Crew {
         task.map_or((None, None), |task| (task.last_inference(), task.last_label()))
     }
 
+    /// The watermarks of one task: of predictions, of labels.
+    pub fn watermarks_of(&self, partition: usize) -> (Option<EventTime>, Option<EventTime>) {
+        let task = self.tasks.get(partition).and_then(Option::as_ref);
+        task.map_or((None, None), |task| (task.inferences(), task.labels()))
+    }
+
+    /// What became of the records of one task.
+    pub fn counts_of(&self, partition: usize) -> Counts {
+        self.tasks.get(partition).and_then(Option::as_ref).map_or_else(Counts::default, Task::counts)
+    }
+
+    /// Bytes that the join of one task holds.
+    pub fn memory_of(&self, partition: usize) -> usize {
+        self.tasks.get(partition).and_then(Option::as_ref).map_or(0, Task::memory)
+    }
+
     /// Bytes of changes that were not written down yet.
     pub fn journal_bytes(&self) -> usize {
         self.tasks().map(Task::journal_bytes).sum()

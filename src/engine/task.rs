@@ -299,6 +299,11 @@ impl Task {
         *self.join.counts()
     }
 
+    /// Bytes that the join holds.
+    pub(super) fn memory(&self) -> usize {
+        self.join.memory().total()
+    }
+
     pub(super) fn open_rows(&self) -> usize {
         self.join.open_rows()
     }

@@ -140,10 +140,9 @@ impl ConsumerContext for Context {
         }
         let news = if kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             let elements = list.elements();
-            let partitions = elements.iter().map(|element| TopicPartition {
-                topic: element.topic().to_owned(),
-                partition: element.partition(),
-            });
+            let partitions = elements
+                .iter()
+                .map(|element| TopicPartition { topic: element.topic().to_owned(), partition: element.partition() });
             let partitions = partitions.collect();
             self.heard().identity = consumer.group_metadata();
             News::Assigned(partitions)

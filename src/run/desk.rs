@@ -11,7 +11,7 @@ use super::feed::{Feed, Side};
 use super::setup::Setup;
 use super::{clock, letter};
 use crate::engine::{Crew, Range};
-use crate::event::{EventTime, Inference, Label, Reject};
+use crate::event::{EventTime, Inference, Label, Reject, RejectReason};
 use crate::kafka::{Failure, Message, Transactions};
 
 /// Where records of all feeds of a lane are worked on.
@@ -22,6 +22,18 @@ pub(super) struct Desk {
     reading: Reading,
     inference: Inference,
     label: Label,
+    pub(super) seen: Seen,
+}
+
+/// What went over the desk since the last commit.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Records and bytes of each side.
+    pub(super) records: [(u64, u64); 2],
+    /// Why records were rejected.
+    pub(super) rejects: Vec<(Side, RejectReason)>,
+    /// When records were read, and how many.
+    pub(super) batches: Vec<(Instant, u64)>,
 }
 
 type Refused = (&'static str, Reject);
@@ -31,7 +43,15 @@ impl Desk {
         let config = setup.config.clone();
         let labels = config.topics.labels.is_some();
         let crew = Crew::new(config, setup.references.clone(), labels, Range::default()).with_journals();
-        Self { setup, crew, transactions, reading, inference: Inference::default(), label: Label::default() }
+        Self {
+            setup,
+            crew,
+            transactions,
+            reading,
+            inference: Inference::default(),
+            label: Label::default(),
+            seen: Seen::default(),
+        }
     }
 
     /// Takes the next record of a feed.
@@ -51,9 +71,13 @@ impl Desk {
             Side::Inferences => self.take_inference(feed.task as usize, raw),
             Side::Labels => self.take_label(feed.task as usize, raw),
         };
+        let (records, bytes) = &mut self.seen.records[feed.side as usize];
+        *records += 1;
+        *bytes += raw.value.map_or(0, |value| value.len() as u64);
         match taken {
             Ok(time) => feed.furthest = feed.furthest.max(Some(time)),
             Err((stage, reject)) => {
+                self.seen.rejects.push((feed.side, reject.reason));
                 letter::send(&mut self.transactions, &self.setup, &feed.place, message.offset(), raw, stage, &reject)?;
             }
         }

@@ -80,6 +80,13 @@ impl Inbox {
         next
     }
 
+    /// How many records of a side of a task are still to be read: none when it has met the end since it read last;
+    /// `None` while that is not known.
+    pub(super) fn behind(&self, task: u32, side: Side) -> Option<u64> {
+        let mut feeds = self.feeds.iter().filter(|feed| feed.task == task && feed.side == side);
+        feeds.all(|feed| feed.at_end).then_some(0)
+    }
+
     /// How far a side of a task has come by the clock outside; its watermark is filled in by who knows it.
     ///
     /// A side is idle as far as its idle inputs go; those that are not idle hold it where their records are.

@@ -44,7 +44,8 @@ pub(super) fn work(setup: &Setup, rubbish: &Rubbish, stop: &Stop) -> Result<(), 
             continue;
         }
         last = Instant::now();
-        let place = |(task, before)| (TopicPartition { topic: setup.names.rows.clone(), partition: task as i32 }, before);
+        let place =
+            |(task, before)| (TopicPartition { topic: setup.names.rows.clone(), partition: task as i32 }, before);
         let before: Vec<(TopicPartition, i64)> = rubbish.take().into_iter().map(place).collect();
         if before.is_empty() {
             continue;

@@ -20,7 +20,8 @@ use super::setup::Setup;
 use super::stop::Stop;
 use crate::engine::Head;
 use crate::event::Span;
-use crate::kafka::{Failure, Incoming, Member, News, Reader, Record, Transactions};
+use crate::kafka::{Committed, Failure, Incoming, Member, News, Reader, Record, Transactions};
+use crate::status::{self, Measure, Recorder, Stream, StreamStatus, TaskStatus};
 
 /// Records read from one feed before another one has its turn.
 const BATCH: usize = 512;
@@ -49,6 +50,8 @@ pub(super) struct Lane {
     drift: Span,
     rubbish: Rubbish,
     trimmed: Instant,
+    status: Arc<status::Lane>,
+    recorder: Recorder,
     stop: Stop,
 }
 
@@ -60,6 +63,8 @@ impl Lane {
         let inputs = Inputs::of(&setup);
         let member = Member::join(config.clone(), &config.kafka.group, &setup.member(number), &inputs.topics())?;
         let reading = Reading::new(&config)?;
+        let status = setup.status.lane(number, Instant::now());
+        setup.status.wait_for(&waits(number), format!("partitions for lane {number}"));
         let drift = setup.disorder(Side::Labels).max(setup.disorder(Side::Inferences)).times(2) + Span::HOUR;
         Ok(Self {
             desk: Desk::new(setup.clone(), transactions, reading),
@@ -74,6 +79,8 @@ impl Lane {
             drift,
             rubbish,
             trimmed: Instant::now(),
+            status,
+            recorder: Recorder::default(),
             stop,
         })
     }
@@ -86,10 +93,12 @@ impl Lane {
         let ended = self.commit();
         self.settle(ended)?;
         self.inbox.clear();
+        self.setup.status.drop_lane(self.number);
         Ok(())
     }
 
     fn step(&mut self) -> Result<(), RunError> {
+        self.status.beat(Instant::now());
         self.hear()?;
         let read = self.read();
         let idle = matches!(read, Ok(0));
@@ -110,9 +119,8 @@ impl Lane {
         while let Some(incoming) = self.member.poll(nap).map_err(Failure::Trouble)? {
             // The end of a partition is told by its own queue.
             let Incoming::Record(message) = incoming else { continue };
-            let here = |feed: &&mut Feed| {
-                feed.place.topic == message.topic() && feed.place.partition == message.partition()
-            };
+            let here =
+                |feed: &&mut Feed| feed.place.topic == message.topic() && feed.place.partition == message.partition();
             if let Some(feed) = self.inbox.feeds.iter_mut().find(here) {
                 self.desk.take(feed, &message)?;
                 feed.note_read();
@@ -169,6 +177,8 @@ impl Lane {
         }
         let starts = self.inputs.starts(&self.books);
         self.member.take(starts.iter().map(|(place, offset)| (place, *offset)))?;
+        self.status.assign(tasks);
+        self.setup.status.no_longer(&waits(self.number));
         self.open_feeds(tasks)
     }
 
@@ -199,11 +209,14 @@ impl Lane {
     /// Rebuilds a task from its changelog, or begins it.
     fn rebuild(&mut self, reader: &Reader, task: u32, committed: &[Option<i64>]) -> Result<Books, RunError> {
         let begun = Instant::now();
+        self.status.beat(begun);
+        self.setup.status.wait_for(&waits(self.number), format!("restore of partition {task}"));
         let books = match changelog::restore(&self.setup, reader, &mut self.desk.crew, task, committed)? {
             Some(books) => books,
             None => Books::new(self.inputs.beginning(&self.setup, &self.member, task)?),
         };
         let rows = self.desk.crew.rows_of(task as usize);
+        self.recorder.record(Measure::RestoreDuration, micros(begun.elapsed()));
         tracing::info!(lane = self.number, task, rows, seconds = begun.elapsed().as_secs_f64(), "restored");
         Ok(books)
     }
@@ -240,6 +253,7 @@ impl Lane {
         }
         if read > 0 {
             feed.note_read();
+            self.desk.seen.batches.push((feed.moved, read as u64));
         }
         Ok(read)
     }
@@ -279,8 +293,11 @@ impl Lane {
                 }
             }
             // Where nothing was read, the task stands where its newest record says.
-            let (records, due) =
-                if moved || books.said.is_none() { desk.crew.changelog(task as usize, &next) } else { Default::default() };
+            let (records, due) = if moved || books.said.is_none() {
+                desk.crew.changelog(task as usize, &next)
+            } else {
+                Default::default()
+            };
             for value in &records {
                 logged.push(task);
                 desk.transactions.send(&Record {
@@ -306,11 +323,42 @@ impl Lane {
                 books.commit(next, first.map(|first| (first, due)));
             }
         }
+        self.tell(now, &committed);
         if now.duration_since(self.trimmed) >= TRIM {
             self.trimmed = now;
             self.trim();
         }
         Ok(())
+    }
+
+    /// Says how the lane is doing.
+    fn tell(&mut self, begun: Instant, committed: &Committed) {
+        let seen = &mut self.desk.seen;
+        for (stream, (records, bytes)) in Stream::ALL.into_iter().zip(std::mem::take(&mut seen.records)) {
+            self.status.add_records(stream, records, bytes);
+        }
+        for (side, reason) in seen.rejects.drain(..) {
+            self.status.add_rejects(Stream::ALL[side as usize], reason, 1);
+        }
+        self.status.committed();
+        let done = Instant::now();
+        self.recorder.record(Measure::CommitDuration, micros(done.duration_since(begun)));
+        self.recorder.record(Measure::TransactionSize, committed.bytes);
+        for (read, count) in seen.batches.drain(..) {
+            self.recorder.record_n(Measure::RecordToCommit, micros(done.duration_since(read)), count);
+        }
+        self.setup.status.measured(&mut self.recorder);
+        for &task in self.books.keys() {
+            let (inferences, labels) = self.desk.crew.watermarks_of(task as usize);
+            let stream = |side, watermark| StreamStatus { behind: self.inbox.behind(task, side), watermark };
+            self.status.task(TaskStatus {
+                partition: task,
+                inferences: stream(Side::Inferences, inferences),
+                labels: self.setup.names.labels.as_ref().map(|_| stream(Side::Labels, labels)),
+                counts: self.desk.crew.counts_of(task as usize),
+                memory: self.desk.crew.memory_of(task as usize) as u64,
+            });
+        }
     }
 
     /// Says up to where the changelogs are not needed any more.
@@ -335,6 +383,7 @@ impl Lane {
             Err(Failure::Fenced) => Err(self.setup.twin()),
             Err(Failure::Trouble(trouble)) => Err(trouble.into()),
             Err(Failure::Doubt(why)) => {
+                self.status.aborted();
                 tracing::warn!(lane = self.number, "a commit is in doubt: {why}; going back to what is committed");
                 self.forget()?;
                 Ok(false)
@@ -351,4 +400,13 @@ impl Lane {
         self.desk.transactions.restart()?;
         Ok(())
     }
+}
+
+/// Under which name a process says that it waits for a lane.
+fn waits(lane: u32) -> String {
+    format!("lane-{lane}")
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

@@ -46,7 +46,7 @@ fn empty() -> Arc<Status> {
         labels: Some("labels".into()),
         started_at: SystemTime::UNIX_EPOCH + Duration::from_micros(START as u64),
     };
-    Arc::new(Status::new(process, now(), Duration::from_secs(60), Limits::default()))
+    Arc::new(Status::new(process, now(), Duration::from_mins(1), Limits::default()))
 }
 
 fn summary(model: &str, version: &str, start: i64, is_final: bool) -> Summary {
@@ -253,7 +253,7 @@ fn serve(status: Arc<Status>) -> Server {
 
 /// A text as one segment of a path.
 fn segment(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().fold(String::new(), |path, byte| path + &format!("%{byte:02X}"))
 }
 
 #[test]
@@ -294,7 +294,7 @@ fn it_is_alive_while_every_thread_gives_signs_of_life() {
         };
         Arc::new(Status::new(process, now(), patience, Limits::default()))
     };
-    let status = process(Duration::from_secs(3_600));
+    let status = process(Duration::from_hours(1));
     status.lane(0, now());
     let server = serve(status);
     let reply = get(&server, "/livez");
@@ -431,29 +431,29 @@ fn promtool_finds_nothing_to_say_about_the_metrics() {
 fn the_metrics_agree_with_what_was_told() {
     let server = serve(filled());
     let text = get(&server, "/metrics").body;
-    let value = |sample: &str| -> f64 {
+    let value = |sample: &str| -> String {
         let line = text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("{sample} is missing")).parse().unwrap()
+        line.unwrap_or_else(|| panic!("{sample} is missing")).to_owned()
     };
-    assert_eq!(value("truthline_ready"), 1.0);
-    assert_eq!(value("truthline_records_total{lane=\"1\",stream=\"labels\"}"), 98_000.0);
-    assert_eq!(value("truthline_rejects_total{lane=\"0\",stream=\"inferences\",reason=\"missing_field\"}"), 12.0);
-    assert_eq!(value("truthline_lag_records{partition=\"3\",stream=\"inferences\"}"), 3.0);
-    assert_eq!(value("truthline_inferences{partition=\"0\",outcome=\"pending\"}"), 10_990.0);
-    assert_eq!(value("truthline_orphan_labels_total{partition=\"2\"}"), 20.0);
-    assert_eq!(value("truthline_firing_alerts{model=\"fraud\",severity=\"critical\"}"), 1.0);
-    assert_eq!(value("truthline_firing_alerts{model=\"\",severity=\"warning\"}"), 1.0);
-    assert_eq!(
-        value("truthline_last_final_window_end_timestamp_seconds{model=\"fraud\"}"),
-        (START + 11 * DAY) as f64 / 1e6
-    );
-    // The delays are 0, 600, 1200, … seconds: 7 of them are at most an hour.
-    assert_eq!(value("truthline_label_delay_seconds_bucket{le=\"3600\"}"), 7.0);
-    assert_eq!(value("truthline_label_delay_seconds_bucket{le=\"+Inf\"}"), 1_000.0);
-    assert_eq!(
-        value("truthline_label_delay_seconds_sum"),
-        (0..1_000).map(|number| f64::from(number) * 600.0).sum::<f64>()
-    );
+    let delays: u64 = (0..1_000).map(|number| number * 600).sum();
+    for (sample, expected) in [
+        ("truthline_ready", 1),
+        ("truthline_records_total{lane=\"1\",stream=\"labels\"}", 98_000),
+        ("truthline_rejects_total{lane=\"0\",stream=\"inferences\",reason=\"missing_field\"}", 12),
+        ("truthline_lag_records{partition=\"3\",stream=\"inferences\"}", 3),
+        ("truthline_inferences{partition=\"0\",outcome=\"pending\"}", 10_990),
+        ("truthline_orphan_labels_total{partition=\"2\"}", 20),
+        ("truthline_invariant_holds{partition=\"2\",stream=\"labels\"}", 1),
+        ("truthline_firing_alerts{model=\"fraud\",severity=\"critical\"}", 1),
+        ("truthline_firing_alerts{model=\"\",severity=\"warning\"}", 1),
+        ("truthline_last_final_window_end_timestamp_seconds{model=\"fraud\"}", (START + 11 * DAY) as u64 / 1_000_000),
+        // The delays are 0, 600, 1200, … seconds: 7 of them are at most an hour.
+        ("truthline_label_delay_seconds_bucket{le=\"3600\"}", 7),
+        ("truthline_label_delay_seconds_bucket{le=\"+Inf\"}", 1_000),
+        ("truthline_label_delay_seconds_sum", delays),
+    ] {
+        assert_eq!(value(sample), expected.to_string(), "{sample}");
+    }
     // Equal names stand together, and no series stands twice.
     let series: Vec<&str> =
         text.lines().filter(|line| !line.starts_with('#')).map(|line| line.rsplit_once(' ').unwrap().0).collect();

@@ -3,6 +3,7 @@
 //! The text format 0.0.4. Names begin with `truthline_`, units are seconds and bytes, counters end in `_total`. The
 //! number of series is bounded: by the partitions and threads of this process, and by 256 models.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use axum::body::Body;
@@ -11,7 +12,8 @@ use axum::http::{Response, StatusCode};
 
 use super::Shared;
 use super::answer::answer;
-use crate::status::{Measure, Snapshot};
+use crate::finding::Severity;
+use crate::status::{Measure, Snapshot, Stream, StreamView, TaskView};
 
 /// The version of the format is part of its name.
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -88,6 +90,40 @@ impl Text {
         }
     }
 
+    /// A metric with one figure for each part.
+    fn each<T>(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        help: &str,
+        label: &str,
+        parts: &Named<'_, T>,
+        figure: impl Fn(&T) -> u64,
+    ) {
+        self.family(name, kind, help);
+        for (part, view) in parts {
+            self.sample(name, &[(label, part)], figure(view) as f64);
+        }
+    }
+
+    /// A metric with a figure for each part and stream, where it is known.
+    fn by_stream<T>(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        help: &str,
+        label: &str,
+        parts: &Named<'_, T>,
+        figures: impl Fn(&T) -> Vec<(&'static str, f64)>,
+    ) {
+        self.family(name, kind, help);
+        for (part, view) in parts {
+            for (stream, figure) in figures(view) {
+                self.sample(name, &[(label, part), ("stream", stream)], figure);
+            }
+        }
+    }
+
     /// A metric without labels.
     fn single(&mut self, name: &str, kind: Kind, help: &str, value: f64) {
         self.family(name, kind, help);
@@ -130,24 +166,17 @@ fn process(text: &mut Text, status: &Snapshot) {
     }
 }
 
+/// The parts of one kind, each with the name that its series bear.
+type Named<'a, T> = [(String, &'a T)];
+
 fn lanes(text: &mut Text, status: &Snapshot) {
     let lanes: Vec<_> = status.lanes.iter().map(|lane| (lane.lane.to_string(), lane)).collect();
-    text.family("assigned_partitions", Kind::Gauge, "Partitions that a lane owns");
-    for (name, lane) in &lanes {
-        text.sample("assigned_partitions", &[("lane", name)], lane.partitions.len() as f64);
-    }
-    text.family("records_total", Kind::Counter, "Records read from the input topics");
-    for (name, lane) in &lanes {
-        for (stream, count) in &lane.records {
-            text.sample("records_total", &[("lane", name), ("stream", stream)], *count as f64);
-        }
-    }
-    text.family("received_bytes_total", Kind::Counter, "Bytes of keys and values read from the input topics");
-    for (name, lane) in &lanes {
-        for (stream, count) in &lane.bytes {
-            text.sample("received_bytes_total", &[("lane", name), ("stream", stream)], *count as f64);
-        }
-    }
+    let help = "Partitions that a lane owns";
+    text.each("assigned_partitions", Kind::Gauge, help, "lane", &lanes, |lane| lane.partitions.len() as u64);
+    let help = "Records read from the input topics";
+    text.by_stream("records_total", Kind::Counter, help, "lane", &lanes, |lane| pairs(&lane.records));
+    let help = "Bytes of keys and values read from the input topics";
+    text.by_stream("received_bytes_total", Kind::Counter, help, "lane", &lanes, |lane| pairs(&lane.bytes));
     text.family("rejects_total", Kind::Counter, "Records that could not be used, by reason");
     for (name, lane) in &lanes {
         for (stream, reasons) in &lane.rejects {
@@ -157,138 +186,98 @@ fn lanes(text: &mut Text, status: &Snapshot) {
             }
         }
     }
-    text.family("commits_total", Kind::Counter, "Transactions committed");
-    for (name, lane) in &lanes {
-        text.sample("commits_total", &[("lane", name)], lane.commits as f64);
-    }
-    text.family("aborts_total", Kind::Counter, "Transactions aborted, whose records are read again");
-    for (name, lane) in &lanes {
-        text.sample("aborts_total", &[("lane", name)], lane.aborts as f64);
-    }
-    text.family("rebalances_total", Kind::Counter, "Changes of a lane's partitions");
-    for (name, lane) in &lanes {
-        text.sample("rebalances_total", &[("lane", name)], lane.rebalances as f64);
-    }
+    text.each("commits_total", Kind::Counter, "Transactions committed", "lane", &lanes, |lane| lane.commits);
+    let help = "Transactions aborted, whose records are read again";
+    text.each("aborts_total", Kind::Counter, help, "lane", &lanes, |lane| lane.aborts);
+    text.each("rebalances_total", Kind::Counter, "Changes of a lane's partitions", "lane", &lanes, |lane| {
+        lane.rebalances
+    });
+}
+
+/// The counts of a map as figures.
+fn pairs(counts: &BTreeMap<&'static str, u64>) -> Vec<(&'static str, f64)> {
+    counts.iter().map(|(name, count)| (*name, *count as f64)).collect()
+}
+
+/// One figure of each stream of a task, where it is known.
+fn streams(task: &TaskView, figure: impl Fn(&StreamView) -> Option<f64>) -> Vec<(&'static str, f64)> {
+    task.streams.iter().filter_map(|(name, view)| Some((*name, figure(view)?))).collect()
 }
 
 fn tasks(text: &mut Text, status: &Snapshot) {
     let tasks: Vec<_> = status.tasks.iter().map(|task| (task.partition.to_string(), task)).collect();
-    text.family("lag_records", Kind::Gauge, "Records of a partition that were not read yet");
-    for (name, task) in &tasks {
-        for (stream, view) in &task.streams {
-            if let Some(behind) = view.behind {
-                text.sample("lag_records", &[("partition", name), ("stream", stream)], behind as f64);
-            }
-        }
-    }
-    text.family(
-        "watermark_timestamp_seconds",
-        Kind::Gauge,
-        "Largest event time of a partition less its out-of-orderness, since 1970",
-    );
-    for (name, task) in &tasks {
-        for (stream, view) in &task.streams {
-            if let Some(watermark) = view.watermark {
-                let labels = [("partition", name.as_str()), ("stream", stream)];
-                text.sample("watermark_timestamp_seconds", &labels, seconds(watermark));
-            }
-        }
-    }
-    text.family("watermark_lag_seconds", Kind::Gauge, "From the watermark of a partition to the wall clock");
-    for (name, task) in &tasks {
-        for (stream, view) in &task.streams {
-            if let Some(lag) = view.lag_seconds {
-                text.sample("watermark_lag_seconds", &[("partition", name), ("stream", stream)], lag);
-            }
-        }
-    }
+    let label = "partition";
+    let help = "Records of a partition that were not read yet";
+    text.by_stream("lag_records", Kind::Gauge, help, label, &tasks, |task| {
+        streams(task, |view| view.behind.map(|behind| behind as f64))
+    });
+    let help = "Largest event time of a partition less its out-of-orderness, since 1970";
+    text.by_stream("watermark_timestamp_seconds", Kind::Gauge, help, label, &tasks, |task| {
+        streams(task, |view| view.watermark.map(seconds))
+    });
+    let help = "From the watermark of a partition to the wall clock";
+    text.by_stream("watermark_lag_seconds", Kind::Gauge, help, label, &tasks, |task| {
+        streams(task, |view| view.lag_seconds)
+    });
     text.family("inferences", Kind::Gauge, "Predictions of a partition by what has become of them so far");
     for (name, task) in &tasks {
         for (outcome, count) in &task.inferences {
-            text.sample("inferences", &[("partition", name), ("outcome", outcome)], *count as f64);
+            text.sample("inferences", &[(label, name), ("outcome", outcome)], *count as f64);
         }
     }
     text.family("labels", Kind::Gauge, "Labels of a partition by what has become of them so far");
     for (name, task) in &tasks {
         for (outcome, count) in &task.labels {
-            text.sample("labels", &[("partition", name), ("outcome", outcome)], *count as f64);
+            text.sample("labels", &[(label, name), ("outcome", outcome)], *count as f64);
         }
     }
-    text.family("late_records_total", Kind::Counter, "Records that came after the watermark of their partition");
-    for (name, task) in &tasks {
-        for (stream, outcomes) in [("inferences", &task.inferences), ("labels", &task.labels)] {
-            let late = outcomes.get("late").copied().unwrap_or(0);
-            text.sample("late_records_total", &[("partition", name), ("stream", stream)], late as f64);
-        }
-    }
-    text.family("orphan_labels_total", Kind::Counter, "Labels whose prediction never came");
-    for (name, task) in &tasks {
-        let orphans = task.labels.get("orphan").copied().unwrap_or(0);
-        text.sample("orphan_labels_total", &[("partition", name)], orphans as f64);
-    }
-    text.family("capped_records_total", Kind::Counter, "Records that a limit of memory turned away");
-    for (name, task) in &tasks {
-        text.sample("capped_records_total", &[("partition", name)], task.capped as f64);
-    }
-    text.family("pending_rows", Kind::Gauge, "Predictions that wait for their labels");
-    for (name, task) in &tasks {
-        text.sample("pending_rows", &[("partition", name)], task.pending_rows as f64);
-    }
-    text.family("buffered_labels", Kind::Gauge, "Labels that wait for their predictions");
-    for (name, task) in &tasks {
-        text.sample("buffered_labels", &[("partition", name)], task.buffered_labels as f64);
-    }
-    text.family("join_memory_bytes", Kind::Gauge, "Memory of the rows and labels of a partition");
-    for (name, task) in &tasks {
-        text.sample("join_memory_bytes", &[("partition", name)], task.memory_bytes as f64);
-    }
-    text.family("invariant_holds", Kind::Gauge, "1 if every record of a partition is accounted for exactly once");
-    for (name, task) in &tasks {
-        for (stream, invariant) in ["inferences", "labels"].iter().zip(&task.invariants) {
-            text.sample("invariant_holds", &[("partition", name), ("stream", stream)], flag(invariant.holds));
-        }
-    }
+    let help = "Records that came after the watermark of their partition";
+    text.by_stream("late_records_total", Kind::Counter, help, label, &tasks, |task| {
+        vec![("inferences", outcome(&task.inferences, "late")), ("labels", outcome(&task.labels, "late"))]
+    });
+    let help = "Labels whose prediction never came";
+    text.each("orphan_labels_total", Kind::Counter, help, label, &tasks, |task| outcome(&task.labels, "orphan") as u64);
+    let help = "Records that a limit of memory turned away";
+    text.each("capped_records_total", Kind::Counter, help, label, &tasks, |task| task.capped);
+    let help = "Predictions that wait for their labels";
+    text.each("pending_rows", Kind::Gauge, help, label, &tasks, |task| task.pending_rows);
+    let help = "Labels that wait for their predictions";
+    text.each("buffered_labels", Kind::Gauge, help, label, &tasks, |task| task.buffered_labels);
+    let help = "Memory of the rows and labels of a partition";
+    text.each("join_memory_bytes", Kind::Gauge, help, label, &tasks, |task| task.memory_bytes);
+    let help = "1 if every record of a partition is accounted for exactly once";
+    text.by_stream("invariant_holds", Kind::Gauge, help, label, &tasks, |task| {
+        let holds = task.invariants.iter().map(|invariant| flag(invariant.holds));
+        Stream::ALL.iter().map(|stream| stream.name()).zip(holds).collect()
+    });
+}
+
+fn outcome(counts: &BTreeMap<&'static str, u64>, name: &str) -> f64 {
+    counts.get(name).map_or(0.0, |count| *count as f64)
 }
 
 fn judges(text: &mut Text, status: &Snapshot) {
     let judges: Vec<_> = status.judges.iter().map(|judge| (judge.judge.to_string(), judge)).collect();
-    let families: [(&str, Kind, &str, fn(&crate::status::JudgeView) -> u64); 5] = [
-        ("deltas_total", Kind::Counter, "Deltas that a judge folded", |judge| judge.deltas),
-        ("repeated_deltas_total", Kind::Counter, "Deltas dropped because they had been folded", |judge| judge.repeats),
-        ("delta_gaps_total", Kind::Counter, "Deltas missing in the chain of a task", |judge| judge.gaps),
-        ("open_windows", Kind::Gauge, "Windows that are not final yet", |judge| judge.open_windows),
-        (
-            "late_after_idle_records_total",
-            Kind::Counter,
-            "Records for windows that had been closed over an idle partition",
-            |judge| judge.late_after_idle,
-        ),
-    ];
-    for (metric, kind, help, value) in families {
-        text.family(metric, kind, help);
-        for (name, judge) in &judges {
-            text.sample(metric, &[("judge", name)], value(judge) as f64);
-        }
-    }
+    let label = "judge";
+    text.each("deltas_total", Kind::Counter, "Deltas that a judge folded", label, &judges, |judge| judge.deltas);
+    let help = "Deltas dropped because they had been folded";
+    text.each("repeated_deltas_total", Kind::Counter, help, label, &judges, |judge| judge.repeats);
+    let help = "Deltas missing in the chain of a task";
+    text.each("delta_gaps_total", Kind::Counter, help, label, &judges, |judge| judge.gaps);
+    let help = "Windows that are not final yet";
+    text.each("open_windows", Kind::Gauge, help, label, &judges, |judge| judge.open_windows);
+    let help = "Records for windows that had been closed over an idle partition";
+    text.each("late_after_idle_records_total", Kind::Counter, help, label, &judges, |judge| judge.late_after_idle);
     text.family("findings_total", Kind::Counter, "Records published, by kind");
     for (name, judge) in &judges {
         for (kind, count) in &judge.published {
             text.sample("findings_total", &[("judge", name), ("kind", kind)], *count as f64);
         }
     }
-    text.family(
-        "judge_clock_timestamp_seconds",
-        Kind::Gauge,
-        "Event time up to which a judge has counted everything, since 1970",
-    );
-    for (name, judge) in &judges {
-        for (stream, clock) in &judge.clock {
-            if let Some(clock) = clock {
-                let labels = [("judge", name.as_str()), ("stream", stream)];
-                text.sample("judge_clock_timestamp_seconds", &labels, seconds(*clock));
-            }
-        }
-    }
+    let help = "Event time up to which a judge has counted everything, since 1970";
+    text.by_stream("judge_clock_timestamp_seconds", Kind::Gauge, help, label, &judges, |judge| {
+        judge.clock.iter().filter_map(|(stream, clock)| Some((*stream, seconds((*clock)?)))).collect()
+    });
 }
 
 fn models(text: &mut Text, status: &Snapshot) {
@@ -300,9 +289,9 @@ fn models(text: &mut Text, status: &Snapshot) {
     for (model, counts) in pipeline.chain(models.iter().map(|model| (model.model.as_str(), &model.firing))) {
         for (severity, count) in counts {
             let severity = match severity {
-                crate::finding::Severity::Info => "info",
-                crate::finding::Severity::Warning => "warning",
-                crate::finding::Severity::Critical => "critical",
+                Severity::Info => "info",
+                Severity::Warning => "warning",
+                Severity::Critical => "critical",
             };
             text.sample("firing_alerts", &[("model", model), ("severity", severity)], *count as f64);
         }

@@ -12,7 +12,7 @@
 //! | `/api/v1/…` | what was found, as JSON |
 //!
 //! In reading order: `listener` (how many may ask at once, and for how long), `answer` (headers), `probes`, `metrics`,
-//! `api`, `page`.
+//! `api`, `page`, `view` and `units` (what stands on it).
 
 mod answer;
 mod api;
@@ -20,6 +20,8 @@ mod listener;
 mod metrics;
 mod page;
 mod probes;
+mod units;
+mod view;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
@@ -148,14 +150,15 @@ fn bind(listen: &str) -> Result<TcpListener, HttpError> {
 #[derive(Clone, Debug)]
 struct Shared(Arc<Status>);
 
-impl Shared {
-    #[expect(clippy::disallowed_methods, reason = "a question is asked at a moment of the wall clock")]
-    fn now(&self) -> (Instant, SystemTime) {
-        (Instant::now(), SystemTime::now())
-    }
+/// The moment at which a question is asked: for signs of life, and by the wall clock.
+#[expect(clippy::disallowed_methods, reason = "how long a thread is silent and how far a stream lags is asked now")]
+fn now() -> (Instant, SystemTime) {
+    (Instant::now(), SystemTime::now())
+}
 
+impl Shared {
     fn snapshot(&self) -> Snapshot {
-        let (now, wall) = self.now();
+        let (now, wall) = now();
         self.0.snapshot(now, wall)
     }
 }

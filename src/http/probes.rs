@@ -6,12 +6,12 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, StatusCode};
 
-use super::Shared;
 use super::answer::{TEXT, answer};
+use super::{Shared, now};
 
 /// 200, or 503 with the threads that are silent, a line each.
 pub(super) async fn live(State(shared): State<Shared>) -> Response<Body> {
-    verdict(&shared.0.silent(shared.now().0), "live")
+    verdict(&shared.0.silent(now().0), "live")
 }
 
 /// 200, or 503 with what is waited for, a line each.

@@ -6,13 +6,15 @@
 //! because of one is counted.
 //!
 //! In reading order: `worker` (is a thread alive?), `lane` and `task` (what was read and joined), `measure` (how long
-//! things take), `judge` and `board` (what was found), `plan` (when does each layer speak next?), `snapshot` (all of
-//! it at one moment).
+//! things take), `judge` and `board` (what was found), `plan` (when does each layer speak next?), `snapshot`,
+//! `gather` and `models` (all of it at one moment).
 
 mod board;
+mod gather;
 mod judge;
 mod lane;
 mod measure;
+mod models;
 mod plan;
 mod snapshot;
 mod task;

@@ -80,7 +80,7 @@ fn status(limits: Limits) -> (Status, Instant) {
         labels: Some("l".into()),
         started_at: SystemTime::UNIX_EPOCH,
     };
-    (Status::new(process, now, Duration::from_secs(60), limits), now)
+    (Status::new(process, now, Duration::from_mins(1), limits), now)
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn a_histogram_agrees_with_plain_counting_within_one_per_cent() {
     let mut next = numbers(42);
     for measure in Measure::ALL {
         let (low, high) = measure.bounds();
-        let values: Vec<u64> = (0..5_000).map(|_| next() % (high * 2 / 3) >> (next() % 30)).collect();
+        let values: Vec<u64> = (0..5_000).map(|_| (next() % (high * 2 / 3)) >> (next() % 30)).collect();
         let mut measures = Measures::default();
         // Two threads, several commits.
         let mut recorders = [Recorder::default(), Recorder::default()];
@@ -232,7 +232,9 @@ fn a_histogram_agrees_with_plain_counting_within_one_per_cent() {
                 measures.take(&mut recorders[0]);
             }
         }
-        recorders.iter_mut().for_each(|recorder| measures.take(recorder));
+        for recorder in &mut recorders {
+            measures.take(recorder);
+        }
         let seen = measures.distribution(measure);
         assert_eq!(seen.count, 5_000, "{measure:?}");
         assert_eq!(seen.sum, values.iter().sum::<u64>(), "{measure:?}");
@@ -250,7 +252,9 @@ fn a_histogram_agrees_with_plain_counting_within_one_per_cent() {
             assert!(found.abs_diff(exact) <= (exact / 100).max(low), "{measure:?} {share}: {found} for {exact}");
         }
         // What was handed over is not handed over twice.
-        recorders.iter_mut().for_each(|recorder| measures.take(recorder));
+        for recorder in &mut recorders {
+            measures.take(recorder);
+        }
         assert_eq!(measures.distribution(measure).count, 5_000);
     }
 }
@@ -308,7 +312,7 @@ fn the_bytes_of_summaries_are_bounded_whatever_comes() {
         let (model, version) = (format!("m{}", next() % 3), format!("v{}", next() % 3));
         let start = (next() % 50) as i64 * HOUR;
         newest = newest.max(start);
-        board.summary(&summary(&model, &version, start, HOUR, next() % 2 == 0));
+        board.summary(&summary(&model, &version, start, HOUR, next().is_multiple_of(2)));
         let bytes: usize =
             board.versions.values().flat_map(|one| one.windows.values()).map(|entry| entry.json.len()).sum();
         assert!(bytes <= limits.bytes);

@@ -9,6 +9,7 @@ mod error;
 mod log;
 mod member;
 mod principal;
+mod publisher;
 mod probe;
 mod reader;
 mod settings;
@@ -18,12 +19,13 @@ mod trim;
 
 pub use admin::{Admin, Found};
 pub use check::{
-    Difference, Topology, check, differences, inputs_differ, not_allowed, refused, tasks, wrong_partitions,
+    Difference, Topology, check, differences, inputs, inputs_differ, not_allowed, refused, tasks, wrong_partitions,
 };
 pub use error::{KafkaTrouble, Right, TroubleClass};
 pub use log::{Heard, client_line};
 pub use member::{Incoming, Member, Message, News, Queue, TopicPartition};
 pub use reader::{Ended, Reader, Stored};
+pub use publisher::Publisher;
 pub use settings::{admin, consumer, producer, reader, transactional_id};
 pub use topology::{Names, Owner, Partitions, Planned, Role, plan};
 pub use transaction::{Committed, Failure, Record, Transactions};

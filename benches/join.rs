@@ -98,6 +98,7 @@ impl Stream {
             }
             let row = NewRow {
                 key: key(n),
+                row: 0,
                 time: time(n),
                 model: 0,
                 cohort: 0,
@@ -139,6 +140,7 @@ impl Stream {
                 revision: 0,
                 content: n as u32,
                 truth: Some(Truth::Number((n & 1) as f64)),
+                all_rows: false,
             };
             black_box(self.join.label(label, &mut self.sums)).ok();
         }

@@ -4,7 +4,7 @@
 //! Lateness, repeats and rejects are only counted, and the counts stand in the [`super::Mark`]. A [`Journal`] gathers
 //! the entries of one commit as bytes; [`Entries`] reads them back.
 //!
-//! A row is 57 bytes and its codes, a label 31 to 40 bytes. Models, cohorts and layouts are written as given: their
+//! A row is 56 bytes and its codes, a label 30 to 42 bytes. Models, cohorts and layouts are written as given: their
 //! numbers mean something to the process that wrote them, and the reader maps them.
 
 use super::bytes::{Damaged, Reader, put_varint, row_number};
@@ -36,6 +36,8 @@ pub struct Journal {
     due: Due,
 }
 
+/// About as many bytes has a row without its codes.
+const ROW: usize = 58;
 /// The entry is a label; else it is a row.
 const LABEL: u8 = 1;
 /// The label's value is a number.
@@ -49,21 +51,19 @@ impl Journal {
     /// Writes down a row that was [`super::Placed::New`]; `due` is [`super::Join::last_due`] after it.
     pub fn row(&mut self, row: &NewRow<'_>, due: Due) {
         let bytes = &mut self.bytes;
-        let mut fixed = [0; ROW];
-        let mut rest = &mut fixed[..];
-        fill(&mut rest, [0]);
-        fill(&mut rest, row.key.bits().to_le_bytes());
-        fill(&mut rest, row.time.micros().to_le_bytes());
-        fill(&mut rest, row.score.to_bits().to_le_bytes());
-        fill(&mut rest, row.content.to_le_bytes());
-        fill(&mut rest, row.model.to_le_bytes());
-        fill(&mut rest, row.cohort.to_le_bytes());
-        fill(&mut rest, row.layout.to_le_bytes());
-        fill(&mut rest, [row.bits, row.arm, row.action]);
-        fill(&mut rest, row.action_prob.to_bits().to_le_bytes());
+        bytes.reserve(ROW + row.codes.len());
+        bytes.push(0);
+        bytes.extend_from_slice(&row.key.bits().to_le_bytes());
+        bytes.extend_from_slice(&row.time.micros().to_le_bytes());
+        bytes.extend_from_slice(&row.score.to_bits().to_le_bytes());
+        bytes.extend_from_slice(&row.content.to_le_bytes());
+        bytes.extend_from_slice(&row.model.to_le_bytes());
+        bytes.extend_from_slice(&row.cohort.to_le_bytes());
+        bytes.extend_from_slice(&row.layout.to_le_bytes());
+        bytes.extend_from_slice(&[row.bits, row.arm, row.action]);
+        bytes.extend_from_slice(&row.action_prob.to_bits().to_le_bytes());
         // As the row keeps it.
-        fill(&mut rest, (row.weight as f32).to_bits().to_le_bytes());
-        bytes.extend_from_slice(&fixed);
+        bytes.extend_from_slice(&(row.weight as f32).to_bits().to_le_bytes());
         put_varint(bytes, u64::from(row.row));
         put_varint(bytes, row.codes.len() as u64);
         bytes.extend_from_slice(row.codes);
@@ -118,15 +118,6 @@ impl Journal {
     }
 }
 
-/// Bytes of a row before its number, its codes and how many they are.
-const ROW: usize = 1 + 16 + 8 + 8 + 4 + 3 * 2 + 3 + 4 + 4;
-
-fn fill<const N: usize>(rest: &mut &mut [u8], part: [u8; N]) {
-    let (front, back) = std::mem::take(rest).split_at_mut(N);
-    front.copy_from_slice(&part);
-    *rest = back;
-}
-
 /// One entry of a journal, as it was written down.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Entry<'a> {
@@ -134,6 +125,16 @@ pub enum Entry<'a> {
     Row(NewRow<'a>),
     /// A label.
     Label(NewLabel),
+}
+
+impl Entry<'_> {
+    /// Which row of which request it is about; the first row, if it is about all of them.
+    pub const fn key(&self) -> RequestKey {
+        match self {
+            Self::Row(row) => row.key,
+            Self::Label(label) => label.key,
+        }
+    }
 }
 
 /// The entries of a journal's bytes, in the order of arrival. Damaged bytes are one error, and the last item.

@@ -142,6 +142,9 @@ fn overlap(a: Interval, b: Interval) -> bool {
     a.from <= Some(b.to) && b.from <= Some(a.to)
 }
 
+/// What orders labels: revision, time, content, and that it is a tombstone.
+type Order = (u32, EventTime, u32, bool);
+
 /// What the labels of one row amount to; counts the labels.
 fn settle_by_definition(
     labels: &[NewLabel],
@@ -150,7 +153,7 @@ fn settle_by_definition(
     counts: &mut Counts,
 ) -> Option<(bool, EventTime)> {
     let mut seen = BTreeSet::new();
-    let mut told: Vec<((u32, EventTime, u32, bool), Option<bool>)> = Vec::new();
+    let mut told: Vec<(Order, Option<bool>)> = Vec::new();
     for label in labels {
         if label.all_rows {
             // Counted once, whatever it does to how many rows.

@@ -184,6 +184,11 @@ fn limits() -> impl Strategy<Value = Limits> {
     ]
 }
 
+/// Often, or seldom enough that much is due and still here at a commit.
+fn expiries() -> impl Strategy<Value = Vec<bool>> {
+    prop_oneof![0.5_f64..1.0, 0.02..0.2].prop_flat_map(|often| prop::collection::vec(prop::bool::weighted(often), 80))
+}
+
 fn commits() -> impl Strategy<Value = Vec<bool>> {
     prop::collection::vec(prop::bool::weighted(0.2), 120)
 }
@@ -196,7 +201,7 @@ proptest! {
         input in mixed_inputs(true),
         limits in limits(),
         turns in turns(),
-        expiries in prop::collection::vec(any::<bool>(), 80),
+        expiries in expiries(),
         commits in commits(),
         at in any::<prop::sample::Index>(),
     ) {
@@ -207,7 +212,7 @@ proptest! {
     fn without_labels_too(
         input in mixed_inputs(false),
         limits in limits(),
-        expiries in prop::collection::vec(any::<bool>(), 80),
+        expiries in expiries(),
         commits in commits(),
         at in any::<prop::sample::Index>(),
     ) {

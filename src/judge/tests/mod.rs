@@ -3,6 +3,7 @@
 mod idle;
 mod incidents;
 mod indicators;
+mod live;
 mod null;
 mod owners;
 mod snapshot;

@@ -20,7 +20,7 @@ const DAYS: i64 = 35;
 const PARTITIONS: usize = 4;
 /// The partition that can be silent, and when.
 const SILENT: usize = 3;
-pub(super) const SILENCE: std::ops::Range<i64> = START + 11 * DAY + 7 * HOUR..START + 13 * DAY + 9 * HOUR;
+pub(super) const SILENCE: std::ops::Range<i64> = START + 13 * DAY + 7 * HOUR..START + 17 * DAY + 12 * HOUR;
 /// Out-of-orderness of both topics, early horizon and label window, as below.
 const DISORDER: [i64; 2] = [HOUR, HOUR / 2];
 const EARLY: i64 = HOUR;
@@ -80,6 +80,7 @@ struct Task {
     latest: [Option<i64>; 2],
     rows: Vec<(usize, Option<bool>)>,
     orphans: Vec<i64>,
+    committed: i64,
 }
 
 fn time(micros: i64) -> EventTime {
@@ -103,7 +104,7 @@ fn draw(chance: &mut Chance, model: &str, day: f64) -> Row {
 }
 
 impl Stream {
-    /// The stream of a seed; with `silence` one partition brings nothing for two days, and then all of it.
+    /// The stream of a seed; with `silence` one partition brings nothing for four days, and then all of it.
     pub(super) fn new(seed: u64, silence: bool) -> Self {
         let mut chance = Chance(seed);
         let mut world = World::new((0..3_000).map(|_| draw(&mut chance, "base", -1.0)));
@@ -131,6 +132,7 @@ impl Stream {
                 predictions.push(Prediction { id, model, version, time: at, row, codes: Vec::new() });
             }
         }
+        arrivals.sort_by_key(|(arrival, partition, _)| (*arrival, *partition));
         for (arrival, partition, _) in &mut arrivals {
             if silence && *partition == SILENT && SILENCE.contains(arrival) {
                 *arrival = SILENCE.end;
@@ -199,7 +201,8 @@ impl Stream {
                     }
                 }
             }
-            if chance.hits(0.03) {
+            if chance.hits(0.03) || at > task.committed + 2 * HOUR {
+                task.committed = at;
                 task.close(predictions, &layout, &map);
                 deltas.extend(task.take(at, partition));
             }

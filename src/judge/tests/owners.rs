@@ -3,7 +3,7 @@
 use super::stream::{Driver, Stream, config, line};
 use crate::judge::Finding;
 
-fn sorted(said: Vec<Vec<Finding>>) -> Vec<String> {
+fn sorted(said: &[Vec<Finding>]) -> Vec<String> {
     let mut lines: Vec<String> = said.iter().flatten().map(line).collect();
     lines.sort_unstable();
     lines
@@ -14,7 +14,7 @@ fn judges_that_share_the_models_say_together_what_one_says() {
     for (seed, silence) in [(1, false), (2, true)] {
         let stream = Stream::new(seed, silence);
         let driver = || Driver::new(&stream, config(false), silence);
-        let expected = sorted(driver().run(&stream.deltas));
+        let expected = sorted(&driver().run(&stream.deltas));
         let owners: [fn(&str) -> bool; 3] =
             [|model| model == "m", |model| model == "quiet" || model == "alone", |model| model == "plain"];
         let first = stream.deltas.iter().flat_map(|delta| &delta.sums).map(|(_, _, start, _)| *start).min().unwrap();
@@ -25,7 +25,7 @@ fn judges_that_share_the_models_say_together_what_one_says() {
             owner.judge.note_first_inference(first);
             together.extend(owner.run(&stream.deltas));
         }
-        let together = sorted(together);
+        let together = sorted(&together);
         assert_eq!(together.len(), expected.len());
         assert!(together == expected, "seed {seed}");
         // The pipeline's troubles bear on the incidents of a model whose judge does not publish them.

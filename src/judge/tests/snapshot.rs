@@ -174,9 +174,9 @@ fn damage_is_an_error_that_names_its_piece() {
             let place = chance.below(value.len() as u64) as usize;
             let bytes = damaged.get_mut(key).unwrap();
             if round == 0 {
-                bytes.truncate(place)
+                bytes.truncate(place);
             } else {
-                bytes[place] ^= 1 << chance.below(8)
+                bytes[place] ^= 1 << chance.below(8);
             }
             let error = restore(&stream, &damaged).unwrap_err();
             assert_eq!(error.piece, String::from_utf8_lossy(key));

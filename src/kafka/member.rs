@@ -46,7 +46,11 @@ pub enum Incoming<'a> {
 /// One record of a topic, in the memory of the client.
 pub struct Message<'a>(BorrowedMessage<'a>);
 
-impl Message<'_> {
+impl<'a> Message<'a> {
+    pub(super) const fn new(message: BorrowedMessage<'a>) -> Self {
+        Self(message)
+    }
+
     /// The topic.
     pub fn topic(&self) -> &str {
         self.0.topic()

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::error::RunError;
+use super::lessons::Lessons;
 use super::setup::Setup;
 use super::stop::Stop;
-use super::{memory, publish};
+use super::{lessons, memory, publish};
 use crate::engine::{Court, Folded};
+use crate::event::EventTime;
 use crate::judge::Finding;
 use crate::kafka::{Failure, Incoming, Member, Message, News, Reader, TopicPartition, Transactions};
 use crate::status::JudgePart;
@@ -39,6 +41,8 @@ struct Seat {
     written_at: Option<i64>,
     at_end: bool,
     status: Arc<JudgePart>,
+    /// Up to which window tasks may go on, as they were told last.
+    horizon: Option<EventTime>,
 }
 
 /// One thread's judges.
@@ -49,12 +53,13 @@ pub(super) struct Bench {
     seats: BTreeMap<i32, Seat>,
     findings: Vec<Finding>,
     committed: Instant,
+    lessons: Lessons,
     stop: Stop,
 }
 
 impl Bench {
     /// A bench that has joined its group and has no partitions yet.
-    pub(super) fn start(setup: Arc<Setup>, stop: Stop) -> Result<Self, RunError> {
+    pub(super) fn start(setup: Arc<Setup>, lessons: Lessons, stop: Stop) -> Result<Self, RunError> {
         let config = setup.config.clone();
         let transactions = Transactions::start(config.clone(), setup.transactional_id("judges"))?;
         let member =
@@ -67,6 +72,7 @@ impl Bench {
             seats: BTreeMap::new(),
             findings: Vec::new(),
             committed: Instant::now(),
+            lessons,
             stop,
         })
     }
@@ -161,7 +167,7 @@ impl Bench {
                 continue;
             }
             let begun = Instant::now();
-            let court = memory::restore(&self.setup, &reader, judge, committed)?;
+            let court = memory::restore(&self.setup, &reader, self.lessons.references(), judge, committed)?;
             let next = match committed {
                 Some(next) => next,
                 None => self.member.bounds(place)?.0,
@@ -173,7 +179,8 @@ impl Bench {
                 "judge restored"
             );
             let status = self.setup.status.judge(judge as u32, Instant::now());
-            let seat = Seat { court, next, committed, written: begun, written_at: None, at_end: false, status };
+            let seat =
+                Seat { court, next, committed, written: begun, written_at: None, at_end: false, status, horizon: None };
             self.seats.insert(judge, seat);
         }
         let starts: Vec<(TopicPartition, i64)> =
@@ -189,6 +196,10 @@ impl Bench {
         let mut offsets = Vec::new();
         for (&judge, seat) in &mut self.seats {
             let moved = Some(seat.next) != seat.committed;
+            if let Some(horizon) = seat.court.horizon().filter(|&horizon| Some(horizon) != seat.horizon) {
+                lessons::publish_horizon(&mut self.transactions, &self.setup, judge, horizon)?;
+                seat.horizon = Some(horizon);
+            }
             let due = (whole || seat.written.elapsed() >= SNAPSHOT) && seat.written_at != Some(seat.next);
             if due {
                 memory::write(&mut self.transactions, &self.setup, judge, &mut seat.court, seat.next)?;
@@ -276,6 +287,9 @@ fn take(
     if let Folded::Gap { task, expected, found } = folded {
         seat.status.add_gaps(1);
         tracing::error!(judge, task, ?expected, ?found, "a delta is missing: sums no longer stand for the whole log");
+    }
+    for lesson in seat.court.lessons() {
+        lessons::publish(transactions, setup, &lesson)?;
     }
     for finding in findings.drain(..) {
         if let Some(alert) = publish::fires(&finding) {

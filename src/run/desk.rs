@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::arrive::{Raw, Reading};
-use super::feed::{Feed, Side};
+use super::feed::{Feed, Held, Side};
 use super::setup::Setup;
 use super::{clock, letter};
-use crate::engine::{Crew, Range};
+use crate::engine::{Crew, Head, Range};
 use crate::event::{EventTime, Inference, Label, Reject, RejectReason};
 use crate::kafka::{Failure, Message, Transactions};
 
@@ -68,7 +68,18 @@ impl Desk {
         }
         let raw = Raw { key: message.key(), value: message.value(), time: message.time() };
         let taken = match feed.side {
-            Side::Inferences => self.take_inference(feed.task as usize, raw),
+            Side::Inferences => match self.read_inference(feed.task as usize, raw) {
+                Ok(()) if self.crew.must_wait(&self.inference) => {
+                    // Nothing of it is counted yet, but how far its partition has come is known.
+                    feed.furthest = feed.furthest.max(Some(self.inference.event_time));
+                    let bytes = raw.value.map_or(0, <[u8]>::len);
+                    let record = self.inference.clone();
+                    feed.held = Some(Box::new(Held { record, offset: message.offset(), bytes }));
+                    return Ok(());
+                }
+                Ok(()) => self.count_inference(feed.task as usize),
+                Err(refused) => Err(refused),
+            },
             Side::Labels => self.take_label(feed.task as usize, raw),
         };
         let (records, bytes) = &mut self.seen.records[feed.side as usize];
@@ -86,11 +97,37 @@ impl Desk {
         Ok(())
     }
 
-    fn take_inference(&mut self, task: usize, raw: Raw<'_>) -> Result<EventTime, Refused> {
-        if let Err(reject) = self.reading.inference(raw, &mut self.inference) {
-            self.crew.reject_inference(task);
-            return Err(("decode", reject));
+    /// Goes on with the prediction that a feed had to hold back; whether it need not wait any more.
+    pub(super) fn go_on(&mut self, feed: &mut Feed) -> Result<bool, Failure> {
+        let Some(held) = feed.held.take_if(|held| !self.crew.must_wait(&held.record)) else { return Ok(false) };
+        let Held { record, offset, bytes } = *held;
+        self.inference = record;
+        let taken = self.count_inference(feed.task as usize);
+        let raw = Raw { key: Some(self.inference.request_id.as_bytes()), value: None, time: None };
+        let (records, read) = &mut self.seen.records[feed.side as usize];
+        *records += 1;
+        *read += bytes as u64;
+        if let Err((stage, reject)) = taken {
+            self.seen.rejects.push((feed.side, reject.reason));
+            letter::send(&mut self.transactions, &self.setup, &feed.place, offset, raw, stage, &reject)?;
         }
+        feed.next = offset + 1;
+        Ok(true)
+    }
+
+    /// What a task tells the judges since its last commit.
+    pub(super) fn delta(&mut self, task: u32, head: &mut Head) -> Vec<Vec<Vec<u8>>> {
+        self.crew.delta(task as usize, self.setup.judges, self.reading.decoder.names(), head)
+    }
+
+    fn read_inference(&mut self, task: usize, raw: Raw<'_>) -> Result<(), Refused> {
+        self.reading.inference(raw, &mut self.inference).map_err(|reject| {
+            self.crew.reject_inference(task);
+            ("decode", reject)
+        })
+    }
+
+    fn count_inference(&mut self, task: usize) -> Result<EventTime, Refused> {
         let taken = self.crew.inference(task, &self.inference, self.reading.decoder.names());
         taken.map(|()| self.inference.event_time).map_err(|reject| ("join", reject))
     }

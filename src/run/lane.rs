@@ -16,9 +16,10 @@ use super::error::RunError;
 use super::feed::{Feed, Inbox, Side};
 use super::inputs::Inputs;
 use super::janitor::Rubbish;
+use super::lessons::Lessons;
 use super::setup::Setup;
 use super::stop::Stop;
-use crate::engine::Head;
+use crate::engine::{Head, Reach};
 use crate::event::Span;
 use crate::kafka::{Committed, Failure, Incoming, Member, News, Reader, Record, Transactions};
 use crate::status::{self, Measure, Recorder, Stream, StreamStatus, TaskStatus};
@@ -48,6 +49,9 @@ pub(super) struct Lane {
     order: Vec<usize>,
     committed: Instant,
     drift: Span,
+    lessons: Lessons,
+    /// How much of the lessons the crew has.
+    taught: u64,
     rubbish: Rubbish,
     trimmed: Instant,
     status: Arc<status::Lane>,
@@ -57,7 +61,13 @@ pub(super) struct Lane {
 
 impl Lane {
     /// A lane that has joined its group and has no partitions yet.
-    pub(super) fn start(setup: Arc<Setup>, number: u32, rubbish: Rubbish, stop: Stop) -> Result<Self, RunError> {
+    pub(super) fn start(
+        setup: Arc<Setup>,
+        number: u32,
+        shared: (Lessons, Rubbish),
+        stop: Stop,
+    ) -> Result<Self, RunError> {
+        let (lessons, rubbish) = shared;
         let config = setup.config.clone();
         let transactions = Transactions::start(config.clone(), setup.transactional_id(&format!("lane-{number}")))?;
         let inputs = Inputs::of(&setup);
@@ -77,6 +87,8 @@ impl Lane {
             order: Vec::new(),
             committed: Instant::now(),
             drift,
+            lessons,
+            taught: 0,
             rubbish,
             trimmed: Instant::now(),
             status,
@@ -99,6 +111,7 @@ impl Lane {
 
     fn step(&mut self) -> Result<(), RunError> {
         self.status.beat(Instant::now());
+        self.learn();
         self.hear()?;
         let read = self.read();
         let idle = matches!(read, Ok(0));
@@ -112,6 +125,13 @@ impl Lane {
             self.settle(waited)?;
         }
         Ok(())
+    }
+
+    /// Takes what models have learnt meanwhile.
+    fn learn(&mut self) {
+        if let Some((references, horizons)) = self.lessons.since(&mut self.taught) {
+            self.desk.crew.take_lessons(references, horizons);
+        }
     }
 
     /// Lets the client speak. A record comes here only if it was fetched before its partition had a queue of its own.
@@ -198,6 +218,7 @@ impl Lane {
                     next: next[input],
                     furthest: if side == Side::Inferences { inferences } else { labels },
                     at_end: false,
+                    held: None,
                     moved: Instant::now(),
                     read: None,
                 });
@@ -241,6 +262,13 @@ impl Lane {
         let (feed, queue) = (&mut feeds[place], &queues[place]);
         let mut read = 0;
         while read < BATCH {
+            if feed.held.is_some() {
+                if !self.desk.go_on(feed)? {
+                    break;
+                }
+                read += 1;
+                continue;
+            }
             match self.member.next(queue).map_err(Failure::Trouble)? {
                 None => break,
                 Some(Incoming::End(_)) => {
@@ -276,12 +304,12 @@ impl Lane {
                 task,
                 from: books.next.clone(),
                 to: next.clone(),
-                inputs: reach(Side::Inferences),
+                inputs: Reach { watermark: self.inbox.held_at(task, &self.setup), ..reach(Side::Inferences) },
                 labels: reach(Side::Labels),
                 ..Head::default()
             };
             let desk = &mut self.desk;
-            let deltas = desk.crew.delta(task as usize, self.setup.judges, &mut head);
+            let deltas = desk.delta(task, &mut head);
             for (judge, records) in deltas.iter().enumerate() {
                 for value in records {
                     desk.transactions.send(&Record {

@@ -19,6 +19,7 @@ mod feed;
 mod inputs;
 mod janitor;
 mod lane;
+mod lessons;
 mod letter;
 mod memory;
 mod publish;

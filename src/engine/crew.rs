@@ -142,10 +142,17 @@ impl Crew {
         if self.cohorts.is_new_to(partition, model) {
             let settings = self.config.model(&record.model);
             open(&mut self.tasks, partition).set_rules(model, settings);
-            let learns = !self.references.has_file(&record.model);
-            self.learning.meet(model, learns, settings, Disorder::of(&self.config));
+            self.meet(partition, model);
         }
         Ok((model, cohort))
+    }
+
+    /// A task has met a model, which learns unless a baseline is given.
+    fn meet(&mut self, partition: usize, model: u16) {
+        let name = self.cohorts.model(model);
+        let learns = !self.references.has_file(name);
+        self.learning.turn_to(partition);
+        self.learning.meet(model, learns, self.config.model(name), Disorder::of(&self.config));
     }
 
     /// Counts an inference that could not be decoded.
@@ -201,9 +208,22 @@ impl Crew {
     }
 
     /// Whether an inference must wait for a lesson: its model has no baseline, and what is known so far does not reach
-    /// its window.
-    pub fn must_wait(&mut self, record: &Inference) -> bool {
-        if record.model == self.waits_not {
+    /// its window. Nothing of it is counted then, but its time moves the task's watermark already: what it waits for may
+    /// stand on it.
+    ///
+    /// # Panics
+    /// If the partition has no task.
+    pub fn must_wait(&mut self, partition: usize, record: &Inference) -> bool {
+        let waits = self.waits(partition, record);
+        if waits {
+            self.task(partition).come_to(record.event_time);
+        }
+        waits
+    }
+
+    fn waits(&mut self, partition: usize, record: &Inference) -> bool {
+        // One without a score will be rejected, and moves nothing.
+        if record.model == self.waits_not || record.score.is_none() {
             return false;
         }
         if self.references.has_file(&record.model) {
@@ -214,7 +234,9 @@ impl Crew {
         if judges == 0 {
             return true;
         }
-        let window = Window::holding(record.event_time, self.config.model(&record.model).window);
+        // A late record is counted where its partition stands.
+        let counted = self.watermarks_of(partition).0.max(Some(record.event_time)).unwrap_or(record.event_time);
+        let window = Window::holding(counted, self.config.model(&record.model).window);
         let horizon = self.horizons[judge_of(&record.model, judges) as usize];
         horizon.is_none_or(|horizon| window.start >= horizon)
     }
@@ -269,9 +291,8 @@ impl Crew {
 
     /// What a task has counted since the last commit, as the records of its delta for each of so many judges.
     ///
-    /// `head` says what the delta covers, and a watermark if more is known than what was counted; how far the task has come
-    /// in event time is filled in here. `names` are those of the features of the records. Closes the rows of the task that
-    /// can change no more.
+    /// `head` says what the delta covers; how far the task has come in event time is filled in here. `names` are those of
+    /// the features of the records. Closes the rows of the task that can change no more.
     ///
     /// # Panics
     /// If the partition has no task.
@@ -285,7 +306,7 @@ impl Crew {
         };
         let task = open(&mut self.tasks, partition);
         task.expire(shared, &mut self.learning);
-        head.inputs.watermark = head.inputs.watermark.max(task.inferences());
+        head.inputs.watermark = task.inferences();
         head.labels.watermark = task.labels();
         head.first = task.first_window();
         head.capped = self.cohorts.is_full() || task.counts().capped > 0;
@@ -353,10 +374,12 @@ impl Crew {
     }
 
     fn restore_row(&mut self, partition: usize, row: NewRow<'_>) -> Result<(), ChangelogError> {
-        let settings = self.config.model(self.cohorts.model(row.model));
         if self.cohorts.is_new_to(partition, row.model) {
+            let settings = self.config.model(self.cohorts.model(row.model));
             open(&mut self.tasks, partition).restore_rules(row.model, settings, None);
+            self.meet(partition, row.model);
         }
+        let settings = self.config.model(self.cohorts.model(row.model));
         let (model, version) = self.cohorts.name(row.cohort);
         let window = Window::holding(row.time, settings.window);
         let profile = self.references.of(model, version, window.start);
@@ -384,6 +407,7 @@ impl Crew {
             let model = self.cohorts.model_of(name).map_err(|_| ChangelogError::NoRoom)?;
             if self.cohorts.is_new_to(partition, model) {
                 open(&mut self.tasks, partition).restore_rules(model, self.config.model(name), since);
+                self.meet(partition, model);
             }
         }
         open(&mut self.tasks, partition).finish_restore(&stand.mark, stand.unknown_labels);

@@ -262,6 +262,11 @@ impl Task {
         self.join.expire(&mut observer);
     }
 
+    /// The next prediction has this time.
+    pub(super) fn come_to(&mut self, time: EventTime) {
+        self.join.end_of_inferences(time - self.disorder.inferences);
+    }
+
     /// No record will come any more: the watermarks move to these moments.
     pub(super) fn end(&mut self, inferences: Option<EventTime>, labels: Option<EventTime>) {
         if let Some(at) = inferences {

@@ -69,7 +69,7 @@ impl Desk {
         let raw = Raw { key: message.key(), value: message.value(), time: message.time() };
         let taken = match feed.side {
             Side::Inferences => match self.read_inference(feed.task as usize, raw) {
-                Ok(()) if self.crew.must_wait(&self.inference) => {
+                Ok(()) if self.crew.must_wait(feed.task as usize, &self.inference) => {
                     // Nothing of it is counted yet, but how far its partition has come is known.
                     feed.furthest = feed.furthest.max(Some(self.inference.event_time));
                     let bytes = raw.value.map_or(0, <[u8]>::len);
@@ -99,7 +99,7 @@ impl Desk {
 
     /// Goes on with the prediction that a feed had to hold back; whether it need not wait any more.
     pub(super) fn go_on(&mut self, feed: &mut Feed) -> Result<bool, Failure> {
-        let Some(held) = feed.held.take_if(|held| !self.crew.must_wait(&held.record)) else { return Ok(false) };
+        let Some(held) = feed.held.take_if(|held| !self.crew.must_wait(feed.task as usize, &held.record)) else { return Ok(false) };
         let Held { record, offset, bytes } = *held;
         self.inference = record;
         let taken = self.count_inference(feed.task as usize);

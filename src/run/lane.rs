@@ -19,7 +19,7 @@ use super::janitor::Rubbish;
 use super::lessons::Lessons;
 use super::setup::Setup;
 use super::stop::Stop;
-use crate::engine::{Head, Reach};
+use crate::engine::Head;
 use crate::event::Span;
 use crate::kafka::{Committed, Failure, Incoming, Member, News, Reader, Record, Transactions};
 use crate::status::{self, Measure, Recorder, Stream, StreamStatus, TaskStatus};
@@ -304,7 +304,7 @@ impl Lane {
                 task,
                 from: books.next.clone(),
                 to: next.clone(),
-                inputs: Reach { watermark: self.inbox.held_at(task, &self.setup), ..reach(Side::Inferences) },
+                inputs: reach(Side::Inferences),
                 labels: reach(Side::Labels),
                 ..Head::default()
             };

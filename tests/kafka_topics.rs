@@ -272,6 +272,32 @@ fn a_check_leaves_no_record_and_no_offset_behind() {
 }
 
 #[test]
+fn a_check_does_not_disturb_a_running_group() {
+    let setting = Setting::new(shared());
+    setting.inputs(shared(), 2, 2);
+    setting.created();
+    let config = Config::from_yaml(&setting.yaml()).unwrap();
+    let member: BaseConsumer = kafka::consumer(&config, &config.kafka.group, "member").create().unwrap();
+    let (inferences, labels) = (setting.topic("in"), setting.topic("la"));
+    member.subscribe(&[&inferences, &labels]).unwrap();
+    let begun = Instant::now();
+    while member.assignment().unwrap().count() < 4 {
+        member.poll(Duration::from_millis(100));
+        assert!(begun.elapsed() < Duration::from_mins(1), "the group did not form");
+    }
+    let mut position = TopicPartitionList::new();
+    position.add_partition_offset(&inferences, 0, Offset::Offset(7)).unwrap();
+    member.commit(&position, rdkafka::consumer::CommitMode::Sync).unwrap();
+    for _ in 0..3 {
+        kafka::check(&config, "other").unwrap();
+        let committed = member.committed_offsets(position.clone(), Duration::from_secs(10)).unwrap();
+        assert_eq!(committed.elements()[0].offset(), Offset::Offset(7));
+        member.poll(Duration::from_millis(100));
+        assert_eq!(member.assignment().unwrap().count(), 4, "the group was disturbed");
+    }
+}
+
+#[test]
 fn missing_rights_are_named_and_those_that_are_listed_suffice() {
     let broker = Broker::start_with(&SaslAcl { users: vec![("watcher", "w-secret")] });
     let setting = Setting::new(&broker);

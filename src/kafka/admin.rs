@@ -56,6 +56,8 @@ impl<'a> Admin<'a> {
         let mut reading = settings::reader(config);
         // It reads nothing but the ends of topics, so it need not wait for more to come.
         reading.set("fetch.wait.max.ms", "10");
+        // It joins no group. A name that no member has keeps a group with members from taking it for one of them.
+        reading.set("group.instance.id", "truthline-topics");
         let reader = reading.create_with_context(Heard::default()).map_err(made)?;
         let client = settings::admin(config).create_with_context(Heard::default()).map_err(made)?;
         let runtime = Builder::new_current_thread().build().map_err(|error| KafkaTrouble::Failed {

@@ -25,8 +25,9 @@ const START: Duration = Duration::from_secs(15);
 /// How long topics have to join the transaction.
 const JOIN: Duration = Duration::from_millis(300);
 const ANSWER: Duration = Duration::from_secs(5);
-/// A partition that no topic has: nobody asks for its offset, so a pending one disturbs nobody.
-const NO_PARTITION: i32 = i32::MAX - 1;
+/// How often the client is polled for what it purged, and how long each time.
+const PURGES: u32 = 50;
+const PURGE: Duration = Duration::from_millis(10);
 
 /// The rights that reading `topic` lacks.
 pub(super) fn reading(admin: &Admin<'_>, config: &Config, topic: &str) -> Result<Option<Right>, KafkaTrouble> {
@@ -143,19 +144,26 @@ fn attempt(admin: &Admin<'_>, config: &Config, id: &str, topics: &[&str]) -> Res
 /// Nothing was sent, so nothing is in doubt: what cannot be aborted now ends with its timeout.
 fn abort(producer: &BaseProducer<Heard>) {
     producer.purge(PurgeConfig::default().queue().inflight());
-    producer.poll(Duration::ZERO);
+    // What is purged is reported, and reports that nobody has heard hold up the end.
+    for _ in 0..PURGES {
+        if producer.in_flight_count() == 0 {
+            break;
+        }
+        producer.poll(PURGE);
+    }
     if let Err(error) = producer.abort_transaction(ANSWER) {
         tracing::debug!("the transaction of the check was not aborted: {error}");
     }
 }
 
 /// Lets the group join the transaction; the code of a refusal.
+///
+/// The offset is never committed. A group with members does not even take it, because it does not know this one, so
+/// nobody who asks for the offset has to wait for the end of the transaction.
 fn join_group(admin: &Admin<'_>, config: &Config, producer: &BaseProducer<Heard>) -> Result<(), Code> {
     let Some(group) = admin.reader().group_metadata() else { return Ok(()) };
     let mut offsets = TopicPartitionList::new();
-    let added =
-        offsets.add_partition_offset(&config.topics.inferences.name, NO_PARTITION, Offset::Offset(0)).map_err(|_| ());
-    if added.is_err() {
+    if offsets.add_partition_offset(&config.topics.inferences.name, 0, Offset::Offset(0)).is_err() {
         return Ok(());
     }
     match producer.send_offsets_to_transaction(&offsets, &group, ANSWER) {

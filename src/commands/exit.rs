@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use crate::config::ConfigError;
 use crate::engine::DeltaError;
-use crate::run::RunError;
 use crate::kafka::{KafkaTrouble, TroubleClass};
+use crate::run::RunError;
 
 /// The exit codes. They are part of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,8 @@ impl Exit {
             if cause.is::<UsageError>() {
                 return Self::Usage;
             }
-            if matches!(cause.downcast_ref(), Some(RunError::Twin { .. } | RunError::Torn(_) | RunError::Listen { .. })) {
+            if matches!(cause.downcast_ref(), Some(RunError::Twin { .. } | RunError::Torn(_) | RunError::Listen { .. }))
+            {
                 return Self::Configuration;
             }
             if let Some(RunError::Delta { source: DeltaError::OtherBaseline { .. }, .. }) = cause.downcast_ref() {

@@ -27,7 +27,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use exit::{Exit, UsageError};
 pub use output::{Color, Output};
-pub use progress::{Pace, Progress};
+pub use progress::{Pace, Progress, Way};
 
 use crate::config;
 use crate::telemetry::{LogFormat, LogLevel};
@@ -184,7 +184,7 @@ mod tests {
     fn wrong_command_lines_are_refused() {
         for line in [
             "replay --out o",
-            "replay --inferences kafka:inferences --out o",
+            "replay --inferences kafka: --out o",
             "replay --inferences a.jsonl --out o --from yesterday",
             "replay --inferences a.jsonl --out o --partitions 0",
             "replay --inferences a.jsonl --out o --fail-on loud",

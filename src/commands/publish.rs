@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 
 use super::demo::DemoArgs;
-use super::progress::Progress;
+use super::progress::{Progress, Way};
 use super::{Exit, Output, build, validate};
 use crate::baseline;
 use crate::config::{Adapter, Config, ConfigError, Problem};
@@ -51,9 +51,8 @@ pub(super) fn run(args: &DemoArgs, story: &Fraud, output: &mut Output) -> anyhow
     output.line(&format!("{} records in {seconds:.1} s. Watch them:", story.inferences.len() + story.labels.len()))?;
     output.line(&format!("  truthline run --config {}", written.display()))?;
     output.line("and read the alerts in another terminal:")?;
-    output.line(&format!(
-        "  kafka-console-consumer.sh --bootstrap-server {brokers} --topic {alerts} --from-beginning"
-    ))?;
+    output
+        .line(&format!("  kafka-console-consumer.sh --bootstrap-server {brokers} --topic {alerts} --from-beginning"))?;
     Ok(Exit::Done)
 }
 
@@ -70,7 +69,9 @@ fn labels_topic(config: &Config, file: Option<&Path>) -> Result<String, ConfigEr
     match &config.topics.labels {
         Some(topic) if native(&topic.adapter) => Ok(topic.name.clone()),
         Some(_) => Err(wrong("topics.labels.adapter", "the demo publishes native records; accepted here: native")),
-        None => Err(wrong("topics.labels", "is null, but the demo publishes labels; accepted here: the name of a topic")),
+        None => {
+            Err(wrong("topics.labels", "is null, but the demo publishes labels; accepted here: the name of a topic"))
+        }
     }
 }
 
@@ -116,7 +117,7 @@ fn send(
     rate: Option<u64>,
 ) -> anyhow::Result<f64> {
     let publisher = Publisher::start(config)?;
-    let mut progress = Progress::start(Some((predictions.bytes().len() + truths.bytes().len()) as u64));
+    let mut progress = Progress::start(Way::Bytes(Some((predictions.bytes().len() + truths.bytes().len()) as u64)));
     let (mut sent, mut bytes) = (0_u64, 0_u64);
     let mut predictions = predictions.records().peekable();
     let mut truths = truths.records().peekable();
@@ -126,8 +127,7 @@ fn send(
             (Some((prediction, _)), Some((truth, _))) => prediction <= truth,
             (prediction, _) => prediction.is_some(),
         };
-        let (topic, next) =
-            if predicted_first { (inferences, predictions.next()) } else { (labels, truths.next()) };
+        let (topic, next) = if predicted_first { (inferences, predictions.next()) } else { (labels, truths.next()) };
         let Some((_, record)) = next else { break };
         let key: Keyed<'_> = serde_json::from_slice(record).context("a record of the story has no request id")?;
         publisher.send(topic, key.request_id.as_bytes(), Some(record))?;
@@ -162,7 +162,9 @@ mod tests {
 
     #[test]
     fn the_written_configuration_judges_the_story_as_the_demo_does() {
-        let user = Config::from_yaml("kafka: {brokers: 'a:1,b:2', group: \"g'1\"}\ntopics: {inferences: p, labels: l, prefix: x}");
+        let user = Config::from_yaml(
+            "kafka: {brokers: 'a:1,b:2', group: \"g'1\"}\ntopics: {inferences: p, labels: l, prefix: x}",
+        );
         let text = configuration(&user.unwrap(), "l");
         let read = Config::from_yaml(&text).unwrap();
         assert_eq!((read.kafka.brokers.as_str(), read.kafka.group.as_str()), ("a:1,b:2", "g'1"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::progress::{Pace, Progress};
+use super::progress::{Pace, Progress, Way};
 use crate::baseline::{self, Profile, References};
 use crate::config::Config;
 use crate::decode::{Decoder, Limits};
@@ -16,7 +16,7 @@ use crate::event::EventTime;
 use crate::finding::{AlertState, Invariant, RunReport, Severity, SourceReport};
 use crate::join::Counts;
 use crate::judge::Finding;
-use crate::replay::{Event, Feed, SourceCount, replay};
+use crate::replay::{Event, Feed, Replay, SourceCount, Spread};
 
 /// What is replayed, and how.
 pub(super) struct Session {
@@ -24,9 +24,9 @@ pub(super) struct Session {
     pub(super) references: References,
     pub(super) inferences: Vec<Box<dyn Feed>>,
     pub(super) labels: Vec<Box<dyn Feed>>,
-    pub(super) partitions: u32,
+    pub(super) spread: Spread,
     pub(super) range: Range,
-    pub(super) total_bytes: Option<u64>,
+    pub(super) way: Way,
 }
 
 /// How a replay ended.
@@ -44,15 +44,15 @@ impl Session {
         let mut engine = Engine::new(
             self.config.clone(),
             self.references,
-            self.partitions as usize,
+            self.spread.tasks() as usize,
             !self.labels.is_empty(),
             self.range,
         );
         let mut decoder = Decoder::new(Limits::default());
-        let mut progress = Progress::start(self.total_bytes);
+        let mut progress = Progress::start(self.way);
         let mut worst = None;
         let mut rejects: BTreeMap<String, u64> = BTreeMap::new();
-        let listen = |event: Event| -> Result<(), EmitError> {
+        let listen = |event: Event<'_>| -> Result<(), EmitError> {
             match event {
                 Event::Finding(finding) => {
                     if let Finding::Alert(alert) = &finding
@@ -63,23 +63,43 @@ impl Session {
                     hear(&finding, &progress);
                     folder.finding(&finding)
                 }
-                Event::Letter(letter) => {
+                Event::Letter(letter, _) => {
                     *rejects.entry(letter.reason.clone()).or_insert(0) += 1;
                     folder.letter(&letter)
                 }
-                Event::Progress { records, bytes } => {
-                    progress.update(records, bytes);
+                Event::Committed(committed) => {
+                    progress.update(committed.records, committed.progress);
                     Ok(())
                 }
             }
         };
-        let sources = replay(&mut engine, &mut decoder, self.inferences, self.labels, self.partitions, listen)?;
+        let replay = Replay::new(self.inferences, self.labels, self.spread);
+        let sources = whole(replay.run(&mut engine, &mut decoder, listen)?);
         let records = sources.iter().map(|source| source.records).sum();
         let pace = progress.finish(records);
         let report = account(&self.config, &engine, &decoder, sources, rejects, pace);
         folder.finish(&report)?;
         Ok(Ended { report, worst, pace })
     }
+}
+
+/// One count a source: the partitions of a topic are one.
+fn whole(sources: Vec<SourceCount>) -> Vec<SourceCount> {
+    let mut whole: Vec<SourceCount> = Vec::new();
+    for source in sources {
+        match whole
+            .iter_mut()
+            .find(|known| source.by_partition && (&known.name, known.kind) == (&source.name, source.kind))
+        {
+            None => whole.push(source),
+            Some(known) => {
+                known.records += source.records;
+                known.rejected += source.rejected;
+                known.bytes += source.bytes;
+            }
+        }
+    }
+    whole
 }
 
 fn account(

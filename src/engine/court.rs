@@ -163,7 +163,8 @@ impl Court {
         }
         let begun = chain.pending.as_ref().is_some_and(|(to, part)| *to == head.to && *part == reader.part);
         let continues = if reader.part == 0 { head.from == chain.next && chain.pending.is_none() } else { begun };
-        let behind = |next: &[i64]| head.to.iter().zip(next).all(|(to, next)| to <= next) && head.to.len() == next.len();
+        let behind =
+            |next: &[i64]| head.to.iter().zip(next).all(|(to, next)| to <= next) && head.to.len() == next.len();
         // A delta that covers nothing only says how far the task has come; repeating it changes nothing.
         if !continues && chain.pending.is_none() && behind(&chain.next) && head.to != head.from {
             return Folded::Repeated;

@@ -164,8 +164,7 @@ impl<'a> Reader<'a> {
     pub(super) fn new(record: &'a [u8]) -> Result<Self, WireError> {
         let bytes = &mut &record[..];
         expect("the format of a delta", take_byte(bytes)?.into(), FORMAT.into())?;
-        let mut head =
-            Head { tasks: bounded(bytes, "the number of tasks", MAX_TASKS)? as u32, ..Head::default() };
+        let mut head = Head { tasks: bounded(bytes, "the number of tasks", MAX_TASKS)? as u32, ..Head::default() };
         head.task = bounded(bytes, "the number of a task", MAX_TASKS)? as u32;
         let part = take(bytes)?;
         let last = take_byte(bytes)? != 0;
@@ -252,7 +251,8 @@ mod tests {
     fn a_large_delta_goes_as_several_records_of_which_only_the_last_says_so() {
         let head = head();
         let mut writer = Writer::new(&head);
-        let (start, flow) = (EventTime::from_micros_unchecked(i64::MAX / 4), LabelFlow { read: 1, ..LabelFlow::default() });
+        let (start, flow) =
+            (EventTime::from_micros_unchecked(i64::MAX / 4), LabelFlow { read: 1, ..LabelFlow::default() });
         for _ in 0..100_000 {
             writer.flow(start, flow);
         }

@@ -46,7 +46,11 @@ pub enum Incoming<'a> {
 /// One record of a topic, in the memory of the client.
 pub struct Message<'a>(BorrowedMessage<'a>);
 
-impl Message<'_> {
+impl<'a> Message<'a> {
+    pub(super) const fn new(message: BorrowedMessage<'a>) -> Self {
+        Self(message)
+    }
+
     /// The topic.
     pub fn topic(&self) -> &str {
         self.0.topic()
@@ -137,10 +141,9 @@ impl ConsumerContext for Context {
         }
         let news = if kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             let elements = list.elements();
-            let partitions = elements.iter().map(|element| TopicPartition {
-                topic: element.topic().to_owned(),
-                partition: element.partition(),
-            });
+            let partitions = elements
+                .iter()
+                .map(|element| TopicPartition { topic: element.topic().to_owned(), partition: element.partition() });
             let partitions = partitions.collect();
             self.heard().identity = consumer.group_metadata();
             News::Assigned(partitions)

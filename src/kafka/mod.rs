@@ -9,16 +9,18 @@ mod error;
 mod log;
 mod member;
 mod principal;
+mod probe;
 mod publisher;
 mod reader;
-mod probe;
 mod settings;
+mod stretch;
 mod topology;
 mod transaction;
 
 pub use admin::{Admin, Found};
 pub use check::{
-    Difference, Topology, check, differences, inputs, inputs_differ, not_allowed, refused, tasks, wrong_partitions,
+    Difference, Topology, check, differences, inputs, inputs_differ, not_allowed, refused, tasks, unreadable,
+    wrong_partitions,
 };
 pub use error::{KafkaTrouble, Right, TroubleClass};
 pub use log::{Heard, client_line};
@@ -26,5 +28,6 @@ pub use member::{Incoming, Member, Message, News, Queue, TopicPartition};
 pub use publisher::Publisher;
 pub use reader::{Ended, Stored, read};
 pub use settings::{admin, consumer, producer, reader, transactional_id};
+pub use stretch::{Stretch, Stretches};
 pub use topology::{Names, Owner, Partitions, Planned, Role, plan};
 pub use transaction::{Committed, Failure, Record, Transactions};

@@ -64,10 +64,7 @@ pub fn read(
     loop {
         match consumer.poll(Duration::from_millis(100)) {
             None if heard.elapsed() > SILENCE => {
-                return Err(KafkaTrouble::Failed {
-                    doing,
-                    reason: format!("no answer for {} s", SILENCE.as_secs()),
-                });
+                return Err(KafkaTrouble::Failed { doing, reason: format!("no answer for {} s", SILENCE.as_secs()) });
             }
             None => {}
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(Ended::AtEnd(next)),

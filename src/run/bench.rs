@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::error::RunError;
+use super::memory;
 use super::setup::Setup;
 use super::stop::Stop;
-use super::{memory, publish};
 use crate::engine::{Court, Folded};
+use crate::exchange::{fires, send};
 use crate::judge::Finding;
 use crate::kafka::{Failure, Incoming, Member, Message, News, TopicPartition, Transactions};
 
@@ -101,13 +102,9 @@ impl Bench {
         for _ in 0..256 {
             let Some(incoming) = self.member.poll(NAP).map_err(Failure::Trouble)? else { return Ok(()) };
             match incoming {
-                Incoming::Record(message) => take(
-                    &self.setup,
-                    &mut self.seats,
-                    &mut self.transactions,
-                    &mut self.findings,
-                    &message,
-                )?,
+                Incoming::Record(message) => {
+                    take(&self.setup, &mut self.seats, &mut self.transactions, &mut self.findings, &message)?
+                }
                 Incoming::End(partition) => {
                     if let Some(seat) = self.seats.get_mut(&partition) {
                         seat.at_end = true;
@@ -263,10 +260,10 @@ fn take(
         tracing::error!(judge, task, ?expected, ?found, "a delta is missing: sums no longer stand for the whole log");
     }
     for finding in findings.drain(..) {
-        if let Some(alert) = publish::fires(&finding) {
+        if let Some(alert) = fires(&finding) {
             tracing::info!(model = alert.model, indicator = alert.indicator, "firing: {}", alert.text);
         }
-        publish::send(transactions, setup, &finding)?;
+        send(transactions, &setup.names, &setup.config.topics.prefix, &finding)?;
     }
     Ok(())
 }

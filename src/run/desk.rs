@@ -6,12 +6,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::arrive::{Raw, Reading};
+use super::clock;
 use super::feed::{Feed, Side};
 use super::setup::Setup;
-use super::{clock, letter};
+use crate::decode::{Decoder, Limits};
 use crate::engine::{Crew, Range};
 use crate::event::{EventTime, Inference, Label, Reject};
+use crate::exchange::{Raw, Reading, send_letter};
+use crate::finding::DeadLetter;
 use crate::kafka::{Failure, Message, Transactions};
 
 /// Where records of all feeds of a lane are worked on.
@@ -20,6 +22,7 @@ pub(super) struct Desk {
     pub(super) crew: Crew,
     pub(super) transactions: Transactions,
     reading: Reading,
+    decoder: Decoder,
     inference: Inference,
     label: Label,
 }
@@ -31,7 +34,8 @@ impl Desk {
         let config = setup.config.clone();
         let labels = config.topics.labels.is_some();
         let crew = Crew::new(config, setup.references.clone(), labels, Range::default()).with_journals();
-        Self { setup, crew, transactions, reading, inference: Inference::default(), label: Label::default() }
+        let decoder = Decoder::new(Limits::default());
+        Self { setup, crew, transactions, reading, decoder, inference: Inference::default(), label: Label::default() }
     }
 
     /// Takes the next record of a feed.
@@ -54,7 +58,16 @@ impl Desk {
         match taken {
             Ok(time) => feed.furthest = feed.furthest.max(Some(time)),
             Err((stage, reject)) => {
-                letter::send(&mut self.transactions, &self.setup, &feed.place, message.offset(), raw, stage, &reject)?;
+                let letter = DeadLetter {
+                    topic: feed.place.topic.clone(),
+                    partition: feed.place.partition as u32,
+                    offset: message.offset() as u64,
+                    stage: stage.to_owned(),
+                    reason: reject.reason.name().to_owned(),
+                    detail: reject.detail,
+                };
+                let (to, group) = (&self.setup.names.dead_letters, &self.setup.config.kafka.group);
+                send_letter(&mut self.transactions, to, group, &letter, raw.key)?;
             }
         }
         feed.next = message.offset() + 1;
@@ -63,16 +76,16 @@ impl Desk {
     }
 
     fn take_inference(&mut self, task: usize, raw: Raw<'_>) -> Result<EventTime, Refused> {
-        if let Err(reject) = self.reading.inference(raw, &mut self.inference) {
+        if let Err(reject) = self.reading.inference(&mut self.decoder, raw, &mut self.inference) {
             self.crew.reject_inference(task);
             return Err(("decode", reject));
         }
-        let taken = self.crew.inference(task, &self.inference, self.reading.decoder.names());
+        let taken = self.crew.inference(task, &self.inference, self.decoder.names());
         taken.map(|()| self.inference.event_time).map_err(|reject| ("join", reject))
     }
 
     fn take_label(&mut self, task: usize, raw: Raw<'_>) -> Result<EventTime, Refused> {
-        if let Err(reject) = self.reading.label(raw, &mut self.label) {
+        if let Err(reject) = self.reading.label(&mut self.decoder, raw, &mut self.label) {
             self.crew.reject_label(task);
             return Err(("decode", reject));
         }

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::arrive::Reading;
 use super::books::Books;
 use super::changelog;
 use super::desk::Desk;
@@ -19,6 +18,7 @@ use super::setup::Setup;
 use super::stop::Stop;
 use crate::engine::Head;
 use crate::event::Span;
+use crate::exchange::Reading;
 use crate::kafka::{Failure, Incoming, Member, News, Record, Transactions};
 
 /// Records read from one feed before another one has its turn.
@@ -103,9 +103,8 @@ impl Lane {
         while let Some(incoming) = self.member.poll(nap).map_err(Failure::Trouble)? {
             // The end of a partition is told by its own queue.
             let Incoming::Record(message) = incoming else { continue };
-            let here = |feed: &&mut Feed| {
-                feed.place.topic == message.topic() && feed.place.partition == message.partition()
-            };
+            let here =
+                |feed: &&mut Feed| feed.place.topic == message.topic() && feed.place.partition == message.partition();
             if let Some(feed) = self.inbox.feeds.iter_mut().find(here) {
                 self.desk.take(feed, &message)?;
                 feed.note_read();

@@ -27,8 +27,7 @@ pub(super) fn write(
     let mut failed = None;
     let mut send = |key: &[u8], value: Option<&[u8]>| {
         if failed.is_none() {
-            let record =
-                Record { topic, partition: Some(judge), key: Some(key), value, ..Record::default() };
+            let record = Record { topic, partition: Some(judge), key: Some(key), value, ..Record::default() };
             failed = transactions.send(&record).err();
         }
     };

@@ -64,9 +64,8 @@ impl Threads {
         let (number, tell) = (self.names.len(), self.tell.clone());
         let spawned = thread::Builder::new().name(name.clone()).spawn(move || {
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-            let ended = ended.unwrap_or_else(|_| {
-                Err(RunError::Died(thread::current().name().unwrap_or("unnamed").to_owned()))
-            });
+            let ended =
+                ended.unwrap_or_else(|_| Err(RunError::Died(thread::current().name().unwrap_or("unnamed").to_owned())));
             // Nobody listens any more when the service has ended already.
             let _ = tell.send((number, ended));
         });

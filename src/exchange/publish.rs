@@ -5,16 +5,17 @@
 
 use serde::Serialize;
 
-use super::setup::Setup;
 use crate::finding::{Alert, Summary};
 use crate::judge::Finding;
-use crate::kafka::{Failure, Record, Transactions};
+use crate::kafka::{Failure, Names, Record, Transactions};
 
-/// Sends one into the open transaction.
-pub(super) fn send(transactions: &mut Transactions, setup: &Setup, finding: &Finding) -> Result<(), Failure> {
-    let names = &setup.names;
+/// Sends one into the open transaction. `prefix` is that of the service, which is the source of the finding.
+///
+/// # Errors
+/// When it cannot be sent.
+pub fn send(transactions: &mut Transactions, names: &Names, prefix: &str, finding: &Finding) -> Result<(), Failure> {
     let mut out = |topic: &str, key: Option<&str>, kind: &str, id: &str, value: &[u8]| {
-        let source = format!("truthline/{}", setup.config.topics.prefix);
+        let source = format!("truthline/{prefix}");
         let kind = format!("truthline.{kind}.v1");
         let headers: [(&str, &[u8]); 5] = [
             ("ce_specversion", b"1.0"),
@@ -58,7 +59,7 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 }
 
 /// Whether a finding is an alert that fires now.
-pub(super) fn fires(finding: &Finding) -> Option<&Alert> {
+pub fn fires(finding: &Finding) -> Option<&Alert> {
     match finding {
         Finding::Alert(alert) if alert.state == crate::finding::AlertState::Firing => Some(alert),
         _ => None,

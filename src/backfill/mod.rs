@@ -4,8 +4,10 @@
 //! group is joined and no offset is committed, so a running service notices nothing. Records are understood as `run`
 //! understands them. This room knows topics; what a replay does with their records it does not know.
 
+mod emitter;
 mod feed;
 mod plan;
 
+pub use emitter::{Emitter, Marker};
 pub use feed::TopicFeed;
 pub use plan::{Plan, Planned};

@@ -86,6 +86,7 @@ pub fn run(args: &DemoArgs, output: &mut Output) -> anyhow::Result<Exit> {
         spread: Spread::ByKey(1),
         range: Range::default(),
         way: Way::Bytes(Some(bytes)),
+        keep: None,
     };
     let mut last = None;
     let ended = session.run(&args.out, |finding, _| {
@@ -95,6 +96,7 @@ pub fn run(args: &DemoArgs, output: &mut Output) -> anyhow::Result<Exit> {
             last = Some(incident.clone());
         }
     })?;
+    let ended = ended.context("the demo was interrupted")?;
     if let Some(incident) = last {
         output.line("")?;
         output.line(&output.strong(&format!("Incident: {}", named(&incident.cause))))?;

@@ -37,6 +37,13 @@ pub struct Pace {
     pub records_per_second: Option<f64>,
 }
 
+impl Pace {
+    /// Nothing was measured.
+    pub const fn none() -> Self {
+        Self { seconds: 0.0, records_per_second: None }
+    }
+}
+
 impl Progress {
     /// Starts the clock.
     pub fn start(way: Way) -> Self {

@@ -117,12 +117,8 @@ impl Lane {
     /// A lane that takes over these tasks where they were committed.
     fn start(config: &Arc<Config>, topics: &Topics, tasks: Vec<usize>) -> Self {
         let crew = Crew::new(config.clone(), topics.references.clone(), true, Range::default()).with_journals();
-        let mut lane = Self {
-            crew,
-            decoder: Decoder::new(Limits::default()),
-            tasks: tasks.clone(),
-            next: BTreeMap::new(),
-        };
+        let mut lane =
+            Self { crew, decoder: Decoder::new(Limits::default()), tasks: tasks.clone(), next: BTreeMap::new() };
         for task in tasks {
             lane.crew.open(task);
             let mut stands = None;

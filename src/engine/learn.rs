@@ -10,8 +10,9 @@ use super::Disorder;
 use super::cohorts::Cohorts;
 use super::gather::Gathering;
 use super::pupil::Pupil;
-use crate::baseline::{BuildSettings, References, SampleRow};
+use crate::baseline::{BuildSettings, References, RowSample, SampleRow};
 use crate::config::{Config, FeatureKind, ModelConfig};
+use crate::event::wire::{WireError, put, put_bytes, put_time, take, take_byte, take_text, take_time};
 use crate::event::{EventTime, FeatureNames, RequestKey};
 
 /// The lessons of all models of a crew. Bound: 20,000 rows a model.
@@ -142,6 +143,51 @@ impl Learning {
         {
             references.learn_truth(name, from, profile);
         }
+    }
+
+    /// Appends everything that was seen as bytes.
+    pub(super) fn encode(&self, cohorts: &Cohorts, bytes: &mut Vec<u8>) {
+        put(bytes, self.pupils.len() as u64);
+        for (&model, pupil) in &self.pupils {
+            put_bytes(bytes, cohorts.model(model).as_bytes());
+            put_time(bytes, pupil.first());
+            bytes.push(u8::from(pupil.learnt) | u8::from(pupil.learnt_truth) << 1);
+            put(bytes, pupil.versions.len() as u64);
+            for (&cohort, &earliest) in &pupil.versions {
+                put_bytes(bytes, cohorts.name(cohort).1.as_bytes());
+                put_time(bytes, Some(earliest));
+            }
+            pupil.rows.encode(bytes);
+        }
+    }
+
+    /// Goes on with what another one had seen.
+    pub(super) fn restore(
+        &mut self,
+        cohorts: &mut Cohorts,
+        config: &Config,
+        disorder: Disorder,
+        bytes: &mut &[u8],
+    ) -> Result<(), WireError> {
+        let no_room = |_| WireError::Truncated("the names of models: there is no room for them");
+        for _ in 0..take(bytes)? {
+            let name = take_text(bytes)?;
+            let model = cohorts.model_of(name).map_err(no_room)?;
+            self.meet(model, true, config.model(name), disorder);
+            let Some(pupil) = self.pupils.get_mut(&model) else { continue };
+            if let Some(first) = take_time(bytes)? {
+                pupil.meet(first);
+            }
+            let learnt = take_byte(bytes)?;
+            (pupil.learnt, pupil.learnt_truth) = (learnt & 1 != 0, learnt & 2 != 0);
+            for _ in 0..take(bytes)? {
+                let (_, cohort) = cohorts.of(name, take_text(bytes)?).map_err(no_room)?;
+                let earliest = take_time(bytes)?.ok_or(WireError::Truncated("the first time of a version"))?;
+                pupil.versions.insert(cohort, earliest);
+            }
+            pupil.rows = RowSample::decode(bytes)?;
+        }
+        Ok(())
     }
 
     /// Which models have not learnt everything yet.

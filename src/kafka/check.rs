@@ -123,6 +123,12 @@ pub fn not_allowed<'a>(
     KafkaTrouble::NotAllowed { missing, principal: principal(config) }
 }
 
+/// The trouble of a user who may not read these topics.
+pub fn unreadable(config: &Config, topics: &[&str]) -> KafkaTrouble {
+    let missing = topics.iter().map(|topic| Right::new("Read", "topic", topic)).collect();
+    KafkaTrouble::NotAllowed { missing, principal: principal(config) }
+}
+
 /// How many tasks the inputs make: their partitions, or those of the topics into which they are written anew.
 pub fn tasks(config: &Config, topics: &[Planned], counts: &BTreeMap<Role, u32>) -> u32 {
     let count = |role| counts.get(&role).copied();

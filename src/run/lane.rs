@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::arrive::Reading;
 use super::books::Books;
 use super::changelog;
 use super::desk::Desk;
@@ -21,6 +20,7 @@ use super::setup::Setup;
 use super::stop::Stop;
 use crate::engine::Head;
 use crate::event::Span;
+use crate::exchange::Reading;
 use crate::kafka::{Committed, Failure, Incoming, Member, News, Reader, Record, Transactions};
 use crate::status::{self, Measure, Recorder, Stream, StreamStatus, TaskStatus};
 

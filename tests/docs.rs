@@ -15,7 +15,7 @@ use truthline::{config, indicator};
 
 const BEGIN: &str = "<!-- generated: begin -->\n";
 const END: &str = "<!-- generated: end -->\n";
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -23,6 +23,7 @@ const PAGES: [&str; 8] = [
     "docs/configuration.md",
     "docs/incidents.md",
     "docs/indicators.md",
+    "docs/kafka.md",
     "docs/records.md",
 ];
 
@@ -99,7 +100,7 @@ fn every_command_line_on_a_page_parses() {
 
 #[test]
 fn every_example_of_a_configuration_is_accepted() {
-    let text = page("docs/configuration.md") + &page("docs/records.md") + &page("README.md");
+    let text = page("docs/configuration.md") + &page("docs/records.md") + &page("docs/kafka.md") + &page("README.md");
     let mut seen = 0;
     for block in text.split("```yaml\n").skip(1) {
         let block = block.split("```").next().unwrap();

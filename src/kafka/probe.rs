@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::admin::Admin;
@@ -80,34 +79,41 @@ pub(super) fn writing(
             _ => Err(failed(&error)),
         };
     }
+    // The group has a transaction of its own, because one refused topic ends the transaction for all others.
+    producer.begin_transaction().map_err(|error| failed(&error))?;
+    let group = join_group(admin, config, &producer);
+    abort(&producer);
     producer.begin_transaction().map_err(|error| failed(&error))?;
     for topic in topics {
         let record = BaseRecord::<(), _>::to(topic).partition(0).payload("");
         producer.send(record).map_err(|(error, _)| failed(&error))?;
     }
     producer.poll(JOIN);
-    let group = join_group(admin, config, &producer);
+    // The coordinator answers in order: after this answer, that about the topics is there.
+    let all = join_group(admin, config, &producer);
     producer.poll(Duration::ZERO);
-    let words = producer.client().context().take();
-    let mut missing = denied(&words, topics);
-    match group {
-        Err(Code::GroupAuthorizationFailed) => missing.push(Right::new("Read", "group", &config.kafka.group)),
-        Err(Code::TopicAuthorizationFailed) if missing.is_empty() => {
-            missing.push(Right::new("Write", "one of the topics", &topics.join(", ")));
-        }
-        _ => {}
+    let mut missing = denied(&producer.client().context().take(), topics);
+    if all == Err(Code::TopicAuthorizationFailed) && missing.is_empty() && group.is_ok() {
+        missing.push(Right::new("Write", "one of the topics", &topics.join(", ")));
     }
-    // Nothing was sent, so nothing is in doubt: what cannot be aborted ends with its timeout.
-    producer.purge(rdkafka::producer::PurgeConfig::default().queue().inflight());
+    if group == Err(Code::GroupAuthorizationFailed) {
+        missing.push(Right::new("Read", "group", &config.kafka.group));
+    }
+    abort(&producer);
+    Ok(missing)
+}
+
+/// Nothing was sent, so nothing is in doubt: what cannot be aborted now ends with its timeout.
+fn abort(producer: &BaseProducer<Heard>) {
+    producer.purge(PurgeConfig::default().queue().inflight());
     producer.poll(Duration::ZERO);
     if let Err(error) = producer.abort_transaction(ANSWER) {
         tracing::debug!("the transaction of the check was not aborted: {error}");
     }
-    Ok(missing)
 }
 
 /// Lets the group join the transaction; the code of a refusal.
-fn join_group(admin: &Admin<'_>, config: &Config, producer: &BaseProducer<Heard>) -> Result<(), RDKafkaErrorCode> {
+fn join_group(admin: &Admin<'_>, config: &Config, producer: &BaseProducer<Heard>) -> Result<(), Code> {
     let Some(group) = admin.reader().group_metadata() else { return Ok(()) };
     let mut offsets = TopicPartitionList::new();
     let added =

@@ -127,6 +127,7 @@ mod tests {
         }
         let config = config("kafka: {properties: {group.protocol: consumer}}");
         consumer(&config, "g", "i").create_with_context::<_, BaseConsumer<_>>(DefaultConsumerContext).unwrap();
+        reader(&config).create_with_context::<_, BaseConsumer<_>>(DefaultConsumerContext).unwrap();
     }
 
     #[test]

@@ -202,7 +202,7 @@ fn disturbed(trial: &Trial, site: &Site, chance: &mut Chance) -> u32 {
     let mut fleet = Fleet::new(site);
     fleet.add("a", 1 + (trial.seed % 2) as u32);
     fleet.add("b", 2);
-    std::thread::sleep(Duration::from_secs(2));
+    fleet.services.iter_mut().for_each(Service::must_start);
     let mut between = |from: usize, to: usize| from + (chance.uniform() * (to - from) as f64) as usize;
     let (first, comes, goes, second) = (between(4, 14), between(8, 22), between(20, 32), between(30, 46));
     // A process may be back before the group has noticed, or long after.

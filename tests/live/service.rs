@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::Site;
 
-/// How long a process may take to end when it is asked to.
+/// How long a process may take to start, and to end when it is asked to.
+const START: Duration = Duration::from_secs(60);
 const END: Duration = Duration::from_secs(40);
 
 pub(crate) struct Service {
@@ -34,8 +35,18 @@ impl Service {
         assert!(self.child.is_none(), "{} runs", self.instance);
         let log = File::options().create(true).append(true).open(&self.log).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_truthline"));
-        command.args(["run", "--log-level", "info", "--config"]).arg(&self.config);
+        command.args(["run", "--log-level", "info", "--log-format", "json", "--config"]).arg(&self.config);
         self.child = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap());
+    }
+
+    /// Waits until it takes part.
+    pub(crate) fn must_start(&mut self) {
+        let begun = Instant::now();
+        while !self.log().contains("\"running\"") {
+            self.must_run();
+            assert!(begun.elapsed() < START, "{} does not start:\n{}", self.instance, self.tail());
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     pub(crate) fn runs(&self) -> bool {

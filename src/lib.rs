@@ -32,5 +32,8 @@ pub mod story;
 
 pub mod report;
 
+pub mod http;
+pub mod status;
+
 pub mod commands;
 pub mod telemetry;

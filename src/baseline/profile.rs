@@ -79,7 +79,8 @@ impl Profile {
 
     /// A number for what codes and scores mean by it: equal for profiles whose sums add.
     pub fn meaning(&self) -> u64 {
-        let features = self.coding.features().iter().map(|feature| format!("{} {:?}\n", feature.name(), feature.kind()));
+        let features =
+            self.coding.features().iter().map(|feature| format!("{} {:?}\n", feature.name(), feature.kind()));
         let scores = self.map.all().iter().map(|e| format!("{:x}\n", e.to_bits()));
         value_hash(&features.chain(scores).collect::<String>())
     }

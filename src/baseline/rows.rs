@@ -50,6 +50,22 @@ impl RowSample {
         }
     }
 
+    /// Keeps a row that was counted elsewhere, if its hash is small enough; the key of the row that had to go for it.
+    pub fn insert(&mut self, key: RequestKey, row: SampleRow) -> Option<RequestKey> {
+        if !self.wants(key) {
+            return None;
+        }
+        let last = self.rows.last_key_value().map(|(&(_, last), _)| last);
+        let before = self.rows.len();
+        self.keep(key, row);
+        last.filter(|_| before == self.limit && self.rows.len() == before)
+    }
+
+    /// Counts rows that were seen elsewhere.
+    pub const fn add_seen(&mut self, seen: u64) {
+        self.seen += seen;
+    }
+
     fn keep(&mut self, key: RequestKey, row: SampleRow) {
         let kept = self.rows.entry((key.hash64(), key)).or_insert_with(|| row.clone());
         if row.content < kept.content {
@@ -68,10 +84,10 @@ impl RowSample {
     }
 
     /// Tells the truth of the row of this time: a key may be used again later.
-    pub fn label_at(&mut self, key: RequestKey, time: EventTime, positive: Option<bool>) {
-        if let Some(row) = self.rows.get_mut(&(key.hash64(), key)).filter(|row| row.time == time) {
-            row.positive = positive;
-        }
+    /// Whether it is here.
+    pub fn label_at(&mut self, key: RequestKey, time: EventTime, positive: Option<bool>) -> bool {
+        let row = self.rows.get_mut(&(key.hash64(), key)).filter(|row| row.time == time);
+        row.map(|row| row.positive = positive).is_some()
     }
 
     /// Takes every row for negative of which nothing was said.

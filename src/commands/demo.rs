@@ -21,7 +21,11 @@ pub const DEFAULT_OUT: &str = "truthline-demo";
 
 /// The options.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  truthline demo --out /tmp/demo --open")]
+#[command(
+    after_help = "Example:\n  truthline demo --out /tmp/demo --open\n  truthline demo --publish --rate 5000\n\nWith --publish the story's \
+                  records go to the input topics of the configuration, native JSON keyed by request id. Make the topics first: \
+                  truthline topics create --inputs --partitions 4"
+)]
 pub struct DemoArgs {
     /// Which story to play
     #[arg(long, value_name = "NAME", conflicts_with = "list")]
@@ -38,22 +42,22 @@ pub struct DemoArgs {
     /// Open the report when it is written
     #[arg(long)]
     pub open: bool,
-    #[arg(long, hide = true)]
-    publish: bool,
-    #[arg(long, hide = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    #[arg(long, hide = true, value_name = "N")]
-    rate: Option<u64>,
+    /// Send the story to the input topics instead, for trying `run`; the folder gets a baseline and a configuration
+    #[arg(long, conflicts_with = "open")]
+    pub publish: bool,
+    /// Where the brokers and topics are; without one, the defaults and the environment
+    #[arg(long, value_name = "FILE", requires = "publish", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Send N records a second; without it, as many as possible
+    #[arg(long, value_name = "N", requires = "publish", value_parser = clap::value_parser!(u64).range(1..))]
+    pub rate: Option<u64>,
 }
 
 /// Plays a story.
 ///
 /// # Errors
-/// If a file cannot be written, or a later release's option is asked for.
+/// If a file cannot be written, or with `--publish` the topics are not there.
 pub fn run(args: &DemoArgs, output: &mut Output) -> anyhow::Result<Exit> {
-    if args.publish || args.config.is_some() || args.rate.is_some() {
-        return Err(UsageError::not_in_this_release("--publish", "the demo writes files: see --out").into());
-    }
     if args.list {
         for (name, about) in STORIES {
             output.line(&format!("{name}  {about}"))?;
@@ -65,6 +69,9 @@ pub fn run(args: &DemoArgs, output: &mut Output) -> anyhow::Result<Exit> {
         return Err(UsageError(format!("there is no story '{story}'; accepted: {}", names.join(", "))).into());
     }
     let story = Fraud::new(args.seed);
+    if args.publish {
+        return super::publish::run(args, &story, output);
+    }
     let config = Arc::new(Config::from_yaml(Fraud::config())?);
     let profiles = build::from_lines(&config, story.baseline.bytes())?;
     output.line("A fraud model scores 8,000 payments a day. Watch January 2026 as truthline sees it:")?;

@@ -13,6 +13,7 @@ mod exit;
 pub mod explain;
 mod output;
 mod progress;
+mod publish;
 pub mod replay;
 pub mod report;
 pub mod run;
@@ -191,6 +192,8 @@ mod tests {
             "baseline build --rows a --inferences b --labels c --out o",
             "baseline build --inferences b --out o",
             "demo --story x --list",
+            "demo --rate 5",
+            "demo --publish --rate 0",
             "topics create --inputs",
             "topics create --inputs --partitions 0",
             "topics create --partitions 3",
@@ -210,7 +213,6 @@ mod tests {
             "baseline accept",
             "replay --inferences a --out o --emit",
             "replay --inferences a --out o --resume",
-            "demo --publish",
             "explain --budget",
         ] {
             let words = std::iter::once("truthline").chain(line.split_whitespace());

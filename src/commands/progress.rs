@@ -58,6 +58,11 @@ impl Progress {
         self.bar.set_position(bytes);
     }
 
+    /// Wall time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     /// Shows a line above the bar; without a bar, nothing.
     pub fn note(&self, text: &str) {
         self.bar.println(text);

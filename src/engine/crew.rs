@@ -44,6 +44,10 @@ pub struct Crew {
     learnt: bool,
     /// What the codes of each profile mean, by the address of the profile.
     meanings: BTreeMap<usize, (Arc<Profile>, u64)>,
+    /// For each judge the first window of its models that must not be counted yet; empty where nobody waits.
+    horizons: Vec<Option<EventTime>>,
+    /// A model that never waits: the one asked about last.
+    waits_not: String,
 }
 
 impl Crew {
@@ -60,6 +64,8 @@ impl Crew {
             range,
             learnt: false,
             meanings: BTreeMap::new(),
+            horizons: Vec::new(),
+            waits_not: String::new(),
         }
     }
 
@@ -67,6 +73,7 @@ impl Crew {
     #[must_use]
     pub fn with_journals(mut self) -> Self {
         self.journals = true;
+        self.learning = Learning::elsewhere();
         self
     }
 
@@ -77,6 +84,7 @@ impl Crew {
             self.tasks.resize_with(partition + 1, || None);
         }
         self.cohorts.forget_task(partition);
+        self.learning.forget_task(partition);
         let task = Task::new(disorder, early, self.labels, Limits::default());
         self.tasks[partition] = Some(if self.journals { task.with_journal() } else { task });
     }
@@ -106,6 +114,7 @@ impl Crew {
     /// # Panics
     /// If the partition has no task.
     pub fn inference(&mut self, partition: usize, record: &Inference, names: &FeatureNames) -> Result<(), Reject> {
+        self.learning.turn_to(partition);
         let placed = self.place(partition, record);
         let (model, cohort) = placed.inspect_err(|_| self.task(partition).reject_inference())?;
         // A late record is counted where its partition stands.
@@ -155,6 +164,7 @@ impl Crew {
     /// # Panics
     /// If the partition has no task.
     pub fn label(&mut self, partition: usize, record: &Label) -> Result<(), Reject> {
+        self.learning.turn_to(partition);
         let shared = Shared {
             cohorts: &mut self.cohorts,
             references: &self.references,
@@ -180,6 +190,35 @@ impl Crew {
         }
     }
 
+    /// Takes references that somebody else has learnt, and the first window of each judge's models that must not be
+    /// counted yet.
+    pub fn take_lessons(&mut self, references: References, horizons: Vec<Option<EventTime>>) {
+        self.references = references;
+        self.horizons = horizons;
+        let (cohorts, references) = (&self.cohorts, &self.references);
+        self.learning.forget_learnt(|model| references.lessons_of(cohorts.model(model)).1);
+        self.waits_not.clear();
+    }
+
+    /// Whether an inference must wait for a lesson: its model has no baseline, and what is known so far does not reach
+    /// its window.
+    pub fn must_wait(&mut self, record: &Inference) -> bool {
+        if record.model == self.waits_not {
+            return false;
+        }
+        if self.references.has_file(&record.model) {
+            record.model.clone_into(&mut self.waits_not);
+            return false;
+        }
+        let judges = self.horizons.len() as u32;
+        if judges == 0 {
+            return true;
+        }
+        let window = Window::holding(record.event_time, self.config.model(&record.model).window);
+        let horizon = self.horizons[judge_of(&record.model, judges) as usize];
+        horizon.is_none_or(|horizon| window.start >= horizon)
+    }
+
     /// The references, if a lesson has changed them since this was asked last.
     pub(super) fn new_lessons(&mut self) -> Option<&References> {
         std::mem::take(&mut self.learnt).then_some(&self.references)
@@ -187,7 +226,9 @@ impl Crew {
 
     /// Closes the rows of every task that can change no more.
     pub(super) fn expire(&mut self) {
-        for task in self.tasks.iter_mut().flatten() {
+        for (partition, task) in self.tasks.iter_mut().enumerate() {
+            let Some(task) = task else { continue };
+            self.learning.turn_to(partition);
             let shared = Shared {
                 cohorts: &mut self.cohorts,
                 references: &self.references,
@@ -228,12 +269,14 @@ impl Crew {
 
     /// What a task has counted since the last commit, as the records of its delta for each of so many judges.
     ///
-    /// `head` says what the delta covers; how far the task has come in event time is filled in here. Closes the rows of
-    /// the task that can change no more.
+    /// `head` says what the delta covers, and a watermark if more is known than what was counted; how far the task has come
+    /// in event time is filled in here. `names` are those of the features of the records. Closes the rows of the task that
+    /// can change no more.
     ///
     /// # Panics
     /// If the partition has no task.
-    pub fn delta(&mut self, partition: usize, judges: u32, head: &mut Head) -> Vec<Vec<Vec<u8>>> {
+    pub fn delta(&mut self, partition: usize, judges: u32, names: &FeatureNames, head: &mut Head) -> Vec<Vec<Vec<u8>>> {
+        self.learning.turn_to(partition);
         let shared = Shared {
             cohorts: &mut self.cohorts,
             references: &self.references,
@@ -242,7 +285,7 @@ impl Crew {
         };
         let task = open(&mut self.tasks, partition);
         task.expire(shared, &mut self.learning);
-        head.inputs.watermark = task.inferences();
+        head.inputs.watermark = head.inputs.watermark.max(task.inferences());
         head.labels.watermark = task.labels();
         head.first = task.first_window();
         head.capped = self.cohorts.is_full() || task.counts().capped > 0;
@@ -258,6 +301,11 @@ impl Crew {
             Counted::Labels { start, flow } => writers.iter_mut().for_each(|writer| writer.flow(start, flow)),
         });
         self.meanings = meanings;
+        if let Some(gathering) = self.learning.told_by(partition) {
+            gathering.take(&self.cohorts, names, |model, bytes| {
+                writers[judge_of(model, judges) as usize].lesson(model, bytes);
+            });
+        }
         writers.into_iter().map(Writer::finish).collect()
     }
 
@@ -356,6 +404,22 @@ impl Crew {
     pub fn furthest(&self, partition: usize) -> (Option<EventTime>, Option<EventTime>) {
         let task = self.tasks.get(partition).and_then(Option::as_ref);
         task.map_or((None, None), |task| (task.last_inference(), task.last_label()))
+    }
+
+    /// The watermarks of one task: of predictions, of labels.
+    pub fn watermarks_of(&self, partition: usize) -> (Option<EventTime>, Option<EventTime>) {
+        let task = self.tasks.get(partition).and_then(Option::as_ref);
+        task.map_or((None, None), |task| (task.inferences(), task.labels()))
+    }
+
+    /// What became of the records of one task.
+    pub fn counts_of(&self, partition: usize) -> Counts {
+        self.tasks.get(partition).and_then(Option::as_ref).map_or_else(Counts::default, Task::counts)
+    }
+
+    /// Bytes that the join of one task holds.
+    pub fn memory_of(&self, partition: usize) -> usize {
+        self.tasks.get(partition).and_then(Option::as_ref).map_or(0, Task::memory)
     }
 
     /// Bytes of changes that were not written down yet.

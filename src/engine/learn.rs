@@ -1,81 +1,70 @@
-//! What do a model's first days teach?
+//! What do a model's first days teach, where one process reads all of them?
 //!
-//! A model without a baseline learns one: from a sample by hash of the rows of its first `learn` span of event time. The
-//! span begins with the window of the model's earliest row that is not late. Two lessons, each at a time that follows
-//! from event times alone:
-//!
-//! - features and scores, for windows from `learn end + G + one window` on;
-//! - the truth of the same rows, for windows from `learn end + W + E + G + one window` on, when every label of them has
-//!   been read. Until then scores are taken at their word and metrics have no reference.
-//!
-//! Both are given by the first record that needs them. That all they stand on has been read by then follows from how far
-//! sources may be apart, not from what was closed or committed.
+//! The sample lies in the process itself, and each lesson is given by the first record that needs it. That all it stands
+//! on has been read by then follows from how far sources may be apart, not from what was closed or committed. Where tasks
+//! are spread over processes, `school` gives the same lessons.
 
 use std::collections::BTreeMap;
 
 use super::Disorder;
 use super::cohorts::Cohorts;
-use crate::baseline::{BuildSettings, LEARNT_ROWS, Origin, References, RowSample, SampleRow, build};
+use super::gather::Gathering;
+use super::pupil::Pupil;
+use crate::baseline::{BuildSettings, References, SampleRow};
 use crate::config::{Config, FeatureKind, ModelConfig};
-use crate::event::{EventTime, FeatureNames, RequestKey, Span, Window};
-use crate::join::Regime;
+use crate::event::{EventTime, FeatureNames, RequestKey};
 
-/// The lessons of all models of a run. Bound: 20,000 rows a model.
+/// The lessons of all models of a crew. Bound: 20,000 rows a model.
 #[derive(Debug, Default)]
 pub(super) struct Learning {
-    pupils: BTreeMap<u16, Pupil>,
-}
-
-#[derive(Debug)]
-struct Pupil {
-    learn: Span,
-    window: Span,
-    after_inputs: Span,
-    after_truth: Span,
-    first: Option<EventTime>,
-    /// The earliest row of each version.
-    versions: BTreeMap<u16, EventTime>,
-    rows: RowSample,
-    learnt: bool,
-    learnt_truth: bool,
-}
-
-impl Pupil {
-    /// The end of the span that is learnt from.
-    fn end(&self) -> Option<EventTime> {
-        self.first.map(|first| Window::holding(first, self.window).start + self.learn)
-    }
-
-    /// The first window that starts after `learn end + wait`.
-    fn effective(&self, wait: Span) -> Option<EventTime> {
-        self.end().map(|end| Window::holding(end + wait + self.window, self.window).end)
-    }
-
-    fn due(&self, time: EventTime) -> bool {
-        let reached = |wait| self.effective(wait).is_some_and(|from| time >= from);
-        (!self.learnt && reached(self.after_inputs)) || (!self.learnt_truth && reached(self.after_truth))
-    }
+    pupils: BTreeMap<u16, Pupil<u16>>,
+    /// What each task tells somebody else, who learns in our place; `None` where we learn ourselves.
+    told: Option<Vec<Gathering>>,
+    task: usize,
 }
 
 impl Learning {
+    /// Lessons that somebody else learns.
+    pub(super) fn elsewhere() -> Self {
+        Self { told: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// What follows comes from this task.
+    pub(super) fn turn_to(&mut self, task: usize) {
+        self.task = task;
+        if let Some(told) = &mut self.told
+            && told.len() <= task
+        {
+            told.resize_with(task + 1, Gathering::default);
+        }
+    }
+
+    /// A task begins anew.
+    pub(super) fn forget_task(&mut self, task: usize) {
+        if let Some(gathering) = self.told.as_mut().and_then(|told| told.get_mut(task)) {
+            *gathering = Gathering::default();
+        }
+    }
+
+    /// What a task has to tell.
+    pub(super) fn told_by(&mut self, task: usize) -> Option<&mut Gathering> {
+        self.told.as_mut()?.get_mut(task)
+    }
+
+    /// Nothing is told any more of models that have learnt everything.
+    pub(super) fn forget_learnt(&mut self, has_learnt: impl Fn(u16) -> bool) {
+        self.told.iter_mut().flatten().for_each(|gathering| gathering.forget(&has_learnt));
+    }
+
     /// Meets a model; `learns` is false where a baseline is given.
     pub(super) fn meet(&mut self, model: u16, learns: bool, settings: &ModelConfig, disorder: Disorder) {
-        if !learns || self.pupils.contains_key(&model) {
-            return;
+        match (learns, &mut self.told) {
+            (false, _) => {}
+            (true, Some(told)) => told[self.task].meet(model, settings.window, settings.learn),
+            (true, None) => {
+                self.pupils.entry(model).or_insert_with(|| Pupil::new(settings, disorder));
+            }
         }
-        let after_inputs = disorder.larger();
-        let pupil = Pupil {
-            learn: settings.learn,
-            window: settings.window,
-            after_inputs,
-            after_truth: after_inputs + settings.label_window + settings.early,
-            first: None,
-            versions: BTreeMap::new(),
-            rows: RowSample::new(LEARNT_ROWS),
-            learnt: false,
-            learnt_truth: false,
-        };
-        self.pupils.insert(model, pupil);
     }
 
     /// Looks at a row that is not late; `row` is called only if it is kept.
@@ -87,14 +76,17 @@ impl Learning {
         time: EventTime,
         row: impl FnOnce() -> SampleRow,
     ) {
+        if let Some(told) = &mut self.told {
+            told[self.task].see(model, cohort, key, time, row);
+            return;
+        }
         let Some(pupil) = self.pupils.get_mut(&model) else { return };
         if pupil.learnt {
             return;
         }
-        pupil.first = Some(pupil.first.map_or(time, |first| first.min(time)));
+        pupil.meet(time);
         if pupil.end().is_some_and(|end| time < end) {
-            let earliest = pupil.versions.entry(cohort).or_insert(time);
-            *earliest = time.min(*earliest);
+            pupil.meet_version(cohort, time);
             pupil.rows.add(key, row);
         }
     }
@@ -102,6 +94,10 @@ impl Learning {
     /// Learns what is known of a row by now.
     #[inline]
     pub(super) fn label(&mut self, model: u16, key: RequestKey, time: EventTime, truth: Option<bool>) {
+        if let Some(told) = &mut self.told {
+            told[self.task].label(model, key, time, truth);
+            return;
+        }
         if let Some(pupil) = self.pupils.get_mut(&model)
             && !pupil.learnt_truth
         {
@@ -112,7 +108,10 @@ impl Learning {
     /// Whether a record of this time needs a lesson that was not given yet.
     #[inline]
     pub(super) fn is_due(&self, model: u16, time: EventTime) -> bool {
-        self.pupils.get(&model).is_some_and(|pupil| pupil.due(time))
+        self.pupils.get(&model).is_some_and(|pupil| {
+            let reached = |from: Option<EventTime>| from.is_some_and(|from| time >= from);
+            (!pupil.learnt && reached(pupil.inputs_from())) || (!pupil.learnt_truth && reached(pupil.truth_from()))
+        })
     }
 
     /// Gives the lessons that are due.
@@ -127,30 +126,21 @@ impl Learning {
     ) {
         let Some(pupil) = self.pupils.get_mut(&model) else { return };
         let name = cohorts.model(model);
-        let settings = build_settings(config.model(name));
+        let settings = config.model(name);
         let Some(end) = pupil.end() else { return };
         // The first of its versions in sorted order stands for all: which of them a row had does not matter here.
         let versions = pupil.versions.iter().filter(|(_, earliest)| **earliest < end);
         let version = versions.map(|(&cohort, _)| cohorts.name(cohort).1).min().unwrap_or_default().to_owned();
         if !pupil.learnt
-            && let Some(from) = pupil.effective(pupil.after_inputs)
+            && let Some((from, profile)) = pupil.teach_inputs(name, &version, names, settings)
         {
-            // Rows that were seen before the start was known may lie behind the end.
-            pupil.rows.keep_before(end);
-            let profile = build(name, &version, Origin::Learnt, &pupil.rows.without_truth(), names, &settings);
             references.learn(name, from, profile);
-            pupil.learnt = true;
         }
         if !pupil.learnt_truth
-            && let Some(from) = pupil.effective(pupil.after_truth).filter(|&from| time >= from)
+            && pupil.truth_from().is_some_and(|from| time >= from)
+            && let Some((from, profile)) = pupil.teach_truth(name, &version, names, settings)
         {
-            if config.model(name).labels == Regime::ImplicitNegative {
-                pupil.rows.assume_negative();
-            }
-            let profile = build(name, &version, Origin::Learnt, &pupil.rows, names, &settings);
             references.learn_truth(name, from, profile);
-            pupil.learnt_truth = true;
-            pupil.rows = RowSample::new(0);
         }
     }
 
@@ -162,9 +152,7 @@ impl Learning {
                 (true, false) => "has learnt its inputs; its labels were not mature in time to be a reference",
                 (true, true) => return None,
             };
-            let from = pupil
-                .effective(pupil.after_inputs)
-                .map_or_else(String::new, |t| format!(" (inputs from {})", t.rfc3339()));
+            let from = pupil.inputs_from().map_or_else(String::new, |t| format!(" (inputs from {})", t.rfc3339()));
             Some(format!("model '{}' {what}{from}", cohorts.model(model)))
         });
         lines.collect()

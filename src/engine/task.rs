@@ -142,6 +142,7 @@ impl Task {
         let bits = Bits::new(facts.decision, inside, facts.action.is_some());
         let row = NewRow {
             key,
+            row: record.row,
             time: record.event_time,
             model,
             cohort,
@@ -218,6 +219,7 @@ impl Task {
             revision: record.revision,
             content: fold(record.content),
             truth: if record.withdrawn { None } else { record.truth },
+            all_rows: record.row.is_none(),
         };
         let window = shared.config.defaults().window;
         let inside = shared.range.holds(record.event_time);
@@ -297,6 +299,11 @@ impl Task {
 
     pub(super) const fn counts(&self) -> Counts {
         *self.join.counts()
+    }
+
+    /// Bytes that the join holds.
+    pub(super) fn memory(&self) -> usize {
+        self.join.memory().total()
     }
 
     pub(super) fn open_rows(&self) -> usize {

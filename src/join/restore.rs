@@ -57,6 +57,7 @@ impl Join {
             floor: self.floor,
             closed_to: self.closed_to,
             given_up_to: self.given_up_to,
+            last_row: self.last_row,
             models: models.filter_map(|(model, held)| held.map(|held| (model as u16, held.since))).collect(),
             counts: self.counts,
         }
@@ -82,16 +83,18 @@ impl Join {
     /// If its model has no rules, or its layout has another number of codes than before.
     pub fn restore_row(&mut self, row: NewRow<'_>) -> bool {
         let Some(number) = self.insert_row(&row) else { return false };
-        if !self.waiting.is_empty() {
-            self.meet_waiting(number, row.key, &mut Nobody);
-        }
+        self.meet_waiting(number, &row, &mut Nobody);
         true
     }
 
     /// Keeps a label again. Returns whether there was room; the limits do not count here, only the four billion
     /// numbers.
     pub fn restore_label(&mut self, label: NewLabel) -> bool {
-        if let Some((number, _)) = owner(&self.rows, &self.rules, &label) {
+        if label.all_rows {
+            let met = self.meet_rows(&label, &mut Nobody).is_some();
+            return self.insert_tombstone(&label, met);
+        }
+        if let Some((number, _)) = owner(&self.rows, &self.rules, label.key, label.time) {
             self.meet(number, &label, &mut Nobody);
             return true;
         }
@@ -103,6 +106,7 @@ impl Join {
     pub fn finish_restore(&mut self, mark: &Mark) {
         if let Some(bound) = mark.given_up_to {
             self.waiting.sweep(bound, Waiting::time, |_, _, _, _| {});
+            self.tombstones.sweep(bound, Waiting::time, |_, _, _, _| {});
         }
         if let Some(bound) = mark.closed_to {
             let Self { rules, rows, lists, .. } = self;
@@ -117,6 +121,7 @@ impl Join {
         self.inferences = side(&self.inferences, &mark.inferences);
         self.labels = side(&self.labels, &mark.labels);
         self.floor = mark.floor;
+        self.last_row = mark.last_row;
         self.closed_to = mark.closed_to;
         self.given_up_to = mark.given_up_to;
         self.counts = mark.counts;

@@ -69,6 +69,23 @@ pub fn check(config: &Config, instance: &str) -> Result<Topology, KafkaTrouble> 
     })
 }
 
+/// The partitions of the inputs alone: of the predictions, and of the labels where there are any. For whatever reads or
+/// writes the inputs and needs no other topic.
+///
+/// # Errors
+/// When no broker answers, an input is missing or hidden, or both have different numbers of partitions.
+pub fn inputs(config: &Config) -> Result<(u32, Option<u32>), KafkaTrouble> {
+    let admin = Admin::connect(config)?;
+    let topics: Vec<Planned> = plan(config, None).into_iter().filter(|topic| topic.owner == Owner::User).collect();
+    let counts = counts(&admin, config, &topics)?;
+    let problems = inputs_differ(config, &topics, &counts);
+    if !problems.is_empty() {
+        return Err(KafkaTrouble::Wrong { problems });
+    }
+    let count = |role| counts.get(&role).copied();
+    Ok((count(Role::Inferences).unwrap_or_default(), count(Role::Labels)))
+}
+
 /// The number of partitions of each topic; all of them must be there.
 fn counts(admin: &Admin<'_>, config: &Config, topics: &[Planned]) -> Result<BTreeMap<Role, u32>, KafkaTrouble> {
     let mut counts = BTreeMap::new();

@@ -46,7 +46,11 @@ pub enum Incoming<'a> {
 /// One record of a topic, in the memory of the client.
 pub struct Message<'a>(BorrowedMessage<'a>);
 
-impl Message<'_> {
+impl<'a> Message<'a> {
+    pub(super) const fn new(message: BorrowedMessage<'a>) -> Self {
+        Self(message)
+    }
+
     /// The topic.
     pub fn topic(&self) -> &str {
         self.0.topic()
@@ -119,6 +123,9 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
+        if code == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         if matches!(code, Some(RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::Fenced)) {
             self.heard().fenced = true;
         }
@@ -137,10 +144,9 @@ impl ConsumerContext for Context {
         }
         let news = if kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             let elements = list.elements();
-            let partitions = elements.iter().map(|element| TopicPartition {
-                topic: element.topic().to_owned(),
-                partition: element.partition(),
-            });
+            let partitions = elements
+                .iter()
+                .map(|element| TopicPartition { topic: element.topic().to_owned(), partition: element.partition() });
             let partitions = partitions.collect();
             self.heard().identity = consumer.group_metadata();
             News::Assigned(partitions)

@@ -9,20 +9,26 @@ mod error;
 mod log;
 mod member;
 mod principal;
-mod reader;
 mod probe;
+mod publisher;
+mod reader;
 mod settings;
+mod tail;
 mod topology;
 mod transaction;
+mod trim;
 
 pub use admin::{Admin, Found};
 pub use check::{
-    Difference, Topology, check, differences, inputs_differ, not_allowed, refused, tasks, wrong_partitions,
+    Difference, Topology, check, differences, inputs, inputs_differ, not_allowed, refused, tasks, wrong_partitions,
 };
 pub use error::{KafkaTrouble, Right, TroubleClass};
 pub use log::{Heard, client_line};
 pub use member::{Incoming, Member, Message, News, Queue, TopicPartition};
-pub use reader::{Ended, Stored, read};
+pub use publisher::Publisher;
+pub use reader::{Ended, Reader, Stored};
 pub use settings::{admin, consumer, producer, reader, transactional_id};
+pub use tail::Tail;
 pub use topology::{Names, Owner, Partitions, Planned, Role, plan};
 pub use transaction::{Committed, Failure, Record, Transactions};
+pub use trim::Trimmer;

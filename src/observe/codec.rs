@@ -9,7 +9,9 @@ use std::sync::Arc;
 use super::layout::Layout;
 use super::sample::{BottomK, Event};
 use super::sums::Sums;
-use crate::event::wire::{expect, put, put_bytes, put_signed, take, take_array, take_byte, take_bytes, take_signed, take_text};
+use crate::event::wire::{
+    expect, put, put_bytes, put_signed, take, take_array, take_byte, take_bytes, take_signed, take_text,
+};
 use crate::event::{EventTime, RequestKey};
 
 const FORMAT: u8 = 1;

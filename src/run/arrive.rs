@@ -39,7 +39,9 @@ impl Reading {
         let mapped = |topic: &Topic| {
             let mapping = topic.adapter.mapping().map(ObjectMapping::new).transpose();
             mapping.map_err(|error| {
-                RunError::Kafka(KafkaTrouble::Wrong { problems: vec![format!("the mapping of {}: {error}", topic.name)] })
+                RunError::Kafka(KafkaTrouble::Wrong {
+                    problems: vec![format!("the mapping of {}: {error}", topic.name)],
+                })
             })
         };
         Ok(Self {

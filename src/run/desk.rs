@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::arrive::{Raw, Reading};
-use super::feed::{Feed, Side};
+use super::feed::{Feed, Held, Side};
 use super::setup::Setup;
 use super::{clock, letter};
-use crate::engine::{Crew, Range};
-use crate::event::{EventTime, Inference, Label, Reject};
+use crate::engine::{Crew, Head, Range};
+use crate::event::{EventTime, Inference, Label, Reject, RejectReason};
 use crate::kafka::{Failure, Message, Transactions};
 
 /// Where records of all feeds of a lane are worked on.
@@ -22,6 +22,18 @@ pub(super) struct Desk {
     reading: Reading,
     inference: Inference,
     label: Label,
+    pub(super) seen: Seen,
+}
+
+/// What went over the desk since the last commit.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Records and bytes of each side.
+    pub(super) records: [(u64, u64); 2],
+    /// Why records were rejected.
+    pub(super) rejects: Vec<(Side, RejectReason)>,
+    /// When records were read, and how many.
+    pub(super) batches: Vec<(Instant, u64)>,
 }
 
 type Refused = (&'static str, Reject);
@@ -31,7 +43,15 @@ impl Desk {
         let config = setup.config.clone();
         let labels = config.topics.labels.is_some();
         let crew = Crew::new(config, setup.references.clone(), labels, Range::default()).with_journals();
-        Self { setup, crew, transactions, reading, inference: Inference::default(), label: Label::default() }
+        Self {
+            setup,
+            crew,
+            transactions,
+            reading,
+            inference: Inference::default(),
+            label: Label::default(),
+            seen: Seen::default(),
+        }
     }
 
     /// Takes the next record of a feed.
@@ -48,12 +68,27 @@ impl Desk {
         }
         let raw = Raw { key: message.key(), value: message.value(), time: message.time() };
         let taken = match feed.side {
-            Side::Inferences => self.take_inference(feed.task as usize, raw),
+            Side::Inferences => match self.read_inference(feed.task as usize, raw) {
+                Ok(()) if self.crew.must_wait(&self.inference) => {
+                    // Nothing of it is counted yet, but how far its partition has come is known.
+                    feed.furthest = feed.furthest.max(Some(self.inference.event_time));
+                    let bytes = raw.value.map_or(0, <[u8]>::len);
+                    let record = self.inference.clone();
+                    feed.held = Some(Box::new(Held { record, offset: message.offset(), bytes }));
+                    return Ok(());
+                }
+                Ok(()) => self.count_inference(feed.task as usize),
+                Err(refused) => Err(refused),
+            },
             Side::Labels => self.take_label(feed.task as usize, raw),
         };
+        let (records, bytes) = &mut self.seen.records[feed.side as usize];
+        *records += 1;
+        *bytes += raw.value.map_or(0, |value| value.len() as u64);
         match taken {
             Ok(time) => feed.furthest = feed.furthest.max(Some(time)),
             Err((stage, reject)) => {
+                self.seen.rejects.push((feed.side, reject.reason));
                 letter::send(&mut self.transactions, &self.setup, &feed.place, message.offset(), raw, stage, &reject)?;
             }
         }
@@ -62,11 +97,37 @@ impl Desk {
         Ok(())
     }
 
-    fn take_inference(&mut self, task: usize, raw: Raw<'_>) -> Result<EventTime, Refused> {
-        if let Err(reject) = self.reading.inference(raw, &mut self.inference) {
-            self.crew.reject_inference(task);
-            return Err(("decode", reject));
+    /// Goes on with the prediction that a feed had to hold back; whether it need not wait any more.
+    pub(super) fn go_on(&mut self, feed: &mut Feed) -> Result<bool, Failure> {
+        let Some(held) = feed.held.take_if(|held| !self.crew.must_wait(&held.record)) else { return Ok(false) };
+        let Held { record, offset, bytes } = *held;
+        self.inference = record;
+        let taken = self.count_inference(feed.task as usize);
+        let raw = Raw { key: Some(self.inference.request_id.as_bytes()), value: None, time: None };
+        let (records, read) = &mut self.seen.records[feed.side as usize];
+        *records += 1;
+        *read += bytes as u64;
+        if let Err((stage, reject)) = taken {
+            self.seen.rejects.push((feed.side, reject.reason));
+            letter::send(&mut self.transactions, &self.setup, &feed.place, offset, raw, stage, &reject)?;
         }
+        feed.next = offset + 1;
+        Ok(true)
+    }
+
+    /// What a task tells the judges since its last commit.
+    pub(super) fn delta(&mut self, task: u32, head: &mut Head) -> Vec<Vec<Vec<u8>>> {
+        self.crew.delta(task as usize, self.setup.judges, self.reading.decoder.names(), head)
+    }
+
+    fn read_inference(&mut self, task: usize, raw: Raw<'_>) -> Result<(), Refused> {
+        self.reading.inference(raw, &mut self.inference).map_err(|reject| {
+            self.crew.reject_inference(task);
+            ("decode", reject)
+        })
+    }
+
+    fn count_inference(&mut self, task: usize) -> Result<EventTime, Refused> {
         let taken = self.crew.inference(task, &self.inference, self.reading.decoder.names());
         taken.map(|()| self.inference.event_time).map_err(|reject| ("join", reject))
     }

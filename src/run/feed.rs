@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::clock;
+use super::setup::Setup;
 use crate::engine::Reach;
-use crate::event::{EventTime, Span};
+use crate::event::{EventTime, Inference, Span};
 use crate::kafka::{Queue, TopicPartition};
 
 /// What the records of an input are.
@@ -29,6 +30,8 @@ pub(super) struct Feed {
     pub(super) furthest: Option<EventTime>,
     /// Whether everything that is committed has been read.
     pub(super) at_end: bool,
+    /// A prediction that waits for what its model learns elsewhere; nothing behind it is read.
+    pub(super) held: Option<Box<Held>>,
     /// When anything was read last, or the feed was opened.
     pub(super) moved: Instant,
     /// The same by the wall clock; `None` before the first record.
@@ -40,6 +43,13 @@ impl Feed {
     fn is_idle(&self, patience: Duration, now: Instant) -> bool {
         self.at_end && now.duration_since(self.moved) >= patience
     }
+}
+
+/// A record that waits.
+pub(super) struct Held {
+    pub(super) record: Inference,
+    pub(super) offset: i64,
+    pub(super) bytes: usize,
 }
 
 /// The feeds of a lane.
@@ -78,6 +88,21 @@ impl Inbox {
             next[feed.input] = feed.next;
         }
         next
+    }
+
+    /// How many records of a side of a task are still to be read: none when it has met the end since it read last;
+    /// `None` while that is not known.
+    pub(super) fn behind(&self, task: u32, side: Side) -> Option<u64> {
+        let mut feeds = self.feeds.iter().filter(|feed| feed.task == task && feed.side == side);
+        feeds.all(|feed| feed.at_end).then_some(0)
+    }
+
+    /// How far the predictions of a task have come by a record that waits: its time is known, though it is not counted.
+    pub(super) fn held_at(&self, task: u32, setup: &Setup) -> Option<EventTime> {
+        let feeds = self.feeds.iter().filter(|feed| feed.task == task && feed.side == Side::Inferences);
+        let alone = feeds.clone().count() == 1;
+        let held = feeds.filter_map(|feed| feed.held.as_ref()).map(|held| held.record.event_time).max();
+        held.filter(|_| alone).map(|time| time - setup.disorder(Side::Inferences))
     }
 
     /// How far a side of a task has come by the clock outside; its watermark is filled in by who knows it.

@@ -5,10 +5,12 @@
 
 use serde::Serialize;
 
+use super::feed::Side;
 use super::setup::Setup;
 use crate::finding::{Alert, Summary};
 use crate::judge::Finding;
 use crate::kafka::{Failure, Record, Transactions};
+use crate::status::{JudgePart, Plan, Reference};
 
 /// Sends one into the open transaction.
 pub(super) fn send(transactions: &mut Transactions, setup: &Setup, finding: &Finding) -> Result<(), Failure> {
@@ -55,6 +57,32 @@ fn summary_key(summary: &Summary) -> String {
 
 fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
+}
+
+/// Shows a finding on the page.
+pub(super) fn show(status: &JudgePart, setup: &Setup, finding: &Finding) {
+    match finding {
+        Finding::Summary(summary) => {
+            setup.status.plan(&summary.model, plan(setup, &summary.model));
+            status.summary(summary);
+        }
+        Finding::Alert(alert) => status.alert(alert),
+        Finding::Incident(incident) => status.incident(incident),
+        Finding::Request(_) => status.add_requests(1),
+    }
+}
+
+/// How a model is watched.
+fn plan(setup: &Setup, model: &str) -> Plan {
+    let settings = setup.config.model(model);
+    let labels = setup.config.topics.labels.as_ref();
+    Plan {
+        window: settings.window,
+        label_window: settings.label_window,
+        out_of_order: setup.disorder(Side::Inferences),
+        label_out_of_order: labels.map(|topic| topic.out_of_order),
+        reference: if setup.references.has_file(model) { Reference::Given } else { Reference::Learnt },
+    }
 }
 
 /// Whether a finding is an alert that fires now.

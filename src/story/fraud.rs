@@ -187,13 +187,13 @@ impl Fraud {
             label(&mut chance, number, time, payment.fraud, &mut labels);
         }
         published.sort();
-        for (_, record) in &published {
-            inferences.push(record);
+        for (time, record) in &published {
+            inferences.push_at(*time, record);
         }
         labels.sort();
         let mut written = Written::default();
-        for (_, record) in &labels {
-            written.push(record);
+        for (time, record) in &labels {
+            written.push_at(*time, record);
         }
         Self { inferences, labels: written, baseline }
     }

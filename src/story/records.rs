@@ -9,11 +9,19 @@ use crate::replay::Feed;
 #[derive(Clone, Debug, Default)]
 pub struct Written {
     bytes: Vec<u8>,
+    /// When each record was published, in microseconds since 1970.
+    times: Vec<i64>,
 }
 
 impl Written {
-    /// Appends one record.
+    /// Appends one record that was published together with the one before.
     pub fn push(&mut self, record: &str) {
+        self.push_at(self.times.last().copied().unwrap_or(0), record);
+    }
+
+    /// Appends one record, published at a moment in microseconds since 1970.
+    pub fn push_at(&mut self, time: i64, record: &str) {
+        self.times.push(time);
         self.bytes.extend_from_slice(record.as_bytes());
         self.bytes.push(b'\n');
     }
@@ -21,6 +29,22 @@ impl Written {
     /// The records as JSON Lines.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Each record with the moment at which it was published, in order.
+    pub fn records(&self) -> impl Iterator<Item = (i64, &[u8])> {
+        let lines = self.bytes.split(|&byte| byte == b'\n');
+        self.times.iter().copied().zip(lines)
+    }
+
+    /// How many records there are.
+    pub const fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.times.is_empty()
     }
 }
 

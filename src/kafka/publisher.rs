@@ -1,0 +1,129 @@
+//! How are records sent, each once, without a transaction?
+//!
+//! An idempotent producer: what is repeated after a lost answer stays one record, and records of one key keep their
+//! order. What the client holds until it is written is bounded; a full queue makes the sender wait.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+
+use super::log::client_line;
+use super::{KafkaTrouble, settings};
+use crate::config::Config;
+
+/// How long the last records may take to be written. The client gives up on each one before.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// The context of the client of [`Publisher`]: the first record that was not written, and its topic.
+#[derive(Default)]
+struct Context {
+    failed: Mutex<Option<(String, KafkaError)>>,
+}
+
+impl Context {
+    fn failed(&self) -> std::sync::MutexGuard<'_, Option<(String, KafkaError)>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        client_line(level, facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!("kafka client: {error}: {reason}");
+    }
+
+    fn stats_raw(&self, _: &[u8]) {}
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        use rdkafka::message::Message as _;
+        if let Err((error, message)) = result {
+            self.failed().get_or_insert_with(|| (message.topic().to_owned(), error.clone()));
+        }
+    }
+}
+
+/// Sends records with their keys, by the partitioner of Kafka's own clients.
+pub struct Publisher<'a> {
+    config: &'a Config,
+    producer: BaseProducer<Context>,
+}
+
+impl<'a> Publisher<'a> {
+    /// A publisher to the brokers of a configuration.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn start(config: &'a Config) -> Result<Self, KafkaTrouble> {
+        let client = settings::producer(config, None);
+        let producer = BaseProducer::from_config_and_context(&client, Context::default());
+        let producer = producer.map_err(|error| KafkaTrouble::of(config, "making a producer", &error))?;
+        Ok(Self { config, producer })
+    }
+
+    /// Sends one record, at the time of now. Waits while too much is unwritten.
+    ///
+    /// # Errors
+    /// When it cannot be sent, or an earlier one was not written.
+    pub fn send(&self, topic: &str, key: &[u8], value: Option<&[u8]>) -> Result<(), KafkaTrouble> {
+        loop {
+            let mut record = BaseRecord::to(topic).key(key);
+            if let Some(value) = value {
+                record = record.payload(value);
+            }
+            match self.producer.send(record) {
+                Ok(()) => return self.serve(),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                    self.producer.poll(Duration::from_millis(5));
+                    self.told()?;
+                }
+                Err((error, _)) => return Err(KafkaTrouble::of(self.config, &format!("writing to {topic}"), &error)),
+            }
+        }
+    }
+
+    /// Lets the client tell what has been written, without waiting.
+    ///
+    /// # Errors
+    /// When a record was not written.
+    pub fn serve(&self) -> Result<(), KafkaTrouble> {
+        self.producer.poll(Duration::ZERO);
+        self.told()
+    }
+
+    /// Waits until everything is written.
+    ///
+    /// # Errors
+    /// When a record was not.
+    pub fn finish(&self) -> Result<(), KafkaTrouble> {
+        let begun = Instant::now();
+        while self.producer.in_flight_count() > 0 {
+            self.producer.poll(Duration::from_millis(1));
+            self.told()?;
+            if begun.elapsed() > DRAIN {
+                return Err(KafkaTrouble::Failed {
+                    doing: "writing records".to_owned(),
+                    reason: format!("{} are not written after {} s", self.producer.in_flight_count(), DRAIN.as_secs()),
+                });
+            }
+        }
+        self.told()
+    }
+
+    fn told(&self) -> Result<(), KafkaTrouble> {
+        match self.producer.context().failed().take() {
+            None => Ok(()),
+            Some((topic, error)) => Err(KafkaTrouble::of(self.config, &format!("writing to {topic}"), &error)),
+        }
+    }
+}

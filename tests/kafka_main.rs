@@ -4,7 +4,8 @@
 //! come and go. At the end everything final that its watermarks have passed is compared, as bytes, with a replay of the
 //! same records from files, in their order and in another, and with one undisturbed process. Nothing may be said twice.
 //!
-//! `TRUTHLINE_SEEDS=10` tries ten streams and schedules instead of two, `TRUTHLINE_SEED=7` one of them.
+//! `TRUTHLINE_SEEDS=10` tries ten streams and schedules instead of two, `TRUTHLINE_SEED=7` one of them, and
+//! `TRUTHLINE_KILLS=20` with it kills so many times.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 #![allow(clippy::disallowed_methods, reason = "a test may read the environment and wait")]
@@ -16,7 +17,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use live::said::{Said, census, passed};
+use live::said::{Passed, Said, census};
 use live::service::Service;
 use live::stream::{Post, Publisher, files, posts, shuffled};
 use live::{Inputs, Site};
@@ -169,14 +170,6 @@ fn publish(trial: &Trial, chance: &mut Chance, bursts: usize, mut between: impl 
     assert_eq!(there, sent, "records that were published");
 }
 
-/// The time up to which everything is final on both topics.
-fn until(trial: &Trial) -> i64 {
-    let Inputs { inferences, labels, partitions } = &trial.inputs;
-    let until = passed(inferences, *partitions).min(passed(labels, *partitions));
-    assert_eq!(until, trial.log.end + TAIL, "the tail closes every window on every partition");
-    until
-}
-
 /// What is true of a stream whatever any program says: each prediction is in one base window of its model.
 fn assert_counts(trial: &Trial, finals: &BTreeMap<String, String>) {
     let mut expected: BTreeMap<String, u64> = BTreeMap::new();
@@ -227,23 +220,46 @@ fn disturbed(trial: &Trial, site: &Site, chance: &mut Chance) -> u32 {
     fleet.end()
 }
 
-fn try_seed(seed: u64) {
+/// Three processes, of which one is killed again and again, at any moment of its work or of its start.
+fn storm(trial: &Trial, site: &Site, chance: &mut Chance, kills: u32) -> u32 {
+    let mut fleet = Fleet::new(site);
+    for name in ["a", "b", "c"] {
+        fleet.add(name, 1);
+    }
+    fleet.services.iter_mut().for_each(Service::must_start);
+    publish(trial, chance, 60, |_, chance| {
+        std::thread::sleep(Duration::from_millis((chance.uniform() * 2_500.0) as u64));
+        fleet.look();
+        if fleet.kills < kills {
+            fleet.kill((chance.uniform() * 3.0) as usize, Duration::from_millis(100));
+        }
+    });
+    site.settle(|| fleet.look());
+    fleet.end()
+}
+
+fn try_seed(seed: u64, storms: Option<u32>) {
     let begun = Instant::now();
     let trial = Trial::new(seed);
     let mut chance = Chance::new(seed ^ 0x6b61_666b_61);
     let site = trial.site(trial.judges);
-    let kills = disturbed(&trial, &site, &mut chance);
+    let kills = match storms {
+        None => disturbed(&trial, &site, &mut chance),
+        Some(kills) => storm(&trial, &site, &mut chance, kills),
+    };
     let disturbed = begun.elapsed();
-    let until = until(&trial);
-    let live = Said::on_topics(&site).finals(until);
+    let passed = Passed::of(&trial.posts, PARTITIONS);
+    let end = trial.log.end + TAIL;
+    assert_eq!((passed.inferences, passed.labels), (end, end), "the tail closes every window on every partition");
+    let live = Said::on_topics(&site).finals(passed);
 
     let files = files(&trial.posts);
-    let replayed = trial.replay(&site, "replayed", &files).finals(until);
+    let replayed = trial.replay(&site, "replayed", &files).finals(passed);
     assert_same(&replayed, &live, &format!("seed {seed}: a replay and processes that were disturbed"));
     if !trial.unruly {
         let [predictions, labels] = &files;
         let files = [shuffled(predictions, DISORDER, &mut chance), shuffled(labels, LABEL_DISORDER, &mut chance)];
-        let shuffled = trial.replay(&site, "shuffled", &files).finals(until);
+        let shuffled = trial.replay(&site, "shuffled", &files).finals(passed);
         assert_same(&shuffled, &live, &format!("seed {seed}: a replay in another order"));
         assert_counts(&trial, &live);
     }
@@ -252,7 +268,7 @@ fn try_seed(seed: u64) {
     let mut one = Service::start(&quiet, "one", 1);
     quiet.settle(|| one.must_run());
     one.stop();
-    let alone = Said::on_topics(&quiet).finals(until);
+    let alone = Said::on_topics(&quiet).finals(passed);
     assert_same(&alone, &live, &format!("seed {seed}: one process and several that were disturbed"));
 
     let census = census(&live);
@@ -271,7 +287,7 @@ fn try_seed(seed: u64) {
 fn killed_added_and_removed_processes_say_what_a_replay_says() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     match (number("TRUTHLINE_SEED"), number("TRUTHLINE_SEEDS")) {
-        (Some(seed), _) => try_seed(seed),
-        (None, seeds) => (1..=seeds.unwrap_or(2)).for_each(try_seed),
+        (Some(seed), _) => try_seed(seed, number("TRUTHLINE_KILLS").map(|kills| kills as u32)),
+        (None, seeds) => (1..=seeds.unwrap_or(2)).for_each(|seed| try_seed(seed, None)),
     }
 }

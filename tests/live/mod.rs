@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 #![allow(clippy::disallowed_methods, reason = "tests wait for other processes")]
 
+pub(crate) mod avro;
 pub(crate) mod said;
 pub(crate) mod service;
 pub(crate) mod stream;
@@ -45,6 +46,7 @@ impl Inputs {
         // The records are as old, or as new, as their times say.
         let settings = [
             ("retention.ms", "-1"),
+            ("segment.ms", "9223372036854775807"),
             ("message.timestamp.after.max.ms", "9223372036854775807"),
             ("max.message.bytes", "20000000"),
         ];

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value as Json;
+use truthline::event::murmur2_partition;
 
+use super::stream::Post;
 use super::{Site, read};
 
 /// Lines as they were published: alerts, incidents, summaries, label requests.
@@ -76,16 +78,46 @@ impl Said {
         all
     }
 
-    /// What is final and was due at `until` at the latest, as bytes.
-    pub(crate) fn finals(&self, until: i64) -> BTreeMap<String, String> {
-        let all = self.once().into_iter();
+    /// What is final and was due when both topics had come so far, as bytes.
+    pub(crate) fn finals(&self, passed: Passed) -> BTreeMap<String, String> {
         let is_final = |read: &Json| {
             let flag = read.get("final").or_else(|| read.get("basis_final"));
             flag.is_none_or(|flag| flag == &Json::Bool(true))
         };
-        all.filter(|(_, (read, _))| is_final(read) && read["as_of"].as_i64().unwrap() <= until)
+        let until = |key: &str, read: &Json| match read["basis"].as_str() {
+            Some("inputs" | "predictions") => passed.inferences,
+            Some("labels") => passed.labels,
+            _ if key.starts_with("summary") => passed.labels,
+            _ => passed.inferences.min(passed.labels),
+        };
+        let all = self.once().into_iter();
+        all.filter(|(key, (read, _))| is_final(read) && read["as_of"].as_i64().unwrap() <= until(key, read))
             .map(|(key, (_, line))| (key, line))
             .collect()
+    }
+}
+
+/// How far the topics have come: the largest event time of each partition, and of those the smallest. What is due then
+/// has been looked at by any reader of the whole topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Passed {
+    pub(crate) inferences: i64,
+    pub(crate) labels: i64,
+}
+
+impl Passed {
+    /// From what was published, as files say it; records that no reader accepts must not be among them.
+    pub(crate) fn of(posts: &[Post], partitions: u32) -> Self {
+        let mut largest = [vec![i64::MIN; partitions as usize], vec![i64::MIN; partitions as usize]];
+        for post in posts {
+            let Some(read) = post.line.as_ref().and_then(|line| serde_json::from_str::<Json>(line).ok()) else { continue };
+            let (Some(id), Some(time)) = (read["request_id"].as_str(), read["event_time"].as_i64()) else { continue };
+            let partition = murmur2_partition(id.as_bytes(), partitions) as usize;
+            let largest = &mut largest[usize::from(post.label)][partition];
+            *largest = time.max(*largest);
+        }
+        let [inferences, labels] = largest.map(|side| side.into_iter().min().unwrap());
+        Self { inferences, labels }
     }
 }
 
@@ -96,18 +128,4 @@ pub(crate) fn census(finals: &BTreeMap<String, String>) -> BTreeMap<&str, usize>
         *census.entry(key.split(' ').next().unwrap()).or_insert(0) += 1;
     }
     census
-}
-
-/// The largest event time of each partition, the smallest of those: what is due then has been looked at by any reader of
-/// the whole topic. Taken from the records alone.
-pub(crate) fn passed(topic: &str, partitions: i32) -> i64 {
-    let mut largest = vec![i64::MIN; partitions as usize];
-    for got in read(topic) {
-        let Some(value) = got.value else { continue };
-        let Ok(read) = serde_json::from_slice::<Json>(&value) else { continue };
-        let Some(time) = read["event_time"].as_i64() else { continue };
-        let largest = &mut largest[got.partition as usize];
-        *largest = time.max(*largest);
-    }
-    largest.into_iter().min().unwrap()
 }

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use truthline::event::{RequestKey, murmur2_partition};
 use truthline::story::Chance;
 
+use super::avro::Avros;
 use super::{Inputs, broker};
 use crate::support::{Item, Log};
 
@@ -19,6 +20,8 @@ pub(crate) struct Post {
     pub(crate) partition: Option<i32>,
     pub(crate) key: Option<String>,
     pub(crate) value: Option<Vec<u8>>,
+    /// The line of a file that says the same; `None` for what is in no file.
+    pub(crate) line: Option<String>,
     pub(crate) millis: i64,
     pub(crate) headers: Vec<(&'static str, Vec<u8>)>,
 }
@@ -32,24 +35,25 @@ impl Post {
         let value = Some(text.as_bytes().to_vec());
         // Rounded up, so that no record seems to come before its own time.
         let millis = (published + 999).div_euclid(1_000);
-        Self { label, key, value, millis, ..Self::default() }
+        Self { label, key, value, line: Some(text.to_owned()), millis, ..Self::default() }
     }
 
-    /// The line of a file that says the same.
-    fn line(&self) -> String {
-        match (&self.value, &self.key) {
-            (Some(value), _) => String::from_utf8(value.clone()).unwrap(),
-            (None, Some(key)) => {
-                format!(r#"{{"request_id":"{key}","event_time":{},"withdrawn":true}}"#, self.millis * 1_000)
-            }
-            (None, None) => unreachable!("a record without key and value is in no file"),
-        }
+    /// The same as a record without a value, which takes back what was said of its key.
+    fn taken_back(mut self) -> Self {
+        let read: Json = serde_json::from_slice(self.value.as_ref().unwrap()).unwrap();
+        self.millis = read["event_time"].as_i64().unwrap() / 1_000;
+        self.value = None;
+        let (key, time) = (self.key.as_ref().unwrap(), self.millis * 1_000);
+        self.line = Some(format!(r#"{{"request_id":"{key}","event_time":{time},"withdrawn":true}}"#));
+        self
     }
 }
 
-/// A log as it is published: both topics in the order of time, some labels taken back by records without a value, and at
-/// last one prediction and one label on every partition, `tail` after the end of the log, which close all before.
+/// A log as it is published: both topics in the order of time, a third of the records as Avro, some labels taken back by
+/// records without a value, and at last one prediction and one label on every partition, `tail` after the end of the
+/// log, which close all before.
 pub(crate) fn posts(log: &Log, partitions: u32, tail: i64) -> Vec<Post> {
+    let avro = [Avros::predictions(), Avros::labels()];
     let mut posts = Vec::new();
     for item in log.plain_order() {
         let (label, (published, text)) = match item {
@@ -57,10 +61,13 @@ pub(crate) fn posts(log: &Log, partitions: u32, tail: i64) -> Vec<Post> {
             Item::Label(place) => (true, &log.labels[place]),
         };
         let mut post = Post::json(label, *published, text);
-        if text.contains(r#""withdrawn":true"#) && RequestKey::new(post.key.as_ref().unwrap(), 9).hash64() % 2 == 0 {
-            let read: Json = serde_json::from_str(text).unwrap();
-            post.millis = read["event_time"].as_i64().unwrap() / 1_000;
-            post.value = None;
+        let key = post.key.as_deref().unwrap();
+        // All records of a request are written in one way, because a repeat is known by its content.
+        let draw = RequestKey::new(key, 9).hash64();
+        if text.contains(r#""withdrawn":true"#) && draw % 2 == 0 {
+            post = post.taken_back();
+        } else if draw % 3 == 0 && key != "unreadable" && !key.contains("bare") {
+            post.value = Some(avro[usize::from(label)].write(text));
         }
         posts.push(post);
     }
@@ -77,11 +84,13 @@ pub(crate) fn posts(log: &Log, partitions: u32, tail: i64) -> Vec<Post> {
     posts
 }
 
-/// The same as two files, predictions and labels.
+/// The same as two files, predictions and labels; without what is in no file.
 pub(crate) fn files(posts: &[Post]) -> [String; 2] {
     let mut files = [String::new(), String::new()];
     for post in posts {
-        let _ = writeln!(files[usize::from(post.label)], "{}", post.line());
+        if let Some(line) = &post.line {
+            let _ = writeln!(files[usize::from(post.label)], "{line}");
+        }
     }
     files
 }

@@ -37,6 +37,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let config = Arc::new(validate::load(args.config.as_deref())?);
     let references = session::references(&config, &[])?;
     let instance = instance(&config);
+    // Before anything that takes a while: whoever is asked to stop while it starts still ends well.
+    let stop = Stop::default();
+    listen_to_signals(stop.clone())?;
     let topology = kafka::check(&config, &instance)?;
     for note in config.notes().iter().chain(&topology.notes) {
         tracing::warn!("{note}");
@@ -64,8 +67,6 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         idle: duration(config.idle),
         config,
     });
-    let stop = Stop::default();
-    listen_to_signals(stop.clone())?;
     tracing::info!(instance = setup.instance, partitions = setup.partitions, "running");
     status.started();
     let ended = serve(&setup, setup.config.lanes, &stop);

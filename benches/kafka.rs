@@ -153,8 +153,7 @@ fn large(form: Form) -> Records {
 }
 
 fn fingerprint(is_label: bool) -> [u8; 8] {
-    let text =
-        if is_label { include_str!("../schemas/label.avsc") } else { include_str!("../schemas/inference.avsc") };
+    let text = if is_label { include_str!("../schemas/label.avsc") } else { include_str!("../schemas/inference.avsc") };
     truthline::decode::WriterSchema::parse(text).unwrap().fingerprint()
 }
 
@@ -320,12 +319,8 @@ fn config(broker: &Broker, folder: &Path, topics: &Topics, prefix: &str, lanes: 
 
 /// Records are published at an even rate; how long until what they changed is committed?
 fn latency(broker: &Broker, folder: &Path, rate: f64) {
-    let topics = Topics {
-        inferences: unique("inferences"),
-        labels: unique("labels"),
-        prefix: unique("truthline"),
-        records: 0,
-    };
+    let topics =
+        Topics { inferences: unique("inferences"), labels: unique("labels"), prefix: unique("truthline"), records: 0 };
     for topic in [&topics.inferences, &topics.labels] {
         broker.create_topic(topic, PARTITIONS as i32, &[]);
     }

@@ -78,7 +78,8 @@ fn posts() -> Vec<Post> {
 fn try_with(what: &str, encode: impl Fn(&mut Post)) {
     let inputs = Inputs::new(PARTITIONS as i32);
     let baseline = FILES.baseline.display();
-    let models = format!("models: {{car-loan: {{window: 7d, label_window: 21d, positive: 1, baseline: '{baseline}'}}}}");
+    let models =
+        format!("models: {{car-loan: {{window: 7d, label_window: 21d, positive: 1, baseline: '{baseline}'}}}}");
     let site = Site::new(&inputs, ["out_of_order: 1h", "out_of_order: 2d"], &models, 1);
     let mut service = Service::start(&site, "one", 2);
     service.must_start();

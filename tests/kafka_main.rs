@@ -182,7 +182,8 @@ fn assert_counts(trial: &Trial, finals: &BTreeMap<String, String>) {
         let read: serde_json::Value = serde_json::from_str(line).unwrap();
         let time = |end: &str| read["window"][end].as_i64().unwrap();
         if time("end") - time("start") == base {
-            *found.entry(read["model"].as_str().unwrap().to_owned()).or_default() += read["inputs"]["n"].as_u64().unwrap();
+            *found.entry(read["model"].as_str().unwrap().to_owned()).or_default() +=
+                read["inputs"]["n"].as_u64().unwrap();
         }
         assert_eq!((&read["capped"], &read["late_after_idle"]), (&false.into(), &0.into()), "{line}");
     }

@@ -22,6 +22,7 @@ use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RejectReas
 use crate::join::{Counts, Due, Entries, Entry, Limits, NewRow};
 use crate::judge::LabelFlow;
 use crate::observe::Sums;
+use crate::status::Recorder;
 
 /// What a task has counted since the last commit, piece by piece.
 pub(super) enum Counted<'a> {
@@ -49,6 +50,8 @@ pub struct Crew {
     horizons: Vec<Option<EventTime>>,
     /// A model that never waits: the one asked about last.
     waits_not: String,
+    /// How long labels take, where somebody wants to know.
+    measures: Option<Box<Recorder>>,
 }
 
 impl Crew {
@@ -67,6 +70,7 @@ impl Crew {
             meanings: BTreeMap::new(),
             horizons: Vec::new(),
             waits_not: String::new(),
+            measures: None,
         }
     }
 
@@ -75,7 +79,13 @@ impl Crew {
     pub fn with_journals(mut self) -> Self {
         self.journals = true;
         self.learning = Learning::elsewhere();
+        self.measures = Some(Box::default());
         self
+    }
+
+    /// How long labels took since the recorder was emptied; `None` where nobody wants to know.
+    pub fn measures(&mut self) -> Option<&mut Recorder> {
+        self.measures.as_deref_mut()
     }
 
     /// Adds a task that knows nothing yet; one that is there already begins anew.
@@ -127,6 +137,7 @@ impl Crew {
             references: &self.references,
             config: &self.config,
             range: self.range,
+            measures: self.measures.as_deref_mut(),
         };
         let placed = Place { model, cohort, inside: self.range.holds(record.event_time) };
         open(&mut self.tasks, partition).inference(record, placed, names, shared, &mut self.learning)
@@ -178,6 +189,7 @@ impl Crew {
             references: &self.references,
             config: &self.config,
             range: self.range,
+            measures: self.measures.as_deref_mut(),
         };
         open(&mut self.tasks, partition).label(record, shared, &mut self.learning)
     }
@@ -257,6 +269,7 @@ impl Crew {
                 references: &self.references,
                 config: &self.config,
                 range: self.range,
+                measures: self.measures.as_deref_mut(),
             };
             task.expire(shared, &mut self.learning);
         }
@@ -304,6 +317,7 @@ impl Crew {
             references: &self.references,
             config: &self.config,
             range: self.range,
+            measures: self.measures.as_deref_mut(),
         };
         let task = open(&mut self.tasks, partition);
         task.expire(shared, &mut self.learning);

@@ -376,6 +376,9 @@ impl Lane {
             self.recorder.record_n(Measure::RecordToCommit, micros(done.duration_since(read)), count);
         }
         self.setup.status.measured(&mut self.recorder);
+        if let Some(measures) = self.desk.crew.measures() {
+            self.setup.status.measured(measures);
+        }
         for &task in self.books.keys() {
             let (inferences, labels) = self.desk.crew.watermarks_of(task as usize);
             let stream = |side, watermark| StreamStatus { behind: self.inbox.behind(task, side), watermark };

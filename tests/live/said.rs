@@ -36,7 +36,10 @@ impl Said {
             lines.sort();
             lines
         };
-        assert!(sorted(said.alerts.clone()) == sorted(lines("alert-state")), "alerts and their states are not the same");
+        assert!(
+            sorted(said.alerts.clone()) == sorted(lines("alert-state")),
+            "alerts and their states are not the same"
+        );
         said
     }
 
@@ -110,7 +113,9 @@ impl Passed {
     pub(crate) fn of(posts: &[Post], partitions: u32) -> Self {
         let mut largest = [vec![i64::MIN; partitions as usize], vec![i64::MIN; partitions as usize]];
         for post in posts {
-            let Some(read) = post.line.as_ref().and_then(|line| serde_json::from_str::<Json>(line).ok()) else { continue };
+            let Some(read) = post.line.as_ref().and_then(|line| serde_json::from_str::<Json>(line).ok()) else {
+                continue;
+            };
             let (Some(id), Some(time)) = (read["request_id"].as_str(), read["event_time"].as_i64()) else { continue };
             let partition = murmur2_partition(id.as_bytes(), partitions) as usize;
             let largest = &mut largest[usize::from(post.label)][partition];

@@ -75,7 +75,7 @@ pub struct ReplayArgs {
     /// Go on where an interrupted replay into the same folder stopped; begin anew if there is none
     #[arg(long)]
     pub resume: bool,
-    /// For tests: records between two checkpoints
+    /// For tests: records between two commits, each with a checkpoint
     #[arg(long, hide = true, value_name = "N")]
     checkpoint_records: Option<u64>,
 }
@@ -196,13 +196,14 @@ fn keep(args: &ReplayArgs, config: &Arc<Config>, sources: &Sources, stop: &Stop)
         Ok(if args.emit { Some(Emitter::start(config.clone(), run.to_owned())?) } else { None })
     };
     let (found, resumed) = if args.resume { checkpoint::find(&args.out, &identity, emitter)? } else { (None, None) };
-    let (run, emitter) = match &found {
-        Some(found) => (found.head.run.clone(), resumed),
-        None => {
-            let run = new_run();
-            let emitter = emitter(&run)?;
-            (run, emitter)
-        }
+    let (run, emitter) = if let Some(found) = &found {
+        (found.head.run.clone(), resumed)
+    } else {
+        // An emitter under the name of a run of which nothing is left has to go first.
+        drop(resumed);
+        let run = new_run();
+        let emitter = emitter(&run)?;
+        (run, emitter)
     };
     Ok(Keep { identity, run, plan: Vec::new(), found, emitter, stop: stop.clone(), every: args.checkpoint_records })
 }
@@ -316,7 +317,12 @@ fn files(config: &Config, inferences: &[PathBuf], labels: &[PathBuf], partitions
 }
 
 /// The partitions of the topics, and what of them is read.
-fn partitions_of(config: &Arc<Config>, inferences: &[String], labels: &[String], range: Range) -> anyhow::Result<Vec<Planned>> {
+fn partitions_of(
+    config: &Arc<Config>,
+    inferences: &[String],
+    labels: &[String],
+    range: Range,
+) -> anyhow::Result<Vec<Planned>> {
     let plan = Plan::of(config, inferences, labels, range)?;
     if let Some(since) = plan.since {
         tracing::info!("reading begins with records written at {}", since.rfc3339());

@@ -54,7 +54,9 @@ impl Engine {
         let mut dues = Vec::with_capacity(tasks);
         for task in 0..tasks {
             let (records, due) = self.crew.changelog(task, &[]);
-            records.iter().for_each(|record| put_record(task as u32, record));
+            for record in &records {
+                put_record(task as u32, record);
+            }
             dues.push((task as u32, due));
         }
         dues

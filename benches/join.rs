@@ -3,6 +3,8 @@
 //! A steady stream: one inference a millisecond with 20 codes and a window of 1,000 s, so that a million rows are
 //! open. Each row has one label, 262 to 524 s later, in an order that jumps all over the rows. Rows are closed every
 //! 1,000 records, which has a figure of its own.
+//!
+//! `-- restore` measures only how fast another join takes up what this one has written down.
 
 #![allow(missing_docs, clippy::disallowed_methods, clippy::print_stdout)]
 
@@ -11,7 +13,10 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use truthline::event::{EventTime, RequestKey, Span, Truth};
-use truthline::join::{Join, Limits, NewLabel, NewRow, Policy, Regime, RowView, Rules, Watch};
+use truthline::join::{
+    Due, Entries, Entry, Join, Journal, LabelPlaced, Limits, NewLabel, NewRow, Placed, Policy, Regime, RowView, Rules,
+    Watch,
+};
 
 const OPEN_ROWS: i64 = 1_000_000;
 const TICK: i64 = 1_000;
@@ -67,26 +72,37 @@ struct Stream {
     next: i64,
     /// Whether batches of keys are read ahead.
     ahead: bool,
+    /// What is kept is written down.
+    journal: Option<Journal>,
     codes: [u8; 20],
+}
+
+const SECOND: Span = Span::from_micros(1_000_000);
+
+fn rules() -> Rules {
+    let window = Span::from_micros(OPEN_ROWS * TICK);
+    Rules {
+        label_window: window,
+        early: SECOND,
+        corrections: window,
+        regime: Regime::Explicit,
+        policy: Policy::Last,
+        positive: Truth::Number(1.0),
+    }
 }
 
 impl Stream {
     fn new() -> Self {
-        let second = Span::from_micros(1_000_000);
-        let mut join = Join::new(second, second, Limits::default());
-        let window = Span::from_micros(OPEN_ROWS * TICK);
-        join.set_rules(
-            0,
-            Rules {
-                label_window: window,
-                early: second,
-                corrections: window,
-                regime: Regime::Explicit,
-                policy: Policy::Last,
-                positive: Truth::Number(1.0),
-            },
-        );
-        Self { join, sums: Sums::default(), next: 0, ahead: false, codes: std::array::from_fn(|place| place as u8) }
+        let mut join = Join::new(SECOND, SECOND, Limits::default());
+        join.set_rules(0, rules());
+        Self {
+            join,
+            sums: Sums::default(),
+            next: 0,
+            ahead: false,
+            journal: None,
+            codes: std::array::from_fn(|place| place as u8),
+        }
     }
 
     /// A thousand inferences.
@@ -98,6 +114,7 @@ impl Stream {
             }
             let row = NewRow {
                 key: key(n),
+                row: 0,
                 time: time(n),
                 model: 0,
                 cohort: 0,
@@ -111,7 +128,10 @@ impl Stream {
                 codes: &self.codes,
                 layout: 0,
             };
-            black_box(self.join.inference(row, &mut self.sums));
+            let placed = black_box(self.join.inference(row, &mut self.sums));
+            if let Some(journal) = self.journal.as_mut().filter(|_| placed == Placed::New) {
+                journal.row(&row, self.join.last_due());
+            }
         }
         self.next += BATCH;
     }
@@ -139,8 +159,12 @@ impl Stream {
                 revision: 0,
                 content: n as u32,
                 truth: Some(Truth::Number((n & 1) as f64)),
+                all_rows: false,
             };
-            black_box(self.join.label(label, &mut self.sums)).ok();
+            let placed = black_box(self.join.label(label, &mut self.sums)).ok();
+            if let Some(journal) = self.journal.as_mut().filter(|_| placed == Some(LabelPlaced::Met)) {
+                journal.label(&label, self.join.last_due());
+            }
         }
     }
 
@@ -228,8 +252,78 @@ fn report_memory() {
     black_box(&stream.sums.codes);
 }
 
+/// Takes up the blocks that are not outlived after two windows: a million open rows, their labels, and what closed rows
+/// have left in the same blocks.
+fn report_restore() {
+    let mut stream = Stream::new();
+    stream.journal = Some(Journal::default());
+    let mut blocks: Vec<(Vec<u8>, Due)> = Vec::new();
+    while stream.next < 2 * OPEN_ROWS {
+        // A commit each ten batches.
+        for _ in 0..10 {
+            stream.inferences();
+            stream.expire();
+            stream.labels();
+        }
+        let journal = stream.journal.as_mut().expect("it was set above");
+        blocks.push((journal.bytes().to_vec(), journal.due()));
+        journal.clear();
+        blocks.retain(|(_, due)| !stream.join.has_outlived(*due));
+    }
+    let bytes: usize = blocks.iter().map(|(bytes, _)| bytes.len()).sum();
+    let mark = stream.join.mark();
+    for ahead in [false, true] {
+        let mut best = f64::MAX;
+        let (mut rows, mut labels) = (0, 0);
+        for _ in 0..5 {
+            let mut join = Join::new(SECOND, SECOND, Limits::default());
+            join.restore_rules(0, rules(), None);
+            (rows, labels) = (0, 0);
+            let mut keys = Vec::new();
+            let start = Instant::now();
+            for (bytes, _) in &blocks {
+                let mut next = Entries::new(bytes);
+                for (place, entry) in Entries::new(bytes).flatten().enumerate() {
+                    if ahead && place % AHEAD as usize == 0 {
+                        keys.clear();
+                        keys.extend(next.by_ref().take(AHEAD as usize).flatten().map(|entry| entry.key()));
+                        join.warm(&keys);
+                    }
+                    match entry {
+                        Entry::Row(row) if join.is_past(&mark, &row) => {}
+                        Entry::Row(row) => {
+                            assert!(join.restore_row(row));
+                            rows += 1;
+                        }
+                        Entry::Label(label) => {
+                            assert!(join.restore_label(label));
+                            labels += 1;
+                        }
+                    }
+                }
+            }
+            join.finish_restore(&mark);
+            best = start.elapsed().as_secs_f64().min(best);
+            assert_eq!((join.open_rows(), join.counts()), (stream.join.open_rows(), stream.join.counts()));
+        }
+        println!(
+            "restore{}: {rows} rows and {labels} labels in {best:.3} s (best of 5), {:.0} rows/s, {:.0} entries/s, {} blocks, {:.1} MB",
+            if ahead { " with keys read ahead" } else { "" },
+            f64::from(rows) / best,
+            f64::from(rows + labels) / best,
+            blocks.len(),
+            bytes as f64 / 1e6,
+        );
+    }
+}
+
 fn main() {
+    if std::env::args().any(|argument| argument == "restore") {
+        report_restore();
+        return;
+    }
     report_memory();
+    report_restore();
     let mut stream = Stream::new();
     stream.fill();
     report_medians(&mut stream);

@@ -34,5 +34,8 @@ pub mod story;
 
 pub mod report;
 
+pub mod http;
+pub mod status;
+
 pub mod commands;
 pub mod telemetry;

@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use truthline::commands::{self, Cli, Exit};
-use truthline::telemetry;
+use truthline::commands::{self, Cli, Command, Exit};
+use truthline::telemetry::{self, Audience};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    telemetry::init(cli.global.log_format, cli.global.log_level);
+    let audience = if matches!(cli.command, Command::Run(_)) { Audience::Operator } else { Audience::Terminal };
+    telemetry::init(cli.global.log_format, cli.global.log_level, audience);
     let exit = commands::run(&cli).unwrap_or_else(|error| {
         telemetry::last_word(cli.global.log_format, &error);
         Exit::of(&error)

@@ -50,6 +50,7 @@ fn each_wrong_field_is_refused_by_name_and_says_what_is_accepted() {
         (r#""row":-1"#, OutOfRange),
         (r#""row":1.5"#, WrongType),
         (r#""row":4294967296"#, OutOfRange),
+        (r#""row":4096"#, OutOfRange),
         (r#""model":"""#, OutOfRange),
         (r#""model":{}"#, WrongType),
         (r#""version":1"#, WrongType),

@@ -15,7 +15,7 @@ use truthline::{config, indicator};
 
 const BEGIN: &str = "<!-- generated: begin -->\n";
 const END: &str = "<!-- generated: end -->\n";
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -24,6 +24,7 @@ const PAGES: [&str; 9] = [
     "docs/incidents.md",
     "docs/indicators.md",
     "docs/kafka.md",
+    "docs/operations.md",
     "docs/records.md",
 ];
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each room and its floor. A room imports only from lower floors.
-const FLOORS: [(&str, u8); 23] = [
+const FLOORS: [(&str, u8); 25] = [
     ("event", 0),
     ("telemetry", 0),
     ("decode", 1),
@@ -16,6 +16,7 @@ const FLOORS: [(&str, u8); 23] = [
     ("stats", 1),
     ("indicator", 2),
     ("ingest", 2),
+    ("status", 2),
     ("config", 3),
     ("observe", 3),
     ("baseline", 4),
@@ -27,6 +28,7 @@ const FLOORS: [(&str, u8); 23] = [
     ("replay", 7),
     ("report", 7),
     ("backfill", 8),
+    ("http", 8),
     ("run", 8),
     ("story", 8),
     ("commands", 9),
@@ -38,12 +40,12 @@ const MOST_LINES: usize = 800;
 
 /// Calls that only these rooms may make.
 const FENCED: [(&str, &[&str]); 6] = [
-    ("Instant::now", &["commands", "kafka", "run"]),
-    ("SystemTime::now", &["commands", "run"]),
+    ("Instant::now", &["commands", "http", "kafka", "run"]),
+    ("SystemTime::now", &["commands", "http", "run"]),
     ("env::var", &["config"]),
     ("env::vars", &["config"]),
     ("std::fs", &["commands", "config", "emit", "ingest", "report"]),
-    ("std::thread", &["commands", "engine", "ingest", "run"]),
+    ("std::thread", &["commands", "engine", "http", "ingest", "run"]),
 ];
 
 struct Source {

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::exchange::{send, send_letter};
 use crate::finding::DeadLetter;
 use crate::judge::Finding;
-use crate::kafka::{Admin, Failure, Found, KafkaTrouble, Names, Record, TopicPartition, Transactions, read};
+use crate::kafka::{Admin, Failure, Found, KafkaTrouble, Names, Reader, Record, TopicPartition, Transactions};
 
 /// Findings that may wait; beyond it the replay should make a checkpoint.
 const MANY: usize = 20_000;
@@ -95,7 +95,7 @@ impl Emitter {
     pub fn marker(&self) -> Result<Option<Marker>, KafkaTrouble> {
         let place = TopicPartition { topic: self.names.windows.clone(), partition: 0 };
         let mut marker = None;
-        read(&self.config, &place, None, |stored| {
+        Reader::new(self.config.clone())?.read(&place, None, |stored| {
             if stored.key == Some(MARKER) {
                 marker = stored.value.and_then(|value| serde_json::from_slice(value).ok());
             }

@@ -17,7 +17,7 @@ pub use build::{BuildSettings, build};
 pub use diff::{FeatureDiff, diff};
 pub use file::{BaselineError, read, write};
 pub use profile::{LeftOut, Origin, Profile};
-pub use references::References;
+pub use references::{References, Taught};
 pub use rows::{RowSample, SampleRow};
 pub use show::{remarks, show, show_diff};
 

@@ -19,6 +19,19 @@ struct Learnt {
     with_truth: Option<Arc<Profile>>,
 }
 
+/// One lesson of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Taught {
+    /// The model.
+    pub model: String,
+    /// The first window that it is used for.
+    pub from: EventTime,
+    /// What was learnt.
+    pub profile: Profile,
+    /// Whether it is the second lesson, with the truth.
+    pub with_truth: bool,
+}
+
 /// All references. Cheap to clone; tasks and judge hold the same ones.
 #[derive(Clone, Debug, Default)]
 pub struct References {
@@ -64,6 +77,22 @@ impl References {
         assert!(learnt.profile.layout == profile.layout, "both lessons have the same features");
         learnt.truth_from = Some(from);
         learnt.with_truth = Some(Arc::new(profile));
+    }
+
+    /// Takes what a model has learnt, once; a lesson that is known already changes nothing.
+    pub fn take(&mut self, lesson: Taught) {
+        let Taught { model, from, profile, with_truth } = lesson;
+        let known = self.lessons_of(&model);
+        match with_truth {
+            false if !known.0 => self.learn(&model, from, profile),
+            true if known.0 && !known.1 => self.learn_truth(&model, from, profile),
+            _ => {}
+        }
+    }
+
+    /// Which lessons a model has had: features and scores, truth.
+    pub fn lessons_of(&self, model: &str) -> (bool, bool) {
+        self.learnt.get(model).map_or((false, false), |learnt| (true, learnt.with_truth.is_some()))
     }
 
     /// The reference of a window that starts at `start`.

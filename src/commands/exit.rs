@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::config::ConfigError;
 use crate::engine::DeltaError;
+use crate::http::HttpError;
 use crate::kafka::{KafkaTrouble, TroubleClass};
 use crate::run::RunError;
 
@@ -49,14 +50,15 @@ impl Exit {
     /// The code that an error ends with: its kind decides, wherever it stands in the chain.
     pub fn of(error: &anyhow::Error) -> Self {
         for cause in error.chain() {
-            if cause.is::<ConfigError>() {
+            let address =
+                cause.downcast_ref::<HttpError>().is_some_and(|error| matches!(error, HttpError::Address { .. }));
+            if cause.is::<ConfigError>() || address {
                 return Self::Configuration;
             }
             if cause.is::<UsageError>() {
                 return Self::Usage;
             }
-            if matches!(cause.downcast_ref(), Some(RunError::Twin { .. } | RunError::Torn(_) | RunError::Listen { .. }))
-            {
+            if matches!(cause.downcast_ref(), Some(RunError::Twin { .. } | RunError::Torn(_))) {
                 return Self::Configuration;
             }
             if let Some(RunError::Delta { source: DeltaError::OtherBaseline { .. }, .. }) = cause.downcast_ref() {
@@ -108,6 +110,8 @@ mod tests {
         let wrong = ConfigError { file: None, problems: Vec::new() };
         let error = Err::<(), _>(wrong).context("reading").context("starting").unwrap_err();
         assert_eq!(Exit::of(&error), Exit::Configuration);
+        let taken = HttpError::Address { listen: "127.0.0.1:1".into(), reason: "the address is in use".into() };
+        assert_eq!(Exit::of(&anyhow::Error::new(taken).context("starting")), Exit::Configuration);
         let error = Err::<(), _>(UsageError("x".into())).context("starting").unwrap_err();
         assert_eq!(Exit::of(&error), Exit::Usage);
         assert_eq!(Exit::of(&anyhow::anyhow!("disk full")), Exit::Failed);

@@ -2,15 +2,20 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
 
 use super::{Exit, session, validate};
 use crate::config::Config;
+use crate::http;
 use crate::kafka::{self, Names};
 use crate::run::{Setup, Stop, serve};
+use crate::status::{Limits, Process, Status};
+
+/// How long a thread may give no sign of life: longer than a commit may take.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The options.
 #[derive(Clone, Debug, Args)]
@@ -32,11 +37,27 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let config = Arc::new(validate::load(args.config.as_deref())?);
     let references = session::references(&config, &[])?;
     let instance = instance(&config);
+    // Before anything that takes a while: whoever is asked to stop while it starts still ends well.
+    let stop = Stop::default();
+    listen_to_signals(stop.clone())?;
     let topology = kafka::check(&config, &instance)?;
     for note in config.notes().iter().chain(&topology.notes) {
         tracing::warn!("{note}");
     }
+    let process = Process {
+        instance: instance.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        configuration: config.digest(),
+        group: config.kafka.group.clone(),
+        inferences: config.topics.inferences.name.clone(),
+        labels: config.topics.labels.as_ref().map(|topic| topic.name.clone()),
+        started_at: now_outside(),
+    };
+    let status = Arc::new(Status::new(process, now(), PATIENCE, Limits::default()));
+    let page = http::serve(&config.http.listen, status.clone())?;
+    tracing::info!(address = %page.address(), "serving the page and the metrics");
     let setup = Arc::new(Setup {
+        status: status.clone(),
         references,
         names: Names::of(&config),
         instance,
@@ -46,12 +67,24 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         idle: duration(config.idle),
         config,
     });
-    let stop = Stop::default();
-    listen_to_signals(stop.clone())?;
     tracing::info!(instance = setup.instance, partitions = setup.partitions, "running");
-    serve(&setup, setup.config.lanes, &stop)?;
+    status.started();
+    let ended = serve(&setup, setup.config.lanes, &stop);
+    status.stop();
+    page.stop();
+    ended?;
     tracing::info!("stopped; everything read so far is committed");
     Ok(Exit::Done)
+}
+
+#[expect(clippy::disallowed_methods, reason = "signs of life need a clock; nothing final does")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the page says since when the process runs")]
+fn now_outside() -> SystemTime {
+    SystemTime::now()
 }
 
 /// The name of this process: the configured one, or that of the host.

@@ -198,7 +198,8 @@ impl Field {
     pub(super) const fn accepted(self) -> &'static str {
         match self {
             F::RequestId | F::Model | F::Version => "text that is not empty",
-            F::Row | F::Revision => "a whole number from 0 to 4294967295",
+            F::Row => "a whole number from 0 to 4095",
+            F::Revision => "a whole number from 0 to 4294967295",
             F::EventTime | F::LabelTime | F::OutcomeTime => "integer microseconds since 1970 or RFC 3339 text",
             F::Score => "a number from 0 to 1",
             F::Threshold | F::Value => "a finite number",

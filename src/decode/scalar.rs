@@ -3,7 +3,7 @@
 //! JSON, Avro and CSV all end here: from a [`Scalar`] on, the same code decides, so that the three cannot differ.
 
 use super::field::{Field, accepts};
-use crate::event::{EventTime, Reject, RejectReason, TimeError};
+use crate::event::{EventTime, LAST_ROW, Reject, RejectReason, TimeError};
 
 /// A single value as its format gave it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -95,6 +95,12 @@ impl Scalar<'_> {
     /// A whole number from 0 to 2^32 - 1.
     pub(super) fn count(self, field: Field) -> Result<u32, Reject> {
         u32::try_from(self.whole(field)?).map_err(|_| self.out_of_range(field))
+    }
+
+    /// The number of a row of a request.
+    pub(super) fn row(self, field: Field) -> Result<u32, Reject> {
+        let row = self.count(field)?;
+        if row > LAST_ROW { Err(self.out_of_range(field)) } else { Ok(row) }
     }
 
     /// True, false, 0 or 1.

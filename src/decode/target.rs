@@ -83,7 +83,7 @@ impl Target for Inference {
     fn set(&mut self, field: Field, value: Scalar<'_>, limits: &Limits) -> Result<(), Reject> {
         match field {
             Field::RequestId => put_name(&mut self.request_id, field, value, limits)?,
-            Field::Row => self.row = value.count(field)?,
+            Field::Row => self.row = value.row(field)?,
             Field::Model => put_name(&mut self.model, field, value, limits)?,
             Field::Version => put_name(&mut self.version, field, value, limits)?,
             Field::EventTime => self.event_time = value.time(field)?,
@@ -167,7 +167,7 @@ impl Target for Label {
     fn set(&mut self, field: Field, value: Scalar<'_>, limits: &Limits) -> Result<(), Reject> {
         match field {
             Field::RequestId => put_name(&mut self.request_id, field, value, limits)?,
-            Field::Row => self.row = Some(value.count(field)?),
+            Field::Row => self.row = Some(value.row(field)?),
             Field::Label => self.truth = Some(truth_of(value, limits)?),
             Field::EventTime => self.event_time = value.time(field)?,
             Field::OutcomeTime => self.outcome_time = Some(value.time(field)?),

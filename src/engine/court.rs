@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::delta::{Head, Piece, Reach, Reader};
-use crate::baseline::{Profile, References};
+use super::school::School;
+use crate::baseline::{Profile, References, Taught};
 use crate::config::Config;
 use crate::event::EventTime;
 use crate::event::wire::{
@@ -90,15 +91,19 @@ pub struct Court {
     meanings: BTreeMap<usize, (Arc<Profile>, u64)>,
     /// Deltas that were counted.
     counted: u64,
+    config: Arc<Config>,
+    school: School,
+    taught: Vec<Taught>,
 }
 
 impl Court {
     /// A court that has heard nothing. `labels` says whether there is a label stream.
     pub fn new(config: Arc<Config>, references: References, labels: bool) -> Self {
-        Self::around(Judge::new(config, references, labels))
+        let judge = Judge::new(config.clone(), references, labels);
+        Self::around(config, judge)
     }
 
-    fn around(judge: Judge) -> Self {
+    fn around(config: Arc<Config>, judge: Judge) -> Self {
         Self {
             judge,
             tasks: 0,
@@ -107,7 +112,20 @@ impl Court {
             bare: Arc::new(Layout::new(&Coding::default())),
             meanings: BTreeMap::new(),
             counted: 0,
+            config,
+            school: School::default(),
+            taught: Vec::new(),
         }
+    }
+
+    /// What models have learnt since the last call. Tasks need it before they can go on.
+    pub fn lessons(&mut self) -> Vec<Taught> {
+        std::mem::take(&mut self.taught)
+    }
+
+    /// The first window of our models that tasks must not count yet; `None` while some task has said nothing.
+    pub fn horizon(&self) -> Option<EventTime> {
+        self.school.horizon(self.passed.0, &self.config)
     }
 
     /// The judge.
@@ -134,6 +152,7 @@ impl Court {
         while let Some(piece) = reader.piece()? {
             match piece {
                 Piece::Flow { start, flow } => self.judge.fold_labels(start, flow),
+                Piece::Lesson { model, mut told } => self.school.hear(model, &self.config, &mut told)?,
                 Piece::Window { model, version, start, meaning } => {
                     let profile = self.judge.references().of(model, version, start);
                     if self.meaning(profile.as_ref()) != meaning {
@@ -148,6 +167,8 @@ impl Court {
             self.reached(reader.head);
             self.counted += 1;
             let clock = self.clock();
+            let taught = self.school.teach(clock.inputs, clock.labels, &self.config, self.judge.references_mut());
+            self.taught.extend(taught);
             self.judge.advance(clock, findings);
         }
         Ok(folded)
@@ -248,7 +269,8 @@ impl Court {
             }
         }
         put_piece(CHAINS, Some(&bytes));
-        self.judge.snapshot(|key, value| put_piece(key, value));
+        self.school.snapshot(&mut put_piece);
+        self.judge.snapshot(put_piece);
     }
 
     /// The court whose snapshot these pieces are.
@@ -261,9 +283,12 @@ impl Court {
         labels: bool,
         pieces: &BTreeMap<Vec<u8>, Vec<u8>>,
     ) -> Result<Self, CourtError> {
-        let others = pieces.iter().filter(|(key, _)| *key != CHAINS);
-        let judge = Judge::restore(config, references, labels, others)?;
-        let mut court = Self::around(judge);
+        let others = pieces.iter().filter(|(key, _)| *key != CHAINS && !School::owns(key));
+        let judge = Judge::restore(config.clone(), references, labels, others)?;
+        let mut court = Self::around(config, judge);
+        for (key, value) in pieces.iter().filter(|(key, _)| School::owns(key)) {
+            court.school.restore(key, value, &court.config)?;
+        }
         if let Some(bytes) = pieces.get(CHAINS) {
             court.take_chains(bytes)?;
         }

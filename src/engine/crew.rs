@@ -22,6 +22,7 @@ use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RejectReas
 use crate::join::{Counts, Due, Entries, Entry, Limits, NewRow};
 use crate::judge::LabelFlow;
 use crate::observe::Sums;
+use crate::status::Recorder;
 
 /// What a task has counted since the last commit, piece by piece.
 pub(super) enum Counted<'a> {
@@ -45,6 +46,12 @@ pub struct Crew {
     learnt: bool,
     /// What the codes of each profile mean, by the address of the profile.
     meanings: BTreeMap<usize, (Arc<Profile>, u64)>,
+    /// For each judge the first window of its models that must not be counted yet; empty where nobody waits.
+    horizons: Vec<Option<EventTime>>,
+    /// A model that never waits: the one asked about last.
+    waits_not: String,
+    /// How long labels take, where somebody wants to know.
+    measures: Option<Box<Recorder>>,
 }
 
 impl Crew {
@@ -61,6 +68,9 @@ impl Crew {
             range,
             learnt: false,
             meanings: BTreeMap::new(),
+            horizons: Vec::new(),
+            waits_not: String::new(),
+            measures: None,
         }
     }
 
@@ -68,7 +78,14 @@ impl Crew {
     #[must_use]
     pub fn with_journals(mut self) -> Self {
         self.journals = true;
+        self.learning = Learning::elsewhere();
+        self.measures = Some(Box::default());
         self
+    }
+
+    /// How long labels took since the recorder was emptied; `None` where nobody wants to know.
+    pub fn measures(&mut self) -> Option<&mut Recorder> {
+        self.measures.as_deref_mut()
     }
 
     /// Adds a task that knows nothing yet; one that is there already begins anew.
@@ -78,6 +95,7 @@ impl Crew {
             self.tasks.resize_with(partition + 1, || None);
         }
         self.cohorts.forget_task(partition);
+        self.learning.forget_task(partition);
         let task = Task::new(disorder, early, self.labels, Limits::default());
         self.tasks[partition] = Some(if self.journals { task.with_journal() } else { task });
     }
@@ -107,6 +125,7 @@ impl Crew {
     /// # Panics
     /// If the partition has no task.
     pub fn inference(&mut self, partition: usize, record: &Inference, names: &FeatureNames) -> Result<(), Reject> {
+        self.learning.turn_to(partition);
         let placed = self.place(partition, record);
         let (model, cohort) = placed.inspect_err(|_| self.task(partition).reject_inference())?;
         // A late record is counted where its partition stands.
@@ -118,6 +137,7 @@ impl Crew {
             references: &self.references,
             config: &self.config,
             range: self.range,
+            measures: self.measures.as_deref_mut(),
         };
         let placed = Place { model, cohort, inside: self.range.holds(record.event_time) };
         open(&mut self.tasks, partition).inference(record, placed, names, shared, &mut self.learning)
@@ -134,10 +154,17 @@ impl Crew {
         if self.cohorts.is_new_to(partition, model) {
             let settings = self.config.model(&record.model);
             open(&mut self.tasks, partition).set_rules(model, settings);
-            let learns = !self.references.has_file(&record.model);
-            self.learning.meet(model, learns, settings, Disorder::of(&self.config));
+            self.meet(partition, model);
         }
         Ok((model, cohort))
+    }
+
+    /// A task has met a model, which learns unless a baseline is given.
+    fn meet(&mut self, partition: usize, model: u16) {
+        let name = self.cohorts.model(model);
+        let learns = !self.references.has_file(name);
+        self.learning.turn_to(partition);
+        self.learning.meet(model, learns, self.config.model(name), Disorder::of(&self.config));
     }
 
     /// Counts an inference that could not be decoded.
@@ -156,11 +183,13 @@ impl Crew {
     /// # Panics
     /// If the partition has no task.
     pub fn label(&mut self, partition: usize, record: &Label) -> Result<(), Reject> {
+        self.learning.turn_to(partition);
         let shared = Shared {
             cohorts: &mut self.cohorts,
             references: &self.references,
             config: &self.config,
             range: self.range,
+            measures: self.measures.as_deref_mut(),
         };
         open(&mut self.tasks, partition).label(record, shared, &mut self.learning)
     }
@@ -181,6 +210,50 @@ impl Crew {
         }
     }
 
+    /// Takes references that somebody else has learnt, and the first window of each judge's models that must not be
+    /// counted yet.
+    pub fn take_lessons(&mut self, references: References, horizons: Vec<Option<EventTime>>) {
+        self.references = references;
+        self.horizons = horizons;
+        let (cohorts, references) = (&self.cohorts, &self.references);
+        self.learning.forget_learnt(|model| references.lessons_of(cohorts.model(model)).1);
+        self.waits_not.clear();
+    }
+
+    /// Whether an inference must wait for a lesson: its model has no baseline, and what is known so far does not reach
+    /// its window. Nothing of it is counted then, but its time moves the task's watermark already: what it waits for may
+    /// stand on it.
+    ///
+    /// # Panics
+    /// If the partition has no task.
+    pub fn must_wait(&mut self, partition: usize, record: &Inference) -> bool {
+        let waits = self.waits(partition, record);
+        if waits {
+            self.task(partition).come_to(record.event_time);
+        }
+        waits
+    }
+
+    fn waits(&mut self, partition: usize, record: &Inference) -> bool {
+        // One without a score will be rejected, and moves nothing.
+        if record.model == self.waits_not || record.score.is_none() {
+            return false;
+        }
+        if self.references.has_file(&record.model) {
+            record.model.clone_into(&mut self.waits_not);
+            return false;
+        }
+        let judges = self.horizons.len() as u32;
+        if judges == 0 {
+            return true;
+        }
+        // A late record is counted where its partition stands.
+        let counted = self.watermarks_of(partition).0.max(Some(record.event_time)).unwrap_or(record.event_time);
+        let window = Window::holding(counted, self.config.model(&record.model).window);
+        let horizon = self.horizons[judge_of(&record.model, judges) as usize];
+        horizon.is_none_or(|horizon| window.start >= horizon)
+    }
+
     /// The references, if a lesson has changed them since this was asked last.
     pub(super) fn new_lessons(&mut self) -> Option<&References> {
         std::mem::take(&mut self.learnt).then_some(&self.references)
@@ -188,12 +261,15 @@ impl Crew {
 
     /// Closes the rows of every task that can change no more.
     pub(super) fn expire(&mut self) {
-        for task in self.tasks.iter_mut().flatten() {
+        for (partition, task) in self.tasks.iter_mut().enumerate() {
+            let Some(task) = task else { continue };
+            self.learning.turn_to(partition);
             let shared = Shared {
                 cohorts: &mut self.cohorts,
                 references: &self.references,
                 config: &self.config,
                 range: self.range,
+                measures: self.measures.as_deref_mut(),
             };
             task.expire(shared, &mut self.learning);
         }
@@ -229,17 +305,19 @@ impl Crew {
 
     /// What a task has counted since the last commit, as the records of its delta for each of so many judges.
     ///
-    /// `head` says what the delta covers; how far the task has come in event time is filled in here. Closes the rows of
-    /// the task that can change no more.
+    /// `head` says what the delta covers; how far the task has come in event time is filled in here. `names` are those of
+    /// the features of the records. Closes the rows of the task that can change no more.
     ///
     /// # Panics
     /// If the partition has no task.
-    pub fn delta(&mut self, partition: usize, judges: u32, head: &mut Head) -> Vec<Vec<Vec<u8>>> {
+    pub fn delta(&mut self, partition: usize, judges: u32, names: &FeatureNames, head: &mut Head) -> Vec<Vec<Vec<u8>>> {
+        self.learning.turn_to(partition);
         let shared = Shared {
             cohorts: &mut self.cohorts,
             references: &self.references,
             config: &self.config,
             range: self.range,
+            measures: self.measures.as_deref_mut(),
         };
         let task = open(&mut self.tasks, partition);
         task.expire(shared, &mut self.learning);
@@ -259,29 +337,33 @@ impl Crew {
             Counted::Labels { start, flow } => writers.iter_mut().for_each(|writer| writer.flow(start, flow)),
         });
         self.meanings = meanings;
+        if let Some(gathering) = self.learning.told_by(partition) {
+            gathering.take(&self.cohorts, names, |model, bytes| {
+                writers[judge_of(model, judges) as usize].lesson(model, bytes);
+            });
+        }
         writers.into_iter().map(Writer::finish).collect()
     }
 
     /// What was learnt, and all names, as bytes.
-    pub(super) fn encode_lessons(&self, bytes: &mut Vec<u8>) {
+    pub(super) fn encode_lessons(&self, names: &FeatureNames, bytes: &mut Vec<u8>) {
         let cohorts = self.named_cohorts();
         put(bytes, cohorts.len() as u64);
         for (_, model, version) in &cohorts {
             put_bytes(bytes, model.as_bytes());
             put_bytes(bytes, version.as_bytes());
         }
-        self.learning.encode(&self.cohorts, bytes);
+        self.learning.encode(&self.cohorts, names, bytes);
     }
 
     /// Goes on with what another crew had learnt; before any task is opened. The references hold its lessons already.
-    pub(super) fn restore_lessons(&mut self, bytes: &mut &[u8]) -> Result<(), WireError> {
+    pub(super) fn restore_lessons(&mut self, names: &mut FeatureNames, bytes: &mut &[u8]) -> Result<(), WireError> {
         for _ in 0..take(bytes)? {
             let (model, version) = (take_text(bytes)?, take_text(bytes)?);
             let placed = self.cohorts.of(model, version);
             placed.map_err(|_| WireError::Truncated("the names of models: there is no room for them"))?;
         }
-        let disorder = Disorder::of(&self.config);
-        self.learning.restore(&mut self.cohorts, &self.config, disorder, bytes)
+        self.learning.restore(&mut self.cohorts, &self.config, names, bytes)
     }
 
     /// The numbers of models and versions, with their names.
@@ -328,10 +410,12 @@ impl Crew {
     }
 
     fn restore_row(&mut self, partition: usize, row: NewRow<'_>) -> Result<(), ChangelogError> {
-        let settings = self.config.model(self.cohorts.model(row.model));
         if self.cohorts.is_new_to(partition, row.model) {
+            let settings = self.config.model(self.cohorts.model(row.model));
             open(&mut self.tasks, partition).restore_rules(row.model, settings, None);
+            self.meet(partition, row.model);
         }
+        let settings = self.config.model(self.cohorts.model(row.model));
         let (model, version) = self.cohorts.name(row.cohort);
         let window = Window::holding(row.time, settings.window);
         let profile = self.references.of(model, version, window.start);
@@ -359,6 +443,7 @@ impl Crew {
             let model = self.cohorts.model_of(name).map_err(|_| ChangelogError::NoRoom)?;
             if self.cohorts.is_new_to(partition, model) {
                 open(&mut self.tasks, partition).restore_rules(model, self.config.model(name), since);
+                self.meet(partition, model);
             }
         }
         open(&mut self.tasks, partition).finish_restore(&stand.mark, stand.unknown_labels);
@@ -379,6 +464,22 @@ impl Crew {
     pub fn furthest(&self, partition: usize) -> (Option<EventTime>, Option<EventTime>) {
         let task = self.tasks.get(partition).and_then(Option::as_ref);
         task.map_or((None, None), |task| (task.last_inference(), task.last_label()))
+    }
+
+    /// The watermarks of one task: of predictions, of labels.
+    pub fn watermarks_of(&self, partition: usize) -> (Option<EventTime>, Option<EventTime>) {
+        let task = self.tasks.get(partition).and_then(Option::as_ref);
+        task.map_or((None, None), |task| (task.inferences(), task.labels()))
+    }
+
+    /// What became of the records of one task.
+    pub fn counts_of(&self, partition: usize) -> Counts {
+        self.tasks.get(partition).and_then(Option::as_ref).map_or_else(Counts::default, Task::counts)
+    }
+
+    /// Bytes that the join of one task holds.
+    pub fn memory_of(&self, partition: usize) -> usize {
+        self.tasks.get(partition).and_then(Option::as_ref).map_or(0, Task::memory)
     }
 
     /// Bytes of changes that were not written down yet.

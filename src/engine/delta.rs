@@ -11,8 +11,8 @@
 use std::sync::Arc;
 
 use crate::event::wire::{
-    WireError, expect, put, put_bytes, put_signed, put_time, take, take_array, take_byte, take_signed, take_text,
-    take_time,
+    WireError, expect, put, put_bytes, put_signed, put_time, take, take_array, take_byte, take_bytes, take_signed,
+    take_text, take_time,
 };
 use crate::event::{EventTime, murmur2_partition};
 use crate::judge::LabelFlow;
@@ -22,6 +22,7 @@ const FORMAT: u8 = 1;
 const END: u8 = 0;
 const WINDOW: u8 = 1;
 const FLOW: u8 = 2;
+const LESSON: u8 = 3;
 
 /// Bytes after which a record is full; one piece may go beyond, by the size of one window.
 const FULL: usize = 400 << 10;
@@ -115,6 +116,13 @@ impl<'a> Writer<'a> {
         }
     }
 
+    pub(super) fn lesson(&mut self, model: &str, told: &[u8]) {
+        let bytes = self.room();
+        bytes.push(LESSON);
+        put_bytes(bytes, model.as_bytes());
+        put_bytes(bytes, told);
+    }
+
     pub(super) fn finish(mut self) -> Vec<Vec<u8>> {
         let bytes = std::mem::take(&mut self.bytes);
         self.close(bytes, true);
@@ -158,6 +166,8 @@ pub(super) enum Piece<'a> {
     Window { model: &'a str, version: &'a str, start: EventTime, meaning: u64 },
     /// What was counted of labels.
     Flow { start: EventTime, flow: LabelFlow },
+    /// What a model may learn from: see `gather`.
+    Lesson { model: &'a str, told: &'a [u8] },
 }
 
 impl<'a> Reader<'a> {
@@ -198,7 +208,8 @@ impl<'a> Reader<'a> {
                     LabelFlow { read: take_signed(bytes)?, orphan: take_signed(bytes)?, late: take_signed(bytes)? };
                 Ok(Some(Piece::Flow { start, flow }))
             }
-            found => Err(WireError::Unexpected { what: "the tag of a piece", found: found.into(), accepted: 2 }),
+            LESSON => Ok(Some(Piece::Lesson { model: take_text(bytes)?, told: take_bytes(bytes)? })),
+            found => Err(WireError::Unexpected { what: "the tag of a piece", found: found.into(), accepted: 3 }),
         }
     }
 

@@ -14,8 +14,12 @@ mod cohorts;
 mod court;
 mod crew;
 mod delta;
+mod gather;
 mod learn;
 mod observer;
+mod pupil;
+mod sample;
+mod school;
 mod task;
 mod windows;
 

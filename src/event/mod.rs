@@ -10,7 +10,7 @@ mod time;
 pub mod wire;
 
 pub use hash::{fnv1a_64, murmur2_partition, value_hash};
-pub use key::RequestKey;
+pub use key::{LAST_ROW, RequestKey};
 pub use record::{
     Arm, BaselineRow, FeatureNames, Features, Inference, Label, MAX_FEATURE_NAMES, Probability, Slot, Split, Truth,
     Value,

@@ -10,6 +10,8 @@ use super::{EMERGING_RATIO, Indicator, Metric, SLICE_MIN_EXPECTED, inputs, plumb
 pub enum Status {
     /// It is computed.
     Active,
+    /// The running process says it, by the wall clock: no test, no share of the allowance, no part of a summary.
+    Live,
     /// Its name is reserved; it is listed as inactive.
     Planned,
 }
@@ -67,12 +69,14 @@ impl Indicator {
                 format!("{}, with at least {SLICE_MIN_EXPECTED} expected", FloorText(self.floor(), self.floor_unit()))
             }
             _ if self.floor() > 0.0 => FloorText(self.floor(), self.floor_unit()).to_string(),
+            _ if self.explain().status == Status::Live => "none: it is no test".into(),
             _ => "not set yet".into(),
         }
     }
 
     fn minimum_text(self) -> String {
         match (self.min_n(), self.min_positives()) {
+            (0, _) if self.explain().status == Status::Live => "none: it is no test".into(),
             (0, _) => "not set yet".into(),
             (n, 0) => format!("{n} events"),
             (n, positives) => format!("{n} labelled events, {positives} of them positive"),
@@ -96,6 +100,7 @@ pub fn page(indicator: Indicator) -> String {
     let Explanation { question, subject, formula, needs, cannot_tell, source, status, .. } = *indicator.explain();
     let status = match status {
         Status::Active => "computed in this release",
+        Status::Live => "said by `truthline run` as it happens, by the wall clock; a replay does not say it",
         Status::Planned => "not in this release; summaries list it as inactive",
     };
     let mut text = format!("{}\n  {question}\n", indicator.name());
@@ -139,7 +144,11 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 pub fn list() -> String {
     let width = Indicator::ALL.iter().map(|indicator| indicator.name().len()).max().unwrap_or(0);
     let mut text = String::new();
-    for (status, title) in [(Status::Active, "computed in this release"), (Status::Planned, "not in this release")] {
+    for (status, title) in [
+        (Status::Active, "computed in this release"),
+        (Status::Live, "said by `truthline run` as it happens"),
+        (Status::Planned, "not in this release"),
+    ] {
         let _ = writeln!(text, "{title}");
         for indicator in Indicator::ALL.iter().filter(|indicator| indicator.explain().status == status) {
             let _ = writeln!(text, "  {:width$}  {}", indicator.name(), indicator.explain().question);
@@ -171,16 +180,26 @@ pub fn table() -> String {
         let Explanation { formula, source, .. } = indicator.explain();
         let _ = write!(text, "\n**`{}`** {formula} Source: {source}\n", indicator.name());
     }
-    text.push_str("\n## Not in this release\n\nTheir names are reserved. Summaries list them as inactive.\n\n");
-    text.push_str("| name | asks | about | stands on | needs | cannot tell |\n|---|---|---|---|---|---|\n");
-    for indicator in Indicator::ALL.iter().copied().filter(|indicator| !indicator.is_active()) {
-        let Explanation { question, subject, needs, cannot_tell, .. } = indicator.explain();
-        let _ = writeln!(
-            text,
-            "| `{}` | {question} | {subject} | {} | {needs} | {cannot_tell} |",
-            indicator.name(),
-            indicator.basis_text()
-        );
+    let heading = "| name | asks | about | stands on | needs | cannot tell |\n|---|---|---|---|---|---|\n";
+    for (status, words) in [
+        (
+            Status::Live,
+            "\n## Said by a running process\n\n`truthline run` says these as it happens, by the wall clock. They are no tests, have no \
+             share of `false_alarms_per_month`, and a replay does not say them: `basis_final` is false.\n\n",
+        ),
+        (Status::Planned, "\n## Not in this release\n\nTheir names are reserved. Summaries list them as inactive.\n\n"),
+    ] {
+        text.push_str(words);
+        text.push_str(heading);
+        for indicator in Indicator::ALL.iter().copied().filter(|indicator| indicator.explain().status == status) {
+            let Explanation { question, subject, needs, cannot_tell, .. } = indicator.explain();
+            let _ = writeln!(
+                text,
+                "| `{}` | {question} | {subject} | {} | {needs} | {cannot_tell} |",
+                indicator.name(),
+                indicator.basis_text()
+            );
+        }
     }
     text
 }

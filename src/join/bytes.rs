@@ -3,7 +3,7 @@
 //! Fixed widths little endian; whole numbers that are mostly small as base-128 varints, signed ones folded to unsigned
 //! before. Reading never panics and never allocates more than the bytes could hold.
 
-use crate::event::EventTime;
+use crate::event::{EventTime, LAST_ROW};
 
 /// Bytes that are no journal and no mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -118,6 +118,13 @@ impl<'a> Reader<'a> {
             _ => Err(start.damaged("neither 0 nor 1 before a time")),
         }
     }
+}
+
+/// The number of a row of a request.
+pub(super) fn row_number(reader: &mut Reader<'_>) -> Result<u32, Damaged> {
+    let start = *reader;
+    let row = reader.number()?;
+    if row > LAST_ROW { Err(start.damaged("a row of a request beyond 4,095")) } else { Ok(row) }
 }
 
 /// In microseconds. Records lie within 220 years; watermarks and floors differ from them by spans of a century.

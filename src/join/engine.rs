@@ -22,12 +22,12 @@
 use super::interval::{Held, held};
 use super::journal::Due;
 use super::lists::Lists;
-use super::row::{Labels, Row, Waiting};
-use super::settle::{MAX_LABELS_PER_ROW, Settled, Told, settle};
+use super::meet::owner;
+use super::row::{Row, Waiting};
 use super::sources::{Side, Sources};
 use super::store::{Number, Store};
 use super::{Balance, Counts, LabelPlaced, Limits, Memory, NewLabel, NewRow, Placed, Regime, Rules, Watch};
-use crate::event::{EventTime, Reject, RejectReason, RequestKey, Span};
+use crate::event::{EventTime, LAST_ROW, Reject, RejectReason, RequestKey, Span};
 
 /// Rows lie in buckets of this share of their label window, waiting labels of the early horizon.
 const BUCKETS: i64 = 64;
@@ -51,16 +51,15 @@ pub struct Join {
     pub(super) given_up_to: Option<EventTime>,
     pub(super) rows: Store<Row>,
     pub(super) waiting: Store<Waiting>,
+    /// By the key of the first row of their request; see `tombstone`.
+    pub(super) tombstones: Store<Waiting>,
+    /// The largest number of a row so far.
+    pub(super) last_row: u32,
     pub(super) lists: Lists,
     /// Scratch: the waiting labels that an inference finds.
-    found: Vec<(Number, NewLabel)>,
+    pub(super) found: Vec<(Number, NewLabel)>,
     pub(super) last_due: Due,
     pub(super) counts: Counts,
-}
-
-/// The row that owns a label, if it is here. There is at most one.
-pub(super) fn owner<'a>(rows: &'a Store<Row>, rules: &[Option<Held>], label: &NewLabel) -> Option<(Number, &'a Row)> {
-    rows.find(label.key).find(|(_, row)| held(rules, row.model()).owns(row.time(), label.time))
 }
 
 impl Join {
@@ -89,6 +88,8 @@ impl Join {
             given_up_to: None,
             rows: Store::new(),
             waiting: Store::new(),
+            tombstones: Store::new(),
+            last_row: 0,
             lists: Lists::default(),
             found: Vec::new(),
             last_due: Due::default(),
@@ -236,9 +237,7 @@ impl Join {
             return Placed::Refused;
         };
         self.counts.inferences.pending += 1;
-        if !self.waiting.is_empty() {
-            self.meet_waiting(number, new.key, watch);
-        }
+        self.meet_waiting(number, new, watch);
         self.last_due = Due { rows: Some(held(&self.rules, new.model).last_label(new.time)), labels: None };
         Placed::New
     }
@@ -247,31 +246,9 @@ impl Join {
         let Held { width, .. } = *held(&self.rules, new.model);
         let due = held(&self.rules, new.model).last_label(new.time);
         let codes = if self.label_disorder.is_some() { new.codes } else { &[] };
+        debug_assert!(new.row <= LAST_ROW, "a request has at most 4,096 rows");
+        self.last_row = self.last_row.max(new.row.min(LAST_ROW));
         self.rows.insert(Row::new(new), due, width, codes, new.layout)
-    }
-
-    /// Gives a new row the labels that have waited for it.
-    pub(super) fn meet_waiting(&mut self, number: Number, key: RequestKey, watch: &mut impl Watch) {
-        let row = self.rows.get(number);
-        let (time, model) = (row.time(), row.model());
-        let rules = held(&self.rules, model);
-        let mut found = std::mem::take(&mut self.found);
-        found.extend(
-            self.waiting
-                .find(key)
-                .filter(|(_, label)| rules.owns(time, label.time()))
-                .map(|(place, label)| (place, label.label())),
-        );
-        // The index gives them in no order; the observer shall be told in one.
-        found.sort_unstable_by_key(|(_, label)| (label.revision, label.time, label.content));
-        for (place, label) in found.drain(..) {
-            self.waiting.remove(place);
-            self.counts.labels.buffered -= 1;
-            if self.meet(number, &label, watch).is_none() {
-                watch.unknown_label(&label, model);
-            }
-        }
-        self.found = found;
     }
 
     /// Takes one label of the first source; see [`Join::label_from`].
@@ -296,7 +273,10 @@ impl Join {
         }
         self.labels.raise(source, label.time - disorder);
 
-        if let Some((number, row)) = owner(&self.rows, &self.rules, &label) {
+        if label.all_rows {
+            return self.take_tombstone(&label, watch);
+        }
+        if let Some((number, row)) = owner(&self.rows, &self.rules, label.key, label.time) {
             let model = row.model();
             return self.meet(number, &label, watch).ok_or_else(|| {
                 let positive = held(&self.rules, model).rules.positive;
@@ -315,104 +295,36 @@ impl Join {
     }
 
     fn buffer(&mut self, label: &NewLabel) -> Result<LabelPlaced, Reject> {
-        if self.waiting.len() < self.limits.buffered_labels && self.insert_label(label) {
+        if self.has_room_to_wait() && self.insert_label(label) {
             self.counts.labels.buffered += 1;
             self.last_due = Due { rows: None, labels: Some(label.time) };
             return Ok(LabelPlaced::Buffered);
         }
+        Err(self.refuse_to_wait())
+    }
+
+    pub(super) fn has_room_to_wait(&self) -> bool {
+        self.waiting.len() + self.tombstones.len() < self.limits.buffered_labels
+    }
+
+    /// Rejects a label that would have to wait.
+    pub(super) fn refuse_to_wait(&mut self) -> Reject {
         self.counts.labels.rejected += 1;
         self.counts.capped += 1;
-        Err(Reject::new(
+        Reject::new(
             RejectReason::LimitReached,
             format!("{} labels wait for their inference already", self.limits.buffered_labels),
-        ))
+        )
     }
 
     pub(super) fn insert_label(&mut self, label: &NewLabel) -> bool {
-        let width = Span::from_micros(self.largest_early.micros() / BUCKETS).max(MINUTE);
+        let width = self.waiting_width();
         self.waiting.insert(Waiting::new(label), label.time, width, &[], 0).is_some()
     }
 
-    /// Adds a label to its row. `None`: the value is no class of the model; counted as rejected.
-    pub(super) fn meet(&mut self, number: Number, label: &NewLabel, watch: &mut impl Watch) -> Option<LabelPlaced> {
-        let row = *self.rows.get(number);
-        let held = held(&self.rules, row.model());
-        let (rules, due) = (held.rules, held.last_label(row.time()));
-        let truth = match label.truth.map(|value| rules.truth(value)) {
-            None => None,
-            Some(Some(truth)) => Some(truth),
-            Some(None) => {
-                self.counts.labels.rejected += 1;
-                return None;
-            }
-        };
-        let told = Told { time: label.time, revision: label.revision, content: label.content, truth };
-        let one;
-        let known: &[Told] = match row.labels() {
-            Labels::None => &[],
-            Labels::One(only) => {
-                one = [only];
-                &one
-            }
-            Labels::Many => self.lists.of(number),
-        };
-        if known.iter().any(|other| other.order() == told.order()) {
-            self.counts.labels.duplicate += 1;
-            return Some(LabelPlaced::Duplicate);
-        }
-        if known.len() >= MAX_LABELS_PER_ROW {
-            self.counts.labels.ignored += 1;
-            self.counts.capped += 1;
-            return Some(LabelPlaced::Ignored);
-        }
-        let horizon = row.time() + rules.corrections;
-        let before = settle(known, horizon, rules.policy);
-        let after = match row.labels() {
-            Labels::None => {
-                self.rows.get_mut(number).set_only_label(&told);
-                settle(&[told], horizon, rules.policy)
-            }
-            Labels::One(only) => {
-                self.rows.get_mut(number).set_many_labels();
-                settle(self.lists.add(number, Some(only), told), horizon, rules.policy)
-            }
-            Labels::Many => settle(self.lists.add(number, None, told), horizon, rules.policy),
-        };
-        self.count_labels(&before, -1);
-        self.count_labels(&after, 1);
-        self.stand(number, &before, &after, watch);
-        self.last_due = Due { rows: Some(due), labels: None };
-        Some(LabelPlaced::Met)
-    }
-
-    fn count_labels(&mut self, settled: &Settled, sign: i64) {
-        let labels = &mut self.counts.labels;
-        labels.joined += sign * settled.joined;
-        labels.corrected += sign * settled.corrected;
-        labels.withdrawn += sign * settled.withdrawn;
-        labels.ignored += sign * settled.ignored;
-    }
-
-    /// Writes what now stands into the row, counts it and tells the observer.
-    fn stand(&mut self, number: Number, before: &Settled, after: &Settled, watch: &mut impl Watch) {
-        if before.standing == after.standing {
-            return;
-        }
-        self.rows.get_mut(number).set_standing(after.standing);
-        let turned = i64::from(after.standing.is_some()) - i64::from(before.standing.is_some());
-        self.counts.inferences.labelled += turned;
-        self.counts.inferences.pending -= turned;
-
-        let (codes, layout) = self.rows.codes(number);
-        let view = self.rows.get(number).view(codes, layout);
-        let truth = |settled: &Settled| settled.standing.map(|(truth, _)| truth);
-        let time = |settled: &Settled| settled.standing.map(|(_, time)| time);
-        if truth(before) != truth(after) {
-            watch.truth(&view, truth(before), truth(after));
-        }
-        if time(before) != time(after) {
-            watch.label_time(&view, time(before), time(after));
-        }
+    /// The width of the buckets of labels that wait.
+    pub(super) fn waiting_width(&self) -> Span {
+        Span::from_micros(self.largest_early.micros() / BUCKETS).max(MINUTE)
     }
 
     /// Closes the rows and gives up the labels that the watermarks allow, and frees their memory.
@@ -421,13 +333,20 @@ impl Join {
     /// records, is a good rhythm: a call costs a few nanoseconds for each bucket and each row that it closes.
     pub fn expire(&mut self, watch: &mut impl Watch) {
         let settled = self.settled();
-        let Self { rules, rows, waiting, lists, counts, .. } = self;
+        let Self { rules, rows, waiting, tombstones, lists, counts, .. } = self;
         if let Some(floor) = self.floor {
             self.given_up_to = Some(floor);
             waiting.sweep(floor, Waiting::time, |_, label, _, _| {
                 counts.labels.buffered -= 1;
                 counts.labels.orphan += 1;
                 watch.orphan(label.time());
+            });
+            tombstones.sweep(floor, Waiting::time, |_, label, _, _| {
+                if !label.has_met() {
+                    counts.labels.buffered -= 1;
+                    counts.labels.orphan += 1;
+                    watch.orphan(label.time());
+                }
             });
         }
         let Some(passed) = settled else { return };
@@ -531,14 +450,16 @@ impl Join {
     pub fn memory(&self) -> Memory {
         let (rows, codes, index) = self.rows.bytes();
         let (labels, _, labels_index) = self.waiting.bytes();
+        let (tombstones, _, tombstones_index) = self.tombstones.bytes();
         Memory {
             open_rows: self.rows.len(),
             buffered_labels: self.waiting.len(),
+            tombstones: self.tombstones.len(),
             rows,
             codes,
             index,
             corrections: self.lists.bytes(),
-            buffer: labels + labels_index,
+            buffer: labels + labels_index + tombstones + tombstones_index,
         }
     }
 }

@@ -4,10 +4,10 @@
 //! Lateness, repeats and rejects are only counted, and the counts stand in the [`super::Mark`]. A [`Journal`] gathers
 //! the entries of one commit as bytes; [`Entries`] reads them back.
 //!
-//! A row is 56 bytes and its codes, a label 31 to 40 bytes. Models, cohorts and layouts are written as given: their
+//! A row is 56 bytes and its codes, a label 30 to 42 bytes. Models, cohorts and layouts are written as given: their
 //! numbers mean something to the process that wrote them, and the reader maps them.
 
-use super::bytes::{Damaged, Reader, put_varint};
+use super::bytes::{Damaged, Reader, put_varint, row_number};
 use super::{NewLabel, NewRow};
 use crate::event::{EventTime, RequestKey, Truth};
 
@@ -36,32 +36,35 @@ pub struct Journal {
     due: Due,
 }
 
+/// About as many bytes has a row without its codes.
+const ROW: usize = 58;
 /// The entry is a label; else it is a row.
 const LABEL: u8 = 1;
 /// The label's value is a number.
 const NUMBER: u8 = 1 << 1;
 /// The label's value is the hash of a text.
 const TEXT: u8 = 1 << 2;
+/// The label is a tombstone.
+const ALL: u8 = 1 << 3;
 
 impl Journal {
     /// Writes down a row that was [`super::Placed::New`]; `due` is [`super::Join::last_due`] after it.
     pub fn row(&mut self, row: &NewRow<'_>, due: Due) {
         let bytes = &mut self.bytes;
-        let mut fixed = [0; ROW];
-        let mut rest = &mut fixed[..];
-        fill(&mut rest, [0]);
-        fill(&mut rest, row.key.bits().to_le_bytes());
-        fill(&mut rest, row.time.micros().to_le_bytes());
-        fill(&mut rest, row.score.to_bits().to_le_bytes());
-        fill(&mut rest, row.content.to_le_bytes());
-        fill(&mut rest, row.model.to_le_bytes());
-        fill(&mut rest, row.cohort.to_le_bytes());
-        fill(&mut rest, row.layout.to_le_bytes());
-        fill(&mut rest, [row.bits, row.arm, row.action]);
-        fill(&mut rest, row.action_prob.to_bits().to_le_bytes());
+        bytes.reserve(ROW + row.codes.len());
+        bytes.push(0);
+        bytes.extend_from_slice(&row.key.bits().to_le_bytes());
+        bytes.extend_from_slice(&row.time.micros().to_le_bytes());
+        bytes.extend_from_slice(&row.score.to_bits().to_le_bytes());
+        bytes.extend_from_slice(&row.content.to_le_bytes());
+        bytes.extend_from_slice(&row.model.to_le_bytes());
+        bytes.extend_from_slice(&row.cohort.to_le_bytes());
+        bytes.extend_from_slice(&row.layout.to_le_bytes());
+        bytes.extend_from_slice(&[row.bits, row.arm, row.action]);
+        bytes.extend_from_slice(&row.action_prob.to_bits().to_le_bytes());
         // As the row keeps it.
-        fill(&mut rest, (row.weight as f32).to_bits().to_le_bytes());
-        bytes.extend_from_slice(&fixed);
+        bytes.extend_from_slice(&(row.weight as f32).to_bits().to_le_bytes());
+        put_varint(bytes, u64::from(row.row));
         put_varint(bytes, row.codes.len() as u64);
         bytes.extend_from_slice(row.codes);
         self.due = self.due.and(due);
@@ -71,6 +74,7 @@ impl Journal {
     /// [`super::Join::last_due`] after it.
     pub fn label(&mut self, label: &NewLabel, due: Due) {
         let (kind, value) = match label.truth {
+            _ if label.all_rows => (ALL, 0),
             None => (0, 0),
             Some(Truth::Number(number)) => (NUMBER, number.to_bits()),
             Some(Truth::Text(hash)) => (TEXT, hash),
@@ -81,7 +85,7 @@ impl Journal {
         bytes.extend_from_slice(&label.time.micros().to_le_bytes());
         bytes.extend_from_slice(&label.content.to_le_bytes());
         put_varint(bytes, u64::from(label.revision));
-        if kind != 0 {
+        if kind & (NUMBER | TEXT) != 0 {
             bytes.extend_from_slice(&value.to_le_bytes());
         }
         self.due = self.due.and(due);
@@ -114,15 +118,6 @@ impl Journal {
     }
 }
 
-/// Bytes of a row before its codes and their number.
-const ROW: usize = 1 + 16 + 8 + 8 + 4 + 3 * 2 + 3 + 4 + 4;
-
-fn fill<const N: usize>(rest: &mut &mut [u8], part: [u8; N]) {
-    let (front, back) = std::mem::take(rest).split_at_mut(N);
-    front.copy_from_slice(&part);
-    *rest = back;
-}
-
 /// One entry of a journal, as it was written down.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Entry<'a> {
@@ -130,6 +125,16 @@ pub enum Entry<'a> {
     Row(NewRow<'a>),
     /// A label.
     Label(NewLabel),
+}
+
+impl Entry<'_> {
+    /// Which row of which request it is about; the first row, if it is about all of them.
+    pub const fn key(&self) -> RequestKey {
+        match self {
+            Self::Row(row) => row.key,
+            Self::Label(label) => label.key,
+        }
+    }
 }
 
 /// The entries of a journal's bytes, in the order of arrival. Damaged bytes are one error, and the last item.
@@ -172,10 +177,12 @@ fn read<'a>(reader: &mut Reader<'a>) -> Result<Entry<'a>, Damaged> {
         let [bits, arm, action] = reader.array()?;
         let action_prob = f32::from_bits(u32::from_le_bytes(reader.array()?));
         let weight = f64::from(f32::from_bits(u32::from_le_bytes(reader.array()?)));
+        let number = row_number(reader)?;
         let length = reader.number()?;
         let codes = reader.slice(length)?;
         return Ok(Entry::Row(NewRow {
             key,
+            row: number,
             time,
             model,
             cohort,
@@ -194,9 +201,10 @@ fn read<'a>(reader: &mut Reader<'a>) -> Result<Entry<'a>, Damaged> {
     let revision = reader.number()?;
     let truth = match kind {
         LABEL => None,
+        _ if kind == LABEL | ALL => None,
         _ if kind == LABEL | NUMBER => Some(Truth::Number(f64::from_bits(u64::from_le_bytes(reader.array()?)))),
         _ if kind == LABEL | TEXT => Some(Truth::Text(u64::from_le_bytes(reader.array()?))),
         _ => return Err(start.damaged("the kind of an entry that is neither a row nor a label")),
     };
-    Ok(Entry::Label(NewLabel { key, time, revision, content, truth }))
+    Ok(Entry::Label(NewLabel { key, time, revision, content, truth, all_rows: kind & ALL != 0 }))
 }

@@ -5,7 +5,7 @@
 pub struct Limits {
     /// Open rows; default 100 million, which is about 8 GB and the codes.
     pub rows: usize,
-    /// Labels that wait for their inference; default 10 million, which is about 0.5 GB.
+    /// Labels that wait for their inference, and tombstones that wait for further rows; default 10 million, which is about 0.5 GB.
     pub buffered_labels: usize,
 }
 
@@ -22,6 +22,8 @@ pub struct Memory {
     pub open_rows: usize,
     /// Labels that wait.
     pub buffered_labels: usize,
+    /// Tombstones that are kept for rows to come, whether they have met one or not.
+    pub tombstones: usize,
     /// Bytes of the rows.
     pub rows: usize,
     /// Bytes of their codes.
@@ -30,7 +32,7 @@ pub struct Memory {
     pub index: usize,
     /// Bytes of the labels of rows that have several (an estimate from above).
     pub corrections: usize,
-    /// Bytes of the waiting labels and their index.
+    /// Bytes of the waiting labels, the tombstones and their index.
     pub buffer: usize,
 }
 

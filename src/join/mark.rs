@@ -3,7 +3,7 @@
 //! Watermarks, what has been closed and given up so far, and the counts. With it and the entries of the journals that
 //! are not outlived, another join goes on as if it had never stopped.
 
-use super::bytes::{Damaged, Reader, put_signed, put_time, put_varint};
+use super::bytes::{Damaged, Reader, put_signed, put_time, put_varint, row_number};
 use super::{Counts, InferenceCounts, LabelCounts};
 use crate::event::EventTime;
 
@@ -21,6 +21,7 @@ pub struct Mark {
     /// Labels that waited and are before this were given up.
     pub(super) given_up_to: Option<EventTime>,
     pub(super) models: Vec<(u16, Option<EventTime>)>,
+    pub(super) last_row: u32,
     pub(super) counts: Counts,
 }
 
@@ -57,6 +58,7 @@ impl Mark {
             put_varint(bytes, u64::from(*model));
             put_time(bytes, *since);
         }
+        put_varint(bytes, u64::from(self.last_row));
         for count in numbers(&self.counts) {
             put_signed(bytes, count);
         }
@@ -79,6 +81,7 @@ impl Mark {
         for _ in 0..reader.varint()? {
             models.push((reader.number()?, reader.time()?));
         }
+        let last_row = row_number(&mut reader)?;
         let mut counts = [0; COUNTS];
         for count in &mut counts {
             *count = reader.signed()?;
@@ -86,7 +89,7 @@ impl Mark {
         if !reader.is_empty() {
             return Err(reader.damaged("more bytes than one mark has"));
         }
-        Ok(Self { inferences, labels, floor, closed_to, given_up_to, models, counts: from_numbers(counts) })
+        Ok(Self { inferences, labels, floor, closed_to, given_up_to, models, last_row, counts: from_numbers(counts) })
     }
 }
 

@@ -11,6 +11,10 @@ use crate::event::{EventTime, Span};
 /// The inference as tests write it; the fields that only travel are derived from it by [`super::tests`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Asked {
+    /// The name of its request: the key of the first row.
+    pub(super) request: u128,
+    pub(super) row: u32,
+    /// The name of this row.
     pub(super) key: u128,
     pub(super) time: EventTime,
     pub(super) model: u16,
@@ -138,6 +142,9 @@ fn overlap(a: Interval, b: Interval) -> bool {
     a.from <= Some(b.to) && b.from <= Some(a.to)
 }
 
+/// What orders labels: revision, time, content, and that it is a tombstone.
+type Order = (u32, EventTime, u32, bool);
+
 /// What the labels of one row amount to; counts the labels.
 fn settle_by_definition(
     labels: &[NewLabel],
@@ -146,35 +153,42 @@ fn settle_by_definition(
     counts: &mut Counts,
 ) -> Option<(bool, EventTime)> {
     let mut seen = BTreeSet::new();
-    let mut told: Vec<((u32, EventTime, u32), Option<bool>)> = Vec::new();
+    let mut told: Vec<(Order, Option<bool>)> = Vec::new();
     for label in labels {
+        if label.all_rows {
+            // Counted once, whatever it does to how many rows.
+            if seen.insert((label.revision, label.time, label.content, true)) {
+                told.push(((label.revision, label.time, label.content, true), None));
+            }
+            continue;
+        }
         let truth = label.truth.map(|value| rules.truth(value));
         if truth == Some(None) {
             counts.labels.rejected += 1;
             continue;
         }
         let truth = truth.flatten();
-        if seen.insert((label.revision, label.time, label.content)) {
-            told.push(((label.revision, label.time, label.content), truth));
+        if seen.insert((label.revision, label.time, label.content, false)) {
+            told.push(((label.revision, label.time, label.content, false), truth));
         } else {
             counts.labels.duplicate += 1;
         }
     }
     told.sort();
     let last = time + rules.corrections;
-    let (mut eligible, mut beyond): (Vec<_>, Vec<_>) = told.into_iter().partition(|((_, at, _), _)| *at <= last);
+    let (mut eligible, mut beyond): (Vec<_>, Vec<_>) = told.into_iter().partition(|((_, at, ..), _)| *at <= last);
     if eligible.is_empty() && !beyond.is_empty() {
-        beyond.sort_by_key(|((revision, at, content), _)| (*at, *revision, *content));
+        beyond.sort_by_key(|((revision, at, content, all), _)| (*at, *revision, *content, *all));
         eligible.push(beyond.remove(0));
     }
-    counts.labels.ignored += beyond.len() as i64;
+    counts.labels.ignored += beyond.iter().filter(|((.., all_rows), _)| !all_rows).count() as i64;
     // Read aloud in order: each value is added, each withdrawal clears the table.
     let mut table = Vec::new();
     let mut values = 0;
-    for ((_, at, _), truth) in eligible {
+    for ((_, at, _, all_rows), truth) in eligible {
         let Some(truth) = truth else {
             table.clear();
-            counts.labels.withdrawn += 1;
+            counts.labels.withdrawn += i64::from(!all_rows);
             continue;
         };
         table.push((truth, at));
@@ -258,6 +272,7 @@ pub(super) fn expected(input: &Input) -> Outcome {
     });
 
     let mut owned: Vec<Vec<NewLabel>> = vec![Vec::new(); kept.len()];
+    let mut tombstones: Vec<NewLabel> = Vec::new();
     for (place, label) in input.labels.iter().enumerate() {
         counts.labels.read += 1;
         let disorder = input.label_disorder.unwrap();
@@ -267,13 +282,22 @@ pub(super) fn expected(input: &Input) -> Outcome {
             counts.labels.late += 1;
             continue;
         }
+        let named = |row: &Asked| if label.all_rows { row.request } else { row.key };
         let owners: Vec<usize> = (0..kept.len())
-            .filter(|&row| kept[row].key == label.key.bits())
+            .filter(|&row| named(&kept[row]) == label.key.bits())
             .filter(|&row| models[usize::from(kept[row].model)].interval(kept[row].time).holds(label.time))
             .collect();
-        assert!(owners.len() <= 1, "two rows own one label");
-        if let Some(&row) = owners.first() {
+        assert!(label.all_rows || owners.len() <= 1, "two rows own one label");
+        for &row in &owners {
             owned[row].push(*label);
+        }
+        if !owners.is_empty() {
+            if label.all_rows {
+                let again = tombstones.contains(label);
+                counts.labels.duplicate += i64::from(again);
+                counts.labels.withdrawn += i64::from(!again);
+                tombstones.push(*label);
+            }
         } else if Some(label.time) < floor {
             counts.labels.orphan += 1;
             outcome.orphans.push(label.time);

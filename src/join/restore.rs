@@ -5,16 +5,17 @@
 //! and nothing is told, since everything was told before.
 //!
 //! ```text
-//! new join, sources declared → restore_rules of each model of the mark
+//! new join, sources declared, wait_for as before → restore_rules of each model of the mark
 //!   → restore_row, restore_label of each entry → finish_restore
 //! ```
 //!
 //! Entries of rows that are closed may be there or not: their labels find no row, wait, and go at the end, because a
 //! label of a closed row is before the floor.
 
-use super::engine::{Join, owner};
+use super::engine::Join;
 use super::interval::held;
 use super::journal::Due;
+use super::meet::owner;
 use super::row::{Row, Waiting};
 use super::sources::Sources;
 use super::{Mark, NewLabel, NewRow, RowView, Rules, Watch};
@@ -57,6 +58,7 @@ impl Join {
             floor: self.floor,
             closed_to: self.closed_to,
             given_up_to: self.given_up_to,
+            last_row: self.last_row,
             models: models.filter_map(|(model, held)| held.map(|held| (model as u16, held.since))).collect(),
             counts: self.counts,
         }
@@ -82,16 +84,18 @@ impl Join {
     /// If its model has no rules, or its layout has another number of codes than before.
     pub fn restore_row(&mut self, row: NewRow<'_>) -> bool {
         let Some(number) = self.insert_row(&row) else { return false };
-        if !self.waiting.is_empty() {
-            self.meet_waiting(number, row.key, &mut Nobody);
-        }
+        self.meet_waiting(number, &row, &mut Nobody);
         true
     }
 
     /// Keeps a label again. Returns whether there was room; the limits do not count here, only the four billion
     /// numbers.
     pub fn restore_label(&mut self, label: NewLabel) -> bool {
-        if let Some((number, _)) = owner(&self.rows, &self.rules, &label) {
+        if label.all_rows {
+            let met = self.meet_rows(&label, &mut Nobody).is_some();
+            return self.insert_tombstone(&label, met);
+        }
+        if let Some((number, _)) = owner(&self.rows, &self.rules, label.key, label.time) {
             self.meet(number, &label, &mut Nobody);
             return true;
         }
@@ -103,6 +107,7 @@ impl Join {
     pub fn finish_restore(&mut self, mark: &Mark) {
         if let Some(bound) = mark.given_up_to {
             self.waiting.sweep(bound, Waiting::time, |_, _, _, _| {});
+            self.tombstones.sweep(bound, Waiting::time, |_, _, _, _| {});
         }
         if let Some(bound) = mark.closed_to {
             let Self { rules, rows, lists, .. } = self;
@@ -117,6 +122,7 @@ impl Join {
         self.inferences = side(&self.inferences, &mark.inferences);
         self.labels = side(&self.labels, &mark.labels);
         self.floor = mark.floor;
+        self.last_row = mark.last_row;
         self.closed_to = mark.closed_to;
         self.given_up_to = mark.given_up_to;
         self.counts = mark.counts;

@@ -12,6 +12,8 @@ use crate::event::{EventTime, RequestKey, Truth};
 pub struct NewRow<'a> {
     /// The request's key.
     pub key: RequestKey,
+    /// Which row of the request `key` is of; at most [`crate::event::LAST_ROW`].
+    pub row: u32,
     /// When it was predicted.
     pub time: EventTime,
     /// Whose rules hold: the number given to [`super::Join::set_rules`].
@@ -51,6 +53,9 @@ pub struct NewLabel {
     pub content: u32,
     /// The value; `None` takes back what was said before.
     pub truth: Option<Truth>,
+    /// A tombstone: it takes back the labels of all rows of the request. `key` is then that of the first row, and the
+    /// value is as good as `None`.
+    pub all_rows: bool,
 }
 
 /// A row as the observer sees it.
@@ -153,6 +158,8 @@ const MANY: u8 = 1 << 4;
 const KNOWN: u8 = 1 << 5;
 /// The truth is yes.
 const TRUE: u8 = 1 << 6;
+/// The only label is a tombstone.
+const ALL: u8 = 1 << 7;
 
 /// Where the labels of a row are.
 pub(super) enum Labels {
@@ -215,6 +222,7 @@ impl Row {
                 revision: self.label_revision,
                 content: self.label_content,
                 truth: if self.has(VALUE) { Some(self.has(YES)) } else { None },
+                all_rows: self.has(ALL),
             })
         } else {
             Labels::None
@@ -228,6 +236,7 @@ impl Row {
         self.set(ONE, true);
         self.set(VALUE, told.truth.is_some());
         self.set(YES, told.truth == Some(true));
+        self.set(ALL, told.all_rows);
     }
 
     pub(super) const fn set_many_labels(&mut self) {
@@ -293,6 +302,8 @@ pub(super) struct Waiting {
     content: u32,
     kind: Kind,
     gone: bool,
+    /// A tombstone has met a row.
+    met: bool,
 }
 
 const _: () = assert!(size_of::<Waiting>() == 44, "a waiting label is 44 bytes");
@@ -302,6 +313,7 @@ enum Kind {
     Withdrawn,
     Number,
     Text,
+    Tombstone,
 }
 
 impl Waiting {
@@ -319,7 +331,20 @@ impl Waiting {
             content: label.content,
             kind,
             gone: false,
+            met: false,
         }
+    }
+
+    pub(super) fn tombstone(label: &NewLabel, met: bool) -> Self {
+        Self { kind: Kind::Tombstone, met, ..Self::new(&NewLabel { truth: None, ..*label }) }
+    }
+
+    pub(super) const fn has_met(&self) -> bool {
+        self.met
+    }
+
+    pub(super) const fn set_met(&mut self) {
+        self.met = true;
     }
 
     pub(super) const fn time(&self) -> EventTime {
@@ -333,10 +358,11 @@ impl Waiting {
             revision: self.revision,
             content: self.content,
             truth: match self.kind {
-                Kind::Withdrawn => None,
+                Kind::Withdrawn | Kind::Tombstone => None,
                 Kind::Number => Some(Truth::Number(f64::from_bits(self.value.bits()))),
                 Kind::Text => Some(Truth::Text(self.value.bits())),
             },
+            all_rows: matches!(self.kind, Kind::Tombstone),
         }
     }
 }

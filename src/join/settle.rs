@@ -20,16 +20,18 @@ pub(super) struct Told {
     pub(super) content: u32,
     /// `None` is a withdrawal.
     pub(super) truth: Option<bool>,
+    /// It takes back all rows of the request, and is counted by itself.
+    pub(super) all_rows: bool,
 }
 
 impl Told {
     /// What orders labels; two labels that are equal in it are one.
-    pub(super) const fn order(&self) -> (u32, EventTime, u32) {
-        (self.revision, self.time, self.content)
+    pub(super) const fn order(&self) -> (u32, EventTime, u32, bool) {
+        (self.revision, self.time, self.content, self.all_rows)
     }
 }
 
-/// What a set of labels amounts to: the truth, and what each label counts as.
+/// What a set of labels amounts to: the truth, and what each label that is no tombstone counts as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Settled {
     /// The label that stands: its value and time.
@@ -60,11 +62,12 @@ pub(super) fn settle(told: &[Told], horizon: EventTime, policy: Policy) -> Settl
         Policy::First => left.min_by_key(|(order, _)| *order),
     };
 
-    let eligible = told.iter().filter(counts).count() as i64;
-    let withdrawn = told.iter().filter(counts).filter(|label| label.truth.is_none()).count() as i64;
+    let own = || told.iter().filter(|label| !label.all_rows);
+    let eligible = own().filter(counts).count() as i64;
+    let withdrawn = own().filter(counts).filter(|label| label.truth.is_none()).count() as i64;
     let values = eligible - withdrawn;
     let further = (values - 1).max(0);
-    let beyond = told.len() as i64 - eligible;
+    let beyond = own().count() as i64 - eligible;
     Settled {
         standing: standing.map(|(_, standing)| standing),
         joined: values - further,

@@ -7,7 +7,7 @@
 //! In reading order: `clock`, `store` (which windows are due) and `reopened` (what comes after), `inputs`, `predictions`,
 //! `labels`, `performance`, `calibration`, `subgroups` and `slices`, `plumbing` (the questions), `budget` (the level of
 //! each), `lives` (alerts), `pipeline`, `incidents` and `cause`, `summary`; `snapshot`, `piece`, `saved` and `tracked`
-//! write all of it down. The judge does not know Kafka, files, tasks or the wall clock.
+//! write all of it down. `live` says what the running process sees. The judge does not know Kafka, files, tasks or the wall clock.
 
 mod bounds;
 mod budget;
@@ -17,6 +17,7 @@ mod clock;
 mod incidents;
 mod inputs;
 mod labels;
+mod live;
 mod lives;
 mod naming;
 mod performance;
@@ -40,6 +41,7 @@ mod words;
 
 pub use budget::{Budget, Family};
 pub use clock::Clock;
+pub use live::{Gap, Live, Partitioner, Placement, Topic, WallTime};
 pub use performance::{Measured, measure};
 pub use piece::{RestoreError, RestoreProblem};
 pub use plumbing::LabelFlow;

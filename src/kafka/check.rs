@@ -26,7 +26,7 @@ pub struct Topology {
 
 /// Checks brokers, topics, their settings, and the rights of this user. `instance` is the name of this process.
 ///
-/// It takes less than a second where all is well, at most ten where no broker answers.
+/// It takes about a second where all is well, and ten where no broker answers.
 ///
 /// # Errors
 /// The first kind of trouble, in full: no broker, then rights to see topics, missing topics, wrong partitions and

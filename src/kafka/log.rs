@@ -82,6 +82,9 @@ impl ClientContext for Heard {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         self.keep(error.rdkafka_error_code(), reason);
         tracing::debug!("kafka client: {error}: {reason}");
     }

@@ -14,8 +14,10 @@ mod publisher;
 mod reader;
 mod settings;
 mod stretch;
+mod tail;
 mod topology;
 mod transaction;
+mod trim;
 
 pub use admin::{Admin, Found};
 pub use check::{
@@ -26,8 +28,10 @@ pub use error::{KafkaTrouble, Right, TroubleClass};
 pub use log::{Heard, client_line};
 pub use member::{Incoming, Member, Message, News, Queue, TopicPartition};
 pub use publisher::Publisher;
-pub use reader::{Ended, Stored, read};
+pub use reader::{Ended, Reader, Stored};
 pub use settings::{admin, consumer, producer, reader, transactional_id};
 pub use stretch::{Stretch, Stretches};
+pub use tail::Tail;
 pub use topology::{Names, Owner, Partitions, Planned, Role, plan};
 pub use transaction::{Committed, Failure, Record, Transactions};
+pub use trim::Trimmer;

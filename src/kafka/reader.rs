@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -34,55 +34,78 @@ pub struct Stored<'a> {
 /// How a stretch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// At the end of what is committed: the offset after it.
+    /// At the end of what is committed: the offset after the last record.
     AtEnd(i64),
     /// Whoever hears it wanted no more: the offset that comes next.
     Stopped(i64),
 }
 
-/// Reads `partition` from `from` (`None`: its beginning) until its end or until `hear` returns `false`.
-///
-/// # Errors
-/// When the broker does not answer, or the offset is not there any more.
-pub fn read(
-    config: &Arc<Config>,
-    partition: &TopicPartition,
-    from: Option<i64>,
-    mut hear: impl FnMut(Stored<'_>) -> bool,
-) -> Result<Ended, KafkaTrouble> {
-    let doing = format!("reading {} partition {}", partition.topic, partition.partition);
-    let trouble = |error: &KafkaError| KafkaTrouble::of(config, &doing, error);
-    let client = settings::reader(config);
-    let consumer: BaseConsumer<Heard> =
-        BaseConsumer::from_config_and_context(&client, Heard::default()).map_err(|error| trouble(&error))?;
-    let mut list = TopicPartitionList::new();
-    let place = from.map_or(Offset::Beginning, Offset::Offset);
-    list.add_partition_offset(&partition.topic, partition.partition, place).map_err(|error| trouble(&error))?;
-    consumer.assign(&list).map_err(|error| trouble(&error))?;
-    let mut next = from.unwrap_or(0);
-    let mut heard = Instant::now();
-    loop {
-        match consumer.poll(Duration::from_millis(100)) {
-            None if heard.elapsed() > SILENCE => {
-                return Err(KafkaTrouble::Failed { doing, reason: format!("no answer for {} s", SILENCE.as_secs()) });
-            }
-            None => {}
-            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(Ended::AtEnd(next)),
-            Some(Err(KafkaError::MessageConsumption(code))) if heard.elapsed() < SILENCE && is_passing(code) => {}
-            Some(Err(error)) => return Err(trouble(&error)),
-            Some(Ok(message)) => {
-                heard = Instant::now();
-                next = message.offset() + 1;
-                let stored = Stored { offset: message.offset(), key: message.key(), value: message.payload() };
-                if !hear(stored) {
-                    return Ok(Ended::Stopped(next));
+/// A client that reads one stretch after the other.
+pub struct Reader {
+    config: Arc<Config>,
+    consumer: BaseConsumer<Heard>,
+}
+
+impl Reader {
+    /// A client that has read nothing.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn new(config: Arc<Config>) -> Result<Self, KafkaTrouble> {
+        let mut client = settings::reader(&config);
+        // The end of a partition is told with an answer; an empty one should not be waited for.
+        client.set("fetch.wait.max.ms", "20");
+        let consumer = BaseConsumer::from_config_and_context(&client, Heard::default());
+        let consumer = consumer.map_err(|error| KafkaTrouble::of(&config, "making a client", &error))?;
+        Ok(Self { config, consumer })
+    }
+
+    /// Reads `partition` from `from` (`None`: its beginning) until its end or until `hear` returns `false`.
+    ///
+    /// # Errors
+    /// When the broker does not answer, or the offset is not there any more.
+    pub fn read(
+        &self,
+        partition: &TopicPartition,
+        from: Option<i64>,
+        mut hear: impl FnMut(Stored<'_>) -> bool,
+    ) -> Result<Ended, KafkaTrouble> {
+        let doing = format!("reading {} partition {}", partition.topic, partition.partition);
+        let trouble = |error: &KafkaError| KafkaTrouble::of(&self.config, &doing, error);
+        let mut list = TopicPartitionList::new();
+        let place = from.map_or(Offset::Beginning, Offset::Offset);
+        list.add_partition_offset(&partition.topic, partition.partition, place).map_err(|error| trouble(&error))?;
+        self.consumer.assign(&list).map_err(|error| trouble(&error))?;
+        let mut next = from.unwrap_or(0);
+        let mut heard = Instant::now();
+        let ended = loop {
+            match self.consumer.poll(Duration::from_millis(100)) {
+                None if heard.elapsed() > SILENCE => {
+                    let reason = format!("no answer for {} s", SILENCE.as_secs());
+                    break Err(KafkaTrouble::Failed { doing, reason });
+                }
+                None => {}
+                Some(Err(KafkaError::PartitionEOF(_))) => break Ok(Ended::AtEnd(next)),
+                Some(Err(KafkaError::MessageConsumption(code))) if heard.elapsed() < SILENCE && is_passing(code) => {}
+                Some(Err(error)) => break Err(trouble(&error)),
+                Some(Ok(message)) => {
+                    heard = Instant::now();
+                    next = message.offset() + 1;
+                    let stored = Stored { offset: message.offset(), key: message.key(), value: message.payload() };
+                    if !hear(stored) {
+                        break Ok(Ended::Stopped(next));
+                    }
                 }
             }
-        }
+        };
+        // What was fetched beyond the stretch must not be taken for the beginning of the next one.
+        let _ = self.consumer.unassign();
+        while self.consumer.poll(Duration::ZERO).is_some() {}
+        ended
     }
 }
 
-fn is_passing(code: rdkafka::error::RDKafkaErrorCode) -> bool {
-    use rdkafka::error::RDKafkaErrorCode as Code;
+fn is_passing(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
     matches!(code, Code::BrokerTransportFailure | Code::AllBrokersDown | Code::OperationTimedOut | Code::Resolve)
 }

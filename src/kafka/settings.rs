@@ -37,7 +37,7 @@ pub fn consumer(config: &Config, group: &str, instance: &str) -> ClientConfig {
 /// A consumer that belongs to no group and is told what to read: for restores, replays and checks. It never commits.
 pub fn reader(config: &Config) -> ClientConfig {
     let mut client = base(config, |client| {
-        let kib = (config.state.memory / SHARE_OF_MEMORY >> 10).clamp(PREFETCH_KIB.0, PREFETCH_KIB.1);
+        let kib = (config.state.memory / SHARE_OF_MEMORY / 1024).clamp(PREFETCH_KIB.0, PREFETCH_KIB.1);
         client
             .set("queued.min.messages", "10000")
             .set("queued.max.messages.kbytes", kib.to_string())
@@ -61,7 +61,7 @@ pub fn reader(config: &Config) -> ClientConfig {
 pub(super) fn stretches(config: &Config, partitions: u32, (least, most): (u64, u64), records: u64) -> ClientConfig {
     let mut client = reader(config);
     let partitions = u64::from(partitions.max(1));
-    let all = (config.state.memory / SHARE_OF_MEMORY >> 10).clamp(PREFETCH_KIB.0, PREFETCH_KIB.1);
+    let all = ((config.state.memory / SHARE_OF_MEMORY) >> 10).clamp(PREFETCH_KIB.0, PREFETCH_KIB.1);
     let kib = (all / partitions).clamp(least, most);
     let records = (records / partitions).clamp(500, 10_000);
     let own = [
@@ -80,7 +80,7 @@ pub(super) fn stretches(config: &Config, partitions: u32, (least, most): (u64, u
 /// A producer: transactional if it has a transactional id, else only idempotent.
 pub fn producer(config: &Config, transactional_id: Option<&str>) -> ClientConfig {
     let mut client = base(config, |client| {
-        let kib = (config.state.memory / SHARE_OF_MEMORY >> 10).clamp(UNWRITTEN_KIB.0, UNWRITTEN_KIB.1);
+        let kib = (config.state.memory / SHARE_OF_MEMORY / 1024).clamp(UNWRITTEN_KIB.0, UNWRITTEN_KIB.1);
         client
             .set("queue.buffering.max.kbytes", kib.to_string())
             .set("message.max.bytes", LARGEST_RECORD.to_string())

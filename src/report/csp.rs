@@ -71,12 +71,13 @@ const ROUNDS: [u32; 64] = [
     0xc671_78f2,
 ];
 
-/// The policy of a page with this style sheet and this script.
-pub(super) fn policy(style: &str, script: &str) -> String {
+/// The policy of a page with this style sheet and this script, or none.
+pub(crate) fn policy(style: &str, script: Option<&str>) -> String {
+    let hash = |text: &str| base64(&sha256(text.as_bytes()));
+    let script = script.map_or_else(|| "'none'".to_owned(), |script| format!("'sha256-{}'", hash(script)));
     format!(
-        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
-        base64(&sha256(style.as_bytes())),
-        base64(&sha256(script.as_bytes()))
+        "default-src 'none'; style-src 'sha256-{}'; script-src {script}; base-uri 'none'; form-action 'none'",
+        hash(style)
     )
 }
 

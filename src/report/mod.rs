@@ -11,11 +11,11 @@
 mod account;
 mod alerts;
 mod chart;
-mod csp;
+pub(crate) mod csp;
 mod features;
 mod figures;
 mod incidents;
-mod number;
+pub(crate) mod number;
 mod page;
 mod read;
 #[cfg(test)]
@@ -24,7 +24,7 @@ mod series;
 mod slices;
 mod story;
 mod truth;
-mod words;
+pub(crate) mod words;
 
 #[cfg(test)]
 mod tests;
@@ -38,7 +38,8 @@ use minijinja::{Environment, UndefinedBehavior};
 use crate::finding::{Alert, Incident, LabelRequest, RunReport, Summary};
 
 const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("style.css");
+/// The style sheet, shared with the page of a running process.
+pub(crate) const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
 /// Everything that a run found; the order of the lists does not matter.

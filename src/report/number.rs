@@ -7,7 +7,7 @@
 use crate::event::Span;
 
 /// What stands where a figure abstains.
-pub(super) const NONE: &str = "–";
+pub(crate) const NONE: &str = "–";
 
 /// A thin space that does not break: between a number and its unit.
 const THIN: char = '\u{202f}';
@@ -44,7 +44,7 @@ impl Unit {
 }
 
 /// A whole number with its thousands set apart.
-pub(super) fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -57,7 +57,7 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// `1 alert`, `2 alerts`.
-pub(super) fn counted(number: u64, noun: &str) -> String {
+pub(crate) fn counted(number: u64, noun: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{} {noun}{ending}", count(number))
 }
@@ -101,7 +101,7 @@ pub(super) fn metric(value: f64) -> String {
 }
 
 /// Any number, with about four digits that count.
-pub(super) fn plain(value: f64) -> String {
+pub(crate) fn plain(value: f64) -> String {
     if !value.is_finite() {
         return NONE.into();
     }
@@ -192,7 +192,7 @@ pub(super) fn clock(micros: i64) -> String {
 }
 
 /// `19 Jan 2026` at midnight, else `19 Jan 2026, 14:30 UTC`.
-pub(super) fn moment(micros: i64) -> String {
+pub(crate) fn moment(micros: i64) -> String {
     if micros.rem_euclid(DAY) == 0 { day(micros) } else { stamp(micros, "%-d %b %Y, %H:%M UTC") }
 }
 
@@ -215,7 +215,7 @@ pub(super) fn window(start: i64, end: i64) -> String {
 }
 
 /// `1 hour`, `10 days`, `90 minutes`.
-pub(super) fn length(micros: i64) -> String {
+pub(crate) fn length(micros: i64) -> String {
     for (size, noun) in
         [(DAY, "day"), (Span::HOUR.micros(), "hour"), (60_000_000, "minute"), (1_000_000, "second"), (1, "microsecond")]
     {

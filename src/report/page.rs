@@ -119,7 +119,7 @@ impl Page {
         let end = findings.summaries.iter().map(|summary| summary.window.end).max();
         Self {
             title,
-            csp: csp::policy(STYLE, SCRIPT),
+            csp: csp::policy(STYLE, Some(SCRIPT)),
             style: STYLE,
             script: SCRIPT,
             period: match start.zip(end) {

@@ -6,7 +6,7 @@ use super::number::Unit;
 use crate::finding::{Advice, Alert, AlertState, Basis, Cause, IncidentState, Maturity, Severity, Subject, Verdict};
 
 /// A cause as a headline, and what it means.
-pub(super) const fn cause(cause: Cause) -> (&'static str, &'static str) {
+pub(crate) const fn cause(cause: Cause) -> (&'static str, &'static str) {
     match cause {
         Cause::BrokenInput => ("An input is broken", "a field reaches the model missing, mistyped or in another unit"),
         Cause::CovariateShift => ("The inputs have shifted", "the model now sees other cases than it learnt from"),
@@ -38,7 +38,7 @@ pub(super) const fn cause(cause: Cause) -> (&'static str, &'static str) {
 }
 
 /// One piece of advice as an order, without a final stop.
-pub(super) const fn advice(advice: Advice) -> &'static str {
+pub(crate) const fn advice(advice: Advice) -> &'static str {
     match advice {
         Advice::FixInput => "Fix the pipeline that fills this input",
         Advice::FixUpstream => "Fix the model or service upstream",
@@ -62,7 +62,7 @@ pub(super) const fn advice(advice: Advice) -> &'static str {
 }
 
 /// A verdict on retraining.
-pub(super) const fn verdict(verdict: Verdict) -> &'static str {
+pub(crate) const fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Retrain => "retrain",
         Verdict::RetrainCandidate => "prepare it, do not ship it yet",
@@ -72,7 +72,7 @@ pub(super) const fn verdict(verdict: Verdict) -> &'static str {
 }
 
 /// A severity.
-pub(super) const fn severity(severity: Severity) -> &'static str {
+pub(crate) const fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Info => "Info",
         Severity::Warning => "Warning",
@@ -90,7 +90,7 @@ pub(super) const fn alert_state(state: AlertState) -> &'static str {
 }
 
 /// The state of an incident.
-pub(super) const fn incident_state(state: IncidentState) -> &'static str {
+pub(crate) const fn incident_state(state: IncidentState) -> &'static str {
     match state {
         IncidentState::Open => "open",
         IncidentState::Closed => "closed",
@@ -193,7 +193,7 @@ pub(super) fn alert_unit(alert: &Alert) -> Unit {
 }
 
 /// What an alert is about: `payment_method = instant`.
-pub(super) fn subject(subject: &Subject) -> String {
+pub(crate) fn subject(subject: &Subject) -> String {
     let mut parts = Vec::new();
     match (&subject.feature, &subject.value) {
         (Some(feature), Some(value)) => parts.push(format!("{feature} = {value}")),

@@ -9,13 +9,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::error::RunError;
-use super::memory;
+use super::lessons::Lessons;
 use super::setup::Setup;
 use super::stop::Stop;
+use super::{lessons, memory, show};
 use crate::engine::{Court, Folded};
+use crate::event::EventTime;
 use crate::exchange::{fires, send};
 use crate::judge::Finding;
-use crate::kafka::{Failure, Incoming, Member, Message, News, TopicPartition, Transactions};
+use crate::kafka::{Failure, Incoming, Member, Message, News, Reader, TopicPartition, Transactions};
+use crate::status::JudgePart;
 
 /// How long a bench waits when there is nothing to fold.
 const NAP: Duration = Duration::from_millis(20);
@@ -26,6 +29,9 @@ const SNAPSHOT: Duration = Duration::from_secs(30);
 /// How long a bench that was asked to stop goes on folding what the lanes committed last.
 const LAST: Duration = Duration::from_secs(10);
 
+/// Under which name a process says that it waits for the judges.
+const WAITS: &str = "judges";
+
 struct Seat {
     court: Court,
     /// The offset of the next delta.
@@ -35,6 +41,9 @@ struct Seat {
     /// The next delta when the court was written down last.
     written_at: Option<i64>,
     at_end: bool,
+    status: Arc<JudgePart>,
+    /// Up to which window tasks may go on, as they were told last.
+    horizon: Option<EventTime>,
 }
 
 /// One thread's judges.
@@ -45,16 +54,18 @@ pub(super) struct Bench {
     seats: BTreeMap<i32, Seat>,
     findings: Vec<Finding>,
     committed: Instant,
+    lessons: Lessons,
     stop: Stop,
 }
 
 impl Bench {
     /// A bench that has joined its group and has no partitions yet.
-    pub(super) fn start(setup: Arc<Setup>, stop: Stop) -> Result<Self, RunError> {
+    pub(super) fn start(setup: Arc<Setup>, lessons: Lessons, stop: Stop) -> Result<Self, RunError> {
         let config = setup.config.clone();
         let transactions = Transactions::start(config.clone(), setup.transactional_id("judges"))?;
         let member =
             Member::join(config.clone(), &setup.judges_group(), &setup.instance, &[setup.names.deltas.as_str()])?;
+        setup.status.wait_for(WAITS, "partitions for the judges");
         Ok(Self {
             setup,
             member,
@@ -62,6 +73,7 @@ impl Bench {
             seats: BTreeMap::new(),
             findings: Vec::new(),
             committed: Instant::now(),
+            lessons,
             stop,
         })
     }
@@ -84,6 +96,8 @@ impl Bench {
     }
 
     fn step(&mut self) -> Result<(), RunError> {
+        let now = Instant::now();
+        self.seats.values().for_each(|seat| seat.status.beat(now));
         let read = self.read();
         self.settle(read)?;
         if self.member.is_fenced() {
@@ -140,17 +154,21 @@ impl Bench {
     }
 
     fn take(&mut self, judges: &[i32]) -> Result<(), RunError> {
+        for gone in self.seats.keys().filter(|judge| !judges.contains(judge)) {
+            self.setup.status.drop_judge(*gone as u32);
+        }
         self.seats.retain(|judge, _| judges.contains(judge));
         let place = |&partition: &i32| TopicPartition { topic: self.setup.names.deltas.clone(), partition };
         let places: Vec<TopicPartition> = judges.iter().map(place).collect();
         let committed = self.member.committed(&places, PATIENCE)?;
+        let reader = Reader::new(self.setup.config.clone())?;
         for (place, committed) in places.iter().zip(committed) {
             let judge = place.partition;
             if self.seats.get(&judge).is_some_and(|seat| seat.committed == committed && committed == Some(seat.next)) {
                 continue;
             }
             let begun = Instant::now();
-            let court = memory::restore(&self.setup, judge, committed)?;
+            let court = memory::restore(&self.setup, &reader, self.lessons.references(), judge, committed)?;
             let next = match committed {
                 Some(next) => next,
                 None => self.member.bounds(place)?.0,
@@ -161,12 +179,15 @@ impl Bench {
                 seconds = begun.elapsed().as_secs_f64(),
                 "judge restored"
             );
-            let seat = Seat { court, next, committed, written: begun, written_at: None, at_end: false };
+            let status = self.setup.status.judge(judge as u32, Instant::now());
+            let seat =
+                Seat { court, next, committed, written: begun, written_at: None, at_end: false, status, horizon: None };
             self.seats.insert(judge, seat);
         }
         let starts: Vec<(TopicPartition, i64)> =
             places.into_iter().map(|place| (place.clone(), self.seats[&place.partition].next)).collect();
         self.member.take(starts.iter().map(|(place, next)| (place, *next)))?;
+        self.setup.status.no_longer(WAITS);
         Ok(())
     }
 
@@ -176,6 +197,10 @@ impl Bench {
         let mut offsets = Vec::new();
         for (&judge, seat) in &mut self.seats {
             let moved = Some(seat.next) != seat.committed;
+            if let Some(horizon) = seat.court.horizon().filter(|&horizon| Some(horizon) != seat.horizon) {
+                lessons::publish_horizon(&mut self.transactions, &self.setup, judge, horizon)?;
+                seat.horizon = Some(horizon);
+            }
             let due = (whole || seat.written.elapsed() >= SNAPSHOT) && seat.written_at != Some(seat.next);
             if due {
                 memory::write(&mut self.transactions, &self.setup, judge, &mut seat.court, seat.next)?;
@@ -193,6 +218,9 @@ impl Bench {
         self.transactions.commit(&self.member, &offsets)?;
         for seat in self.seats.values_mut() {
             seat.committed = Some(seat.next);
+            let (inputs, labels) = seat.court.watermarks();
+            seat.status.set_clock(inputs, labels);
+            seat.status.set_open_windows(seat.court.judge().open_windows() as u64);
         }
         Ok(())
     }
@@ -256,14 +284,20 @@ fn take(
         let topic = message.topic().to_owned();
         Failed::Run(RunError::Delta { topic, partition: judge, offset: message.offset(), source })
     })?;
+    seat.status.add_deltas(u64::from(folded != Folded::Repeated), u64::from(folded == Folded::Repeated));
     if let Folded::Gap { task, expected, found } = folded {
+        seat.status.add_gaps(1);
         tracing::error!(judge, task, ?expected, ?found, "a delta is missing: sums no longer stand for the whole log");
+    }
+    for lesson in seat.court.lessons() {
+        lessons::publish(transactions, setup, &lesson)?;
     }
     for finding in findings.drain(..) {
         if let Some(alert) = fires(&finding) {
             tracing::info!(model = alert.model, indicator = alert.indicator, "firing: {}", alert.text);
         }
         send(transactions, &setup.names, &setup.config.topics.prefix, &finding)?;
+        show::show(&seat.status, setup, &finding);
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::error::RunError;
 use super::setup::Setup;
 use crate::engine::{Crew, Stand};
 use crate::join::Due;
-use crate::kafka::{TopicPartition, read};
+use crate::kafka::{Reader, TopicPartition};
 
 /// How long the changelog may take to show what the offsets say: a reader sees nothing behind a transaction that a dead
 /// process left open, until the broker ends it.
@@ -23,6 +23,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// then.
 pub(super) fn restore(
     setup: &Setup,
+    reader: &Reader,
     crew: &mut Crew,
     task: u32,
     committed: &[Option<i64>],
@@ -30,7 +31,7 @@ pub(super) fn restore(
     let place = TopicPartition { topic: setup.names.rows.clone(), partition: task as i32 };
     let begun = Instant::now();
     loop {
-        let found = once(setup, crew, task, &place)?;
+        let found = once(reader, crew, task, &place)?;
         let stands = found.as_ref().map(|(stand, _)| stand.offsets.as_slice());
         let offsets: Option<Vec<i64>> = committed.iter().copied().collect();
         match (stands, offsets) {
@@ -59,13 +60,13 @@ fn ahead(stands: Option<&[i64]>, committed: &[Option<i64>]) -> bool {
 type Found = (Stand, Vec<(i64, Due)>);
 
 /// Reads the whole changelog of a task into the crew.
-fn once(setup: &Setup, crew: &mut Crew, task: u32, place: &TopicPartition) -> Result<Option<Found>, RunError> {
+fn once(reader: &Reader, crew: &mut Crew, task: u32, place: &TopicPartition) -> Result<Option<Found>, RunError> {
     crew.open(task as usize);
     let mut found: Option<Found> = None;
     let mut blocks = Vec::new();
     let mut begun = None;
     let mut trouble = None;
-    read(&setup.config, place, None, |stored| {
+    reader.read(place, None, |stored| {
         let Some(record) = stored.value else { return true };
         let first = *begun.get_or_insert(stored.offset);
         match crew.restore(task as usize, record) {

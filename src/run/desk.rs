@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::clock;
-use super::feed::{Feed, Side};
+use super::feed::{Feed, Held, Side};
 use super::setup::Setup;
 use crate::decode::{Decoder, Limits};
-use crate::engine::{Crew, Range};
-use crate::event::{EventTime, Inference, Label, Reject};
+use crate::engine::{Crew, Head, Range};
+use crate::event::{EventTime, Inference, Label, Reject, RejectReason};
 use crate::exchange::{Raw, Reading, send_letter};
 use crate::finding::DeadLetter;
 use crate::kafka::{Failure, Message, Transactions};
@@ -25,6 +25,18 @@ pub(super) struct Desk {
     decoder: Decoder,
     inference: Inference,
     label: Label,
+    pub(super) seen: Seen,
+}
+
+/// What went over the desk since the last commit.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Records and bytes of each side.
+    pub(super) records: [(u64, u64); 2],
+    /// Why records were rejected.
+    pub(super) rejects: Vec<(Side, RejectReason)>,
+    /// When records were read, and how many.
+    pub(super) batches: Vec<(Instant, u64)>,
 }
 
 type Refused = (&'static str, Reject);
@@ -35,7 +47,16 @@ impl Desk {
         let labels = config.topics.labels.is_some();
         let crew = Crew::new(config, setup.references.clone(), labels, Range::default()).with_journals();
         let decoder = Decoder::new(Limits::default());
-        Self { setup, crew, transactions, reading, decoder, inference: Inference::default(), label: Label::default() }
+        Self {
+            setup,
+            crew,
+            transactions,
+            reading,
+            decoder,
+            inference: Inference::default(),
+            label: Label::default(),
+            seen: Seen::default(),
+        }
     }
 
     /// Takes the next record of a feed.
@@ -52,22 +73,27 @@ impl Desk {
         }
         let raw = Raw { key: message.key(), value: message.value(), time: message.time() };
         let taken = match feed.side {
-            Side::Inferences => self.take_inference(feed.task as usize, raw),
+            Side::Inferences => match self.read_inference(feed.task as usize, raw) {
+                Ok(()) if self.crew.must_wait(feed.task as usize, &self.inference) => {
+                    // Nothing of it is counted yet, but how far its partition has come is known.
+                    feed.furthest = feed.furthest.max(Some(self.inference.event_time));
+                    let bytes = raw.value.map_or(0, <[u8]>::len);
+                    let record = self.inference.clone();
+                    feed.held = Some(Box::new(Held { record, offset: message.offset(), bytes }));
+                    return Ok(());
+                }
+                Ok(()) => self.count_inference(feed.task as usize),
+                Err(refused) => Err(refused),
+            },
             Side::Labels => self.take_label(feed.task as usize, raw),
         };
+        let (records, bytes) = &mut self.seen.records[feed.side as usize];
+        *records += 1;
+        *bytes += raw.value.map_or(0, |value| value.len() as u64);
         match taken {
             Ok(time) => feed.furthest = feed.furthest.max(Some(time)),
             Err((stage, reject)) => {
-                let letter = DeadLetter {
-                    topic: feed.place.topic.clone(),
-                    partition: feed.place.partition as u32,
-                    offset: message.offset() as u64,
-                    stage: stage.to_owned(),
-                    reason: reject.reason.name().to_owned(),
-                    detail: reject.detail,
-                };
-                let (to, group) = (&self.setup.names.dead_letters, &self.setup.config.kafka.group);
-                send_letter(&mut self.transactions, to, group, &letter, raw.key)?;
+                self.set_aside(feed, message.offset(), raw.key, stage, reject)?;
             }
         }
         feed.next = message.offset() + 1;
@@ -75,11 +101,58 @@ impl Desk {
         Ok(())
     }
 
-    fn take_inference(&mut self, task: usize, raw: Raw<'_>) -> Result<EventTime, Refused> {
-        if let Err(reject) = self.reading.inference(&mut self.decoder, raw, &mut self.inference) {
-            self.crew.reject_inference(task);
-            return Err(("decode", reject));
+    /// Sends a record that could not be used to the dead letters.
+    fn set_aside(
+        &mut self,
+        feed: &Feed,
+        offset: i64,
+        key: Option<&[u8]>,
+        stage: &str,
+        reject: Reject,
+    ) -> Result<(), Failure> {
+        self.seen.rejects.push((feed.side, reject.reason));
+        let letter = DeadLetter {
+            topic: feed.place.topic.clone(),
+            partition: feed.place.partition as u32,
+            offset: offset as u64,
+            stage: stage.to_owned(),
+            reason: reject.reason.name().to_owned(),
+            detail: reject.detail,
+        };
+        let (to, group) = (&self.setup.names.dead_letters, &self.setup.config.kafka.group);
+        send_letter(&mut self.transactions, to, group, &letter, key)
+    }
+
+    /// Goes on with the prediction that a feed had to hold back; whether it need not wait any more.
+    pub(super) fn go_on(&mut self, feed: &mut Feed) -> Result<bool, Failure> {
+        let task = feed.task as usize;
+        let Some(held) = feed.held.take_if(|held| !self.crew.must_wait(task, &held.record)) else { return Ok(false) };
+        let Held { record, offset, bytes } = *held;
+        self.inference = record;
+        let (records, read) = &mut self.seen.records[feed.side as usize];
+        *records += 1;
+        *read += bytes as u64;
+        if let Err((stage, reject)) = self.count_inference(task) {
+            let key = self.inference.request_id.clone();
+            self.set_aside(feed, offset, Some(key.as_bytes()), stage, reject)?;
         }
+        feed.next = offset + 1;
+        Ok(true)
+    }
+
+    /// What a task tells the judges since its last commit.
+    pub(super) fn delta(&mut self, task: u32, head: &mut Head) -> Vec<Vec<Vec<u8>>> {
+        self.crew.delta(task as usize, self.setup.judges, self.decoder.names(), head)
+    }
+
+    fn read_inference(&mut self, task: usize, raw: Raw<'_>) -> Result<(), Refused> {
+        self.reading.inference(&mut self.decoder, raw, &mut self.inference).map_err(|reject| {
+            self.crew.reject_inference(task);
+            ("decode", reject)
+        })
+    }
+
+    fn count_inference(&mut self, task: usize) -> Result<EventTime, Refused> {
         let taken = self.crew.inference(task, &self.inference, self.decoder.names());
         taken.map(|()| self.inference.event_time).map_err(|reject| ("join", reject))
     }

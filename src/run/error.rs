@@ -55,12 +55,4 @@ pub enum RunError {
         /// For how long.
         seconds: u64,
     },
-    /// The page cannot be served.
-    #[error("cannot listen on {listen}: {reason}; choose another `http.listen`")]
-    Listen {
-        /// The address.
-        listen: String,
-        /// Why.
-        reason: String,
-    },
 }

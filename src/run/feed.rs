@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::clock;
 use crate::engine::Reach;
-use crate::event::{EventTime, Span};
+use crate::event::{EventTime, Inference, Span};
 use crate::kafka::{Queue, TopicPartition};
 
 /// What the records of an input are.
@@ -29,6 +29,8 @@ pub(super) struct Feed {
     pub(super) furthest: Option<EventTime>,
     /// Whether everything that is committed has been read.
     pub(super) at_end: bool,
+    /// A prediction that waits for what its model learns elsewhere; nothing behind it is read.
+    pub(super) held: Option<Box<Held>>,
     /// When anything was read last, or the feed was opened.
     pub(super) moved: Instant,
     /// The same by the wall clock; `None` before the first record.
@@ -40,6 +42,13 @@ impl Feed {
     fn is_idle(&self, patience: Duration, now: Instant) -> bool {
         self.at_end && now.duration_since(self.moved) >= patience
     }
+}
+
+/// A record that waits.
+pub(super) struct Held {
+    pub(super) record: Inference,
+    pub(super) offset: i64,
+    pub(super) bytes: usize,
 }
 
 /// The feeds of a lane.
@@ -78,6 +87,13 @@ impl Inbox {
             next[feed.input] = feed.next;
         }
         next
+    }
+
+    /// How many records of a side of a task are still to be read: none when it has met the end since it read last;
+    /// `None` while that is not known.
+    pub(super) fn behind(&self, task: u32, side: Side) -> Option<u64> {
+        let mut feeds = self.feeds.iter().filter(|feed| feed.task == task && feed.side == side);
+        feeds.all(|feed| feed.at_end).then_some(0)
     }
 
     /// How far a side of a task has come by the clock outside; its watermark is filled in by who knows it.

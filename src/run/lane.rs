@@ -14,12 +14,15 @@ use super::desk::Desk;
 use super::error::RunError;
 use super::feed::{Feed, Inbox, Side};
 use super::inputs::Inputs;
+use super::janitor::Rubbish;
+use super::lessons::Lessons;
 use super::setup::Setup;
 use super::stop::Stop;
 use crate::engine::Head;
 use crate::event::Span;
 use crate::exchange::Reading;
-use crate::kafka::{Failure, Incoming, Member, News, Record, Transactions};
+use crate::kafka::{Committed, Failure, Incoming, Member, News, Reader, Record, Transactions};
+use crate::status::{self, Measure, Recorder, Stream, StreamStatus, TaskStatus};
 
 /// Records read from one feed before another one has its turn.
 const BATCH: usize = 512;
@@ -29,6 +32,8 @@ const NAP: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(45);
 /// How often an idle task says how far it is.
 const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How often the changelogs are looked through for what is not needed any more.
+const TRIM: Duration = Duration::from_secs(10);
 /// Bytes of changes after which a lane commits before its interval is over.
 const LARGE: usize = 32 << 20;
 
@@ -44,17 +49,32 @@ pub(super) struct Lane {
     order: Vec<usize>,
     committed: Instant,
     drift: Span,
+    lessons: Lessons,
+    /// How much of the lessons the crew has.
+    taught: u64,
+    rubbish: Rubbish,
+    trimmed: Instant,
+    status: Arc<status::Lane>,
+    recorder: Recorder,
     stop: Stop,
 }
 
 impl Lane {
     /// A lane that has joined its group and has no partitions yet.
-    pub(super) fn start(setup: Arc<Setup>, number: u32, stop: Stop) -> Result<Self, RunError> {
+    pub(super) fn start(
+        setup: Arc<Setup>,
+        number: u32,
+        shared: (Lessons, Rubbish),
+        stop: Stop,
+    ) -> Result<Self, RunError> {
+        let (lessons, rubbish) = shared;
         let config = setup.config.clone();
         let transactions = Transactions::start(config.clone(), setup.transactional_id(&format!("lane-{number}")))?;
         let inputs = Inputs::of(&setup);
         let member = Member::join(config.clone(), &config.kafka.group, &setup.member(number), &inputs.topics())?;
         let reading = Reading::new(&config)?;
+        let status = setup.status.lane(number, Instant::now());
+        setup.status.wait_for(&waits(number), format!("partitions for lane {number}"));
         let drift = setup.disorder(Side::Labels).max(setup.disorder(Side::Inferences)).times(2) + Span::HOUR;
         Ok(Self {
             desk: Desk::new(setup.clone(), transactions, reading),
@@ -67,6 +87,12 @@ impl Lane {
             order: Vec::new(),
             committed: Instant::now(),
             drift,
+            lessons,
+            taught: 0,
+            rubbish,
+            trimmed: Instant::now(),
+            status,
+            recorder: Recorder::default(),
             stop,
         })
     }
@@ -79,10 +105,13 @@ impl Lane {
         let ended = self.commit();
         self.settle(ended)?;
         self.inbox.clear();
+        self.setup.status.drop_lane(self.number);
         Ok(())
     }
 
     fn step(&mut self) -> Result<(), RunError> {
+        self.status.beat(Instant::now());
+        self.learn();
         self.hear()?;
         let read = self.read();
         let idle = matches!(read, Ok(0));
@@ -96,6 +125,13 @@ impl Lane {
             self.settle(waited)?;
         }
         Ok(())
+    }
+
+    /// Takes what models have learnt meanwhile.
+    fn learn(&mut self) {
+        if let Some((references, horizons)) = self.lessons.since(&mut self.taught) {
+            self.desk.crew.take_lessons(references, horizons);
+        }
     }
 
     /// Lets the client speak. A record comes here only if it was fetched before its partition had a queue of its own.
@@ -152,14 +188,17 @@ impl Lane {
         }
         let places: Vec<_> = tasks.iter().flat_map(|&task| self.inputs.of_task(task)).collect();
         let committed = self.member.committed(&places, PATIENCE)?;
+        let reader = Reader::new(self.setup.config.clone())?;
         for (&task, committed) in tasks.iter().zip(committed.chunks(self.inputs.len())) {
             if !self.books.get(&task).is_some_and(|books| books.is_at(committed)) {
-                let books = self.rebuild(task, committed)?;
+                let books = self.rebuild(&reader, task, committed)?;
                 self.books.insert(task, books);
             }
         }
         let starts = self.inputs.starts(&self.books);
         self.member.take(starts.iter().map(|(place, offset)| (place, *offset)))?;
+        self.status.assign(tasks);
+        self.setup.status.no_longer(&waits(self.number));
         self.open_feeds(tasks)
     }
 
@@ -179,6 +218,7 @@ impl Lane {
                     next: next[input],
                     furthest: if side == Side::Inferences { inferences } else { labels },
                     at_end: false,
+                    held: None,
                     moved: Instant::now(),
                     read: None,
                 });
@@ -188,13 +228,16 @@ impl Lane {
     }
 
     /// Rebuilds a task from its changelog, or begins it.
-    fn rebuild(&mut self, task: u32, committed: &[Option<i64>]) -> Result<Books, RunError> {
+    fn rebuild(&mut self, reader: &Reader, task: u32, committed: &[Option<i64>]) -> Result<Books, RunError> {
         let begun = Instant::now();
-        let books = match changelog::restore(&self.setup, &mut self.desk.crew, task, committed)? {
+        self.status.beat(begun);
+        self.setup.status.wait_for(&waits(self.number), format!("restore of partition {task}"));
+        let books = match changelog::restore(&self.setup, reader, &mut self.desk.crew, task, committed)? {
             Some(books) => books,
             None => Books::new(self.inputs.beginning(&self.setup, &self.member, task)?),
         };
         let rows = self.desk.crew.rows_of(task as usize);
+        self.recorder.record(Measure::RestoreDuration, micros(begun.elapsed()));
         tracing::info!(lane = self.number, task, rows, seconds = begun.elapsed().as_secs_f64(), "restored");
         Ok(books)
     }
@@ -219,6 +262,13 @@ impl Lane {
         let (feed, queue) = (&mut feeds[place], &queues[place]);
         let mut read = 0;
         while read < BATCH {
+            if feed.held.is_some() {
+                if !self.desk.go_on(feed)? {
+                    break;
+                }
+                read += 1;
+                continue;
+            }
             match self.member.next(queue).map_err(Failure::Trouble)? {
                 None => break,
                 Some(Incoming::End(_)) => {
@@ -231,6 +281,7 @@ impl Lane {
         }
         if read > 0 {
             feed.note_read();
+            self.desk.seen.batches.push((feed.moved, read as u64));
         }
         Ok(read)
     }
@@ -258,7 +309,7 @@ impl Lane {
                 ..Head::default()
             };
             let desk = &mut self.desk;
-            let deltas = desk.crew.delta(task as usize, self.setup.judges, &mut head);
+            let deltas = desk.delta(task, &mut head);
             for (judge, records) in deltas.iter().enumerate() {
                 for value in records {
                     desk.transactions.send(&Record {
@@ -269,7 +320,12 @@ impl Lane {
                     })?;
                 }
             }
-            let (records, due) = desk.crew.changelog(task as usize, &next);
+            // Where nothing was read, the task stands where its newest record says.
+            let (records, due) = if moved || books.said.is_none() {
+                desk.crew.changelog(task as usize, &next)
+            } else {
+                Default::default()
+            };
             for value in &records {
                 logged.push(task);
                 desk.transactions.send(&Record {
@@ -295,7 +351,54 @@ impl Lane {
                 books.commit(next, first.map(|first| (first, due)));
             }
         }
+        self.tell(now, &committed);
+        if now.duration_since(self.trimmed) >= TRIM {
+            self.trimmed = now;
+            self.trim();
+        }
         Ok(())
+    }
+
+    /// Says how the lane is doing.
+    fn tell(&mut self, begun: Instant, committed: &Committed) {
+        let seen = &mut self.desk.seen;
+        for (stream, (records, bytes)) in Stream::ALL.into_iter().zip(std::mem::take(&mut seen.records)) {
+            self.status.add_records(stream, records, bytes);
+        }
+        for (side, reason) in seen.rejects.drain(..) {
+            self.status.add_rejects(Stream::ALL[side as usize], reason, 1);
+        }
+        self.status.committed();
+        let done = Instant::now();
+        self.recorder.record(Measure::CommitDuration, micros(done.duration_since(begun)));
+        self.recorder.record(Measure::TransactionSize, committed.bytes);
+        for (read, count) in seen.batches.drain(..) {
+            self.recorder.record_n(Measure::RecordToCommit, micros(done.duration_since(read)), count);
+        }
+        self.setup.status.measured(&mut self.recorder);
+        if let Some(measures) = self.desk.crew.measures() {
+            self.setup.status.measured(measures);
+        }
+        for &task in self.books.keys() {
+            let (inferences, labels) = self.desk.crew.watermarks_of(task as usize);
+            let stream = |side, watermark| StreamStatus { behind: self.inbox.behind(task, side), watermark };
+            self.status.task(TaskStatus {
+                partition: task,
+                inferences: stream(Side::Inferences, inferences),
+                labels: self.setup.names.labels.as_ref().map(|_| stream(Side::Labels, labels)),
+                counts: self.desk.crew.counts_of(task as usize),
+                memory: self.desk.crew.memory_of(task as usize) as u64,
+            });
+        }
+    }
+
+    /// Says up to where the changelogs are not needed any more.
+    fn trim(&mut self) {
+        for (&task, books) in &mut self.books {
+            if let Some(before) = books.trim(|due| self.desk.crew.has_outlived(task as usize, due)) {
+                self.rubbish.put(task, before);
+            }
+        }
     }
 
     /// What follows from the end of a step: nothing, or to begin anew with what is committed.
@@ -311,6 +414,7 @@ impl Lane {
             Err(Failure::Fenced) => Err(self.setup.twin()),
             Err(Failure::Trouble(trouble)) => Err(trouble.into()),
             Err(Failure::Doubt(why)) => {
+                self.status.aborted();
                 tracing::warn!(lane = self.number, "a commit is in doubt: {why}; going back to what is committed");
                 self.forget()?;
                 Ok(false)
@@ -327,4 +431,13 @@ impl Lane {
         self.desk.transactions.restart()?;
         Ok(())
     }
+}
+
+/// Under which name a process says that it waits for a lane.
+fn waits(lane: u32) -> String {
+    format!("lane-{lane}")
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 
 use super::error::RunError;
 use super::setup::Setup;
+use crate::baseline::References;
 use crate::engine::Court;
 use crate::event::wire::{put_signed, take_signed};
-use crate::kafka::{Failure, Record, TopicPartition, Transactions, read};
+use crate::kafka::{Failure, Reader, Record, TopicPartition, Transactions};
 
 /// The key of the piece that says up to where deltas were folded.
 const OFFSET: &[u8] = b"offset";
@@ -39,10 +40,16 @@ pub(super) fn write(
 }
 
 /// The court of a judge as it was at `committed`, the next offset of its deltas; `None` if nothing was committed.
-pub(super) fn restore(setup: &Setup, judge: i32, committed: Option<i64>) -> Result<Court, RunError> {
+pub(super) fn restore(
+    setup: &Setup,
+    reader: &Reader,
+    references: References,
+    judge: i32,
+    committed: Option<i64>,
+) -> Result<Court, RunError> {
     let place = TopicPartition { topic: setup.names.windows.clone(), partition: judge };
     let mut pieces: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-    read(&setup.config, &place, None, |stored| {
+    reader.read(&place, None, |stored| {
         match (stored.key, stored.value) {
             (Some(key), Some(value)) => drop(pieces.insert(key.to_vec(), value.to_vec())),
             (Some(key), None) => drop(pieces.remove(key)),
@@ -52,7 +59,7 @@ pub(super) fn restore(setup: &Setup, judge: i32, committed: Option<i64>) -> Resu
     })?;
     let labels = setup.config.topics.labels.is_some();
     let folded = pieces.remove(OFFSET).and_then(|bytes| take_signed(&mut &bytes[..]).ok());
-    let mut court = Court::restore(setup.config.clone(), setup.references.clone(), labels, &pieces)
+    let mut court = Court::restore(setup.config.clone(), references, labels, &pieces)
         .map_err(|source| RunError::Snapshot { topic: place.topic.clone(), partition: judge, source })?;
     court.judge_mut().set_publishes_pipeline(judge == 0);
     let Some(committed) = committed else { return Ok(court) };
@@ -62,7 +69,7 @@ pub(super) fn restore(setup: &Setup, judge: i32, committed: Option<i64>) -> Resu
     let deltas = TopicPartition { topic: setup.names.deltas.clone(), partition: judge };
     let mut findings = Vec::new();
     let mut trouble = None;
-    read(&setup.config, &deltas, folded, |stored| {
+    reader.read(&deltas, folded, |stored| {
         if stored.offset >= committed {
             return false;
         }
@@ -77,5 +84,7 @@ pub(super) fn restore(setup: &Setup, judge: i32, committed: Option<i64>) -> Resu
             }
         }
     })?;
+    // They were published when they were found.
+    court.lessons();
     trouble.map_or(Ok(court), Err)
 }

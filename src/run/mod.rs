@@ -16,10 +16,13 @@ mod desk;
 mod error;
 mod feed;
 mod inputs;
+mod janitor;
 mod lane;
+mod lessons;
 mod memory;
 mod service;
 mod setup;
+mod show;
 mod stop;
 
 pub use error::RunError;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::bench::Bench;
 use super::error::RunError;
+use super::janitor::{self, Rubbish};
 use super::lane::Lane;
+use super::lessons::{Follower, Lessons};
 use super::setup::Setup;
 use super::stop::Stop;
 
@@ -23,15 +25,23 @@ type Work = Box<dyn FnOnce() -> Result<(), RunError> + Send>;
 /// What the first thread that failed says.
 pub fn serve(setup: &Arc<Setup>, lanes: u32, stop: &Stop) -> Result<(), RunError> {
     let judges = Stop::default();
+    let rubbish = Rubbish::default();
+    let lessons = Lessons::new(setup);
+    let follower = Follower::start(setup, lessons.clone())?;
     let mut crew = Threads::default();
     for number in 0..lanes {
         let (setup, stop) = (setup.clone(), stop.clone());
-        let work = move || Lane::start(setup, number, stop)?.work();
+        let shared = (lessons.clone(), rubbish.clone());
+        let work = move || Lane::start(setup, number, shared, stop)?.work();
         crew.start(format!("lane-{number}"), Box::new(work));
     }
+    let (shared, asked) = (setup.clone(), stop.clone());
+    crew.start("janitor".to_owned(), Box::new(move || janitor::work(&shared, &rubbish, &asked)));
     let mut bench = Threads::default();
+    let asked = judges.clone();
+    bench.start("lessons".to_owned(), Box::new(move || follower.work(&asked)));
     let (shared, asked) = (setup.clone(), judges.clone());
-    bench.start("judges".to_owned(), Box::new(move || Bench::start(shared, asked)?.work()));
+    bench.start("judges".to_owned(), Box::new(move || Bench::start(shared, lessons, asked)?.work()));
     let mut ended = Ok(());
     while ended.is_ok() && !stop.is_wanted() {
         ended = crew.look(LOOK).and_then(|()| bench.look(Duration::ZERO));

@@ -9,6 +9,7 @@ use crate::baseline::References;
 use crate::config::Config;
 use crate::event::Span;
 use crate::kafka::{Names, transactional_id};
+use crate::status::Status;
 
 /// What never changes while a service runs.
 pub struct Setup {
@@ -26,6 +27,8 @@ pub struct Setup {
     pub judges: u32,
     /// Time between two commits.
     pub interval: Duration,
+    /// How the process is doing, for the page.
+    pub status: Arc<Status>,
     /// Silence after which a caught-up partition is passed over.
     pub idle: Duration,
 }

@@ -330,12 +330,17 @@ impl Row {
 
 /// The baseline of the model that has one, from rows of December.
 pub(crate) fn baseline() -> Profile {
+    baseline_of("fraud")
+}
+
+/// The same for any model.
+pub(crate) fn baseline_of(model: &'static str) -> Profile {
     let mut chance = Chance::new(4_711);
     let mut decoder = Decoder::new(Limits::default());
     let mut sample = RowSample::new(100_000);
     let mut read = BaselineRow::default();
     for number in 0..4_000 {
-        let mut row = Row::new(&mut chance, "fraud", -1.0);
+        let mut row = Row::new(&mut chance, model, -1.0);
         row.id = format!("b-{number}");
         row.time = START - 20 * DAY + number * (20 * DAY / 4_000);
         let text = row.json().replacen('{', &format!(r#"{{"label":{},"#, u8::from(row.positive)), 1);
@@ -350,7 +355,7 @@ pub(crate) fn baseline() -> Profile {
             positive: read.truth.map(|truth| truth.bits() == Truth::Number(1.0).bits()),
         });
     }
-    build("fraud", "v1", Origin::Files, &sample, decoder.names(), &BuildSettings::default())
+    build(model, "v1", Origin::Files, &sample, decoder.names(), &BuildSettings::default())
 }
 
 pub(crate) fn references() -> References {

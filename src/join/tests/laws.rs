@@ -38,8 +38,15 @@ fn rules(unit: i64) -> impl Strategy<Value = Rules> {
     )
 }
 
+/// Half of the rows are the first ones of their requests.
+fn number_of(row: u8) -> u32 {
+    u32::from(row.saturating_sub(2))
+}
+
 /// The content of a label says its value, as a hash of it would.
-fn label(key: u8, time: EventTime, revision: u8, kind: u8, extra: bool) -> NewLabel {
+fn label((key, row): (u8, u8), time: EventTime, revision: u8, kind: u8, extra: bool) -> NewLabel {
+    let request = RequestKey::from_bits(u128::from(key));
+    let all_rows = kind > 8;
     let truth = match kind {
         0 | 1 => Some(Truth::Number(1.0)),
         2 => Some(Truth::Number(0.0)),
@@ -49,11 +56,13 @@ fn label(key: u8, time: EventTime, revision: u8, kind: u8, extra: bool) -> NewLa
         _ => None,
     };
     NewLabel {
-        key: RequestKey::from_bits(u128::from(key)),
+        key: if all_rows { request } else { request.of_row(number_of(row)) },
         time,
         revision: u32::from(revision),
-        content: u32::from(kind) * 2 + u32::from(extra),
+        // A tombstone may have the content of a withdrawal.
+        content: u32::from(if all_rows { 6 } else { kind }) * 2 + u32::from(extra),
         truth,
+        all_rows,
     }
 }
 
@@ -109,8 +118,8 @@ fn inputs(with_labels: bool) -> impl Strategy<Value = Input> {
 }
 
 fn inputs_of(unit: i64, with_labels: bool) -> impl Strategy<Value = Input> {
-    let inference = (0..3_u8, 0..MODELS, 0..3_u32);
-    let told = (0..3_u8, 0..3_u8, 0..9_u8, any::<bool>());
+    let inference = ((0..3_u8, 0..5_u8), 0..MODELS, 0..3_u32);
+    let told = ((0..3_u8, 0..5_u8), 0..3_u8, 0..11_u8, any::<bool>());
     let labels = if with_labels { 0..40_usize } else { 0..1 };
     (
         prop::collection::vec((rules(unit), any::<prop::sample::Index>()), usize::from(MODELS)),
@@ -122,7 +131,12 @@ fn inputs_of(unit: i64, with_labels: bool) -> impl Strategy<Value = Input> {
         .prop_map(move |(rules, (inference_disorder, label_disorder), inferences, labels, ends)| {
             let inferences: Vec<Asked> = times(&inferences, unit)
                 .into_iter()
-                .map(|(time, (key, model, content))| Asked { key: u128::from(key), time, model, content })
+                .map(|(time, ((key, row), model, content))| Asked {
+                    time,
+                    model,
+                    content,
+                    ..Asked::of(u128::from(key), number_of(row))
+                })
                 .collect();
             let rules = rules
                 .into_iter()

@@ -19,7 +19,7 @@ impl Watch for Silent {
 
 /// The n-th of a series of unique ids.
 fn key(n: i64) -> RequestKey {
-    RequestKey::new("request", n as u32)
+    RequestKey::new(&n.to_string(), 0)
 }
 
 fn rules(window: Span) -> Rules {
@@ -36,6 +36,7 @@ fn rules(window: Span) -> Rules {
 fn inference(join: &mut Join, n: i64, time: i64, codes: &[u8]) {
     let row = NewRow {
         key: key(n),
+        row: 0,
         time: EventTime::from_micros_unchecked(time),
         model: 0,
         cohort: 0,
@@ -59,6 +60,7 @@ fn label(join: &mut Join, n: i64, time: i64) -> LabelPlaced {
         revision: 0,
         content: 0,
         truth: Some(Truth::Number(0.0)),
+        all_rows: false,
     };
     join.label(label, &mut Silent).unwrap()
 }

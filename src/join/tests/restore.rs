@@ -9,7 +9,7 @@ use super::super::{
 };
 use super::laws::{mixed_inputs, turns};
 use super::{Step, codes, join, plan, row};
-use crate::event::{EventTime, RequestKey, Truth};
+use crate::event::{EventTime, LAST_ROW, RequestKey, Truth};
 
 /// Writes down every call.
 #[derive(Default)]
@@ -53,6 +53,7 @@ struct Seen {
     settled: Option<EventTime>,
     open_rows: usize,
     buffered_labels: usize,
+    tombstones: usize,
     mark: Mark,
 }
 
@@ -85,7 +86,7 @@ fn take(join: &mut Join, input: &Input, step: Step, journal: &mut Journal) -> Se
         Step::End(Side::Labels, at) => join.end_of_labels(at),
         Step::Expire => join.expire(&mut calls),
     }
-    let Memory { open_rows, buffered_labels, .. } = join.memory();
+    let Memory { open_rows, buffered_labels, tombstones, .. } = join.memory();
     let mut calls = calls.0;
     // The calls of one expiry follow memory.
     calls.sort();
@@ -98,6 +99,7 @@ fn take(join: &mut Join, input: &Input, step: Step, journal: &mut Journal) -> Se
         settled: join.settled(),
         open_rows,
         buffered_labels,
+        tombstones,
         mark: join.mark(),
     }
 }
@@ -161,6 +163,7 @@ fn check(
         prop_assert_eq!(other.mark(), first.mark());
         prop_assert_eq!(other.open_rows(), first.open_rows());
         prop_assert_eq!(other.memory().buffered_labels, first.memory().buffered_labels);
+        prop_assert_eq!(other.memory().tombstones, first.memory().tombstones);
     }
     for &step in &steps[last + 1..] {
         let (mut one, mut two) = (Journal::default(), Journal::default());
@@ -181,6 +184,11 @@ fn limits() -> impl Strategy<Value = Limits> {
     ]
 }
 
+/// Often, or seldom enough that much is due and still here at a commit.
+fn expiries() -> impl Strategy<Value = Vec<bool>> {
+    prop_oneof![0.5_f64..1.0, 0.02..0.2].prop_flat_map(|often| prop::collection::vec(prop::bool::weighted(often), 80))
+}
+
 fn commits() -> impl Strategy<Value = Vec<bool>> {
     prop::collection::vec(prop::bool::weighted(0.2), 120)
 }
@@ -193,7 +201,7 @@ proptest! {
         input in mixed_inputs(true),
         limits in limits(),
         turns in turns(),
-        expiries in prop::collection::vec(any::<bool>(), 80),
+        expiries in expiries(),
         commits in commits(),
         at in any::<prop::sample::Index>(),
     ) {
@@ -204,7 +212,7 @@ proptest! {
     fn without_labels_too(
         input in mixed_inputs(false),
         limits in limits(),
-        expiries in prop::collection::vec(any::<bool>(), 80),
+        expiries in expiries(),
         commits in commits(),
         at in any::<prop::sample::Index>(),
     ) {
@@ -295,20 +303,21 @@ prop_compose! {
         (score, action_prob, weight) in (any::<u32>(), 0.0..1.0_f32, 0.0..9.0_f32),
         (bits, arm, action, content, revision) in
             (any::<u8>(), any::<u8>(), any::<u8>(), any::<u32>(), any::<u32>()),
-        (kind, value) in (0..3_u8, any::<u32>()),
+        (kind, value, number) in (0..4_u8, any::<u32>(), 0..=LAST_ROW),
         codes in prop::collection::vec(any::<u8>(), 0..200),
     ) -> (NewRow<'static>, Vec<u8>, NewLabel) {
         let key = RequestKey::from_bits(key);
         let time = EventTime::from_micros_unchecked(time);
         let truth = match kind {
-            0 => None,
+            0 | 3 => None,
             1 => Some(Truth::Number(f64::from(value))),
             _ => Some(Truth::Text(u64::from(value) << 20)),
         };
         let row = NewRow {
-            key, time, model, cohort, score: f64::from(score) / 3.0, bits, arm, action, action_prob,
+            key, row: number, time, model, cohort, score: f64::from(score) / 3.0, bits, arm, action, action_prob,
             weight: f64::from(weight), content, codes: &[], layout,
         };
-        (row, codes, NewLabel { key, time, revision, content, truth })
+        let all_rows = kind == 3;
+        (row, codes, NewLabel { key, time, revision, content, truth, all_rows })
     }
 }

@@ -48,7 +48,7 @@ impl Desk {
     }
 
     fn ask_model(&mut self, model: u16, key: u128, time: i64, content: u32) -> Placed {
-        let placed = self.watch.ask(&mut self.join, &Asked { key, time: at(time), model, content });
+        let placed = self.watch.ask(&mut self.join, &Asked { time: at(time), model, content, ..Asked::of(key, 0) });
         check(&self.join, &self.watch);
         placed
     }
@@ -66,7 +66,8 @@ impl Desk {
         truth: Option<Truth>,
     ) -> Result<LabelPlaced, RejectReason> {
         let content = truth.map_or(0, |value| value.bits() as u32 ^ (value.bits() >> 32) as u32 ^ 1);
-        let label = NewLabel { key: RequestKey::from_bits(key), time: at(time), revision, content, truth };
+        let key = RequestKey::from_bits(key);
+        let label = NewLabel { key, time: at(time), revision, content, truth, all_rows: false };
         let placed = self.join.label(label, &mut self.watch).map_err(|reject| reject.reason);
         check(&self.join, &self.watch);
         placed
@@ -374,7 +375,7 @@ fn without_labels_rows_go_as_soon_as_no_duplicate_can_be_told() {
     join.set_rules(0, Rules { regime: Regime::ImplicitNegative, ..rules() });
     let mut watch = Recorder::new(false);
     let ask = |join: &mut Join, watch: &mut Recorder, key, time, content| {
-        let placed = watch.ask(join, &Asked { key, time: at(time), model: 0, content });
+        let placed = watch.ask(join, &Asked { time: at(time), content, ..Asked::of(key, 0) });
         join.expire(watch);
         check(join, watch);
         placed
@@ -461,11 +462,11 @@ fn a_side_has_come_as_far_as_the_last_of_its_declared_sources() {
     desk.join.declare_inference_sources(2);
     desk.join.declare_label_sources(2);
     let ask = |desk: &mut Desk, source, key, time| {
-        desk.watch.ask_from(&mut desk.join, source, &Asked { key, time: at(time), model: 0, content: 0 })
+        desk.watch.ask_from(&mut desk.join, source, &Asked { time: at(time), ..Asked::of(key, 0) })
     };
     let tell = |desk: &mut Desk, source, key, time| {
         let key = RequestKey::from_bits(key);
-        let label = NewLabel { key, time: at(time), revision: 0, content: 1, truth: YES };
+        let label = NewLabel { key, time: at(time), revision: 0, content: 1, truth: YES, all_rows: false };
         desk.join.label_from(source, label, &mut desk.watch).unwrap()
     };
     assert_eq!(ask(&mut desk, 0, 1, 50 * H), Placed::New);
@@ -489,4 +490,76 @@ fn a_side_has_come_as_far_as_the_last_of_its_declared_sources() {
     assert_eq!(desk.join.watermarks().0, Some(at(40 * H)), "a new source begins where the side stands");
     assert_eq!(ask(&mut desk, 2, 4, 40 * H - 1), Placed::Late);
     assert_eq!(ask(&mut desk, 2, 4, 40 * H), Placed::New);
+}
+
+/// A label of all rows of a request, whose content says so.
+fn bury(desk: &mut Desk, request: u128, time: i64) -> Result<LabelPlaced, RejectReason> {
+    let key = RequestKey::from_bits(request);
+    let label = NewLabel { key, time: at(time), revision: 0, content: 99, truth: None, all_rows: true };
+    let placed = desk.join.label(label, &mut desk.watch).map_err(|reject| reject.reason);
+    check(&desk.join, &desk.watch);
+    placed
+}
+
+fn ask_row(desk: &mut Desk, request: u128, row: u32, time: i64) -> u128 {
+    let asked = Asked { time: at(time), ..Asked::of(request, row) };
+    assert_eq!(desk.watch.ask(&mut desk.join, &asked), Placed::New);
+    check(&desk.join, &desk.watch);
+    asked.key
+}
+
+#[test]
+fn a_tombstone_takes_back_all_rows_of_its_request_and_counts_once() {
+    let mut desk = Desk::new();
+    let rows = [0, 1, 7].map(|row| ask_row(&mut desk, 5, row, 0));
+    let other = ask_row(&mut desk, 6, 1, 0);
+    for row in rows.into_iter().chain([other]) {
+        desk.tell(row, H, YES);
+    }
+    assert_eq!(bury(&mut desk, 5, 2 * H), Ok(LabelPlaced::Met));
+    assert_eq!(rows.map(|row| desk.truth(row, 0)), [None; 3]);
+    assert_eq!(desk.truth(other, 0), Some(true));
+    let labels = desk.join.counts().labels;
+    assert_eq!((labels.read, labels.joined, labels.withdrawn), (5, 4, 1));
+    assert_eq!(bury(&mut desk, 5, 2 * H), Ok(LabelPlaced::Duplicate));
+
+    // A row that comes later is taken back, too, and what is said after the tombstone stands.
+    let late = ask_row(&mut desk, 5, 300, H);
+    desk.tell(late, 90 * H / 60, YES);
+    assert_eq!(desk.truth(late, H), None);
+    desk.tell(late, 3 * H, NO);
+    assert_eq!(desk.truth(late, H), Some(false));
+    let labels = desk.join.counts().labels;
+    assert_eq!((labels.joined, labels.corrected, labels.withdrawn, labels.duplicate), (5, 1, 1, 1));
+    assert_eq!(desk.join.memory().tombstones, 1);
+    desk.end(20 * H);
+    assert_eq!(desk.join.memory().tombstones, 0);
+    assert_eq!(desk.join.counts().labels.orphan, 0, "it met its rows");
+}
+
+#[test]
+fn a_tombstone_waits_for_rows_and_is_an_orphan_when_none_came() {
+    let mut desk = Desk::new();
+    assert_eq!(bury(&mut desk, 5, 0), Ok(LabelPlaced::Buffered));
+    assert_eq!(bury(&mut desk, 6, 0), Ok(LabelPlaced::Buffered));
+    assert_eq!(desk.join.counts().labels.buffered, 2);
+    let row = ask_row(&mut desk, 5, 4, H);
+    assert_eq!(desk.tell(row, -H / 2, YES), LabelPlaced::Met);
+    assert_eq!(desk.truth(row, H), None);
+    desk.end(20 * H);
+    let labels = desk.join.counts().labels;
+    assert_eq!((labels.withdrawn, labels.orphan, labels.joined, labels.buffered), (1, 1, 1, 0));
+    assert_eq!(desk.watch.outcome.orphans, [at(0)]);
+    assert_eq!(bury(&mut desk, 7, 20 * H), Ok(LabelPlaced::Buffered));
+}
+
+#[test]
+fn a_tombstone_that_could_not_wait_is_rejected_before_it_does_anything() {
+    let mut desk = Desk::with(rules(), Limits { rows: 9, buffered_labels: 1 });
+    let row = ask_row(&mut desk, 5, 1, 0);
+    desk.tell(row, H, YES);
+    desk.tell(8, H, YES);
+    assert_eq!(bury(&mut desk, 5, 2 * H), Err(RejectReason::LimitReached));
+    assert_eq!(desk.truth(row, 0), Some(true));
+    assert_eq!((desk.join.counts().labels.rejected, desk.join.counts().capped), (1, 1));
 }

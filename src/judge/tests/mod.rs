@@ -1,9 +1,14 @@
 //! Does each reading say what the counts say? A small world of rows, counted by the code that counts production.
 
+mod idle;
 mod incidents;
 mod indicators;
+mod live;
 mod null;
+mod owners;
+mod snapshot;
 mod sound;
+mod stream;
 
 use std::sync::Arc;
 

@@ -1,0 +1,349 @@
+//! What is wrong with the streams right now, by the wall clock?
+//!
+//! That nothing comes, that a piece of the input is missing, and that records lie where they do not belong are matters of
+//! the running process: they have no window, no test and no share of the budget, and a replay does not say them. Their
+//! ids end with `-live`, `basis_final` is false, and `as_of` is the moment at which they were seen. Whoever drives the
+//! process says what it sees, as often as it likes; what is given back is a change worth publishing. Nothing here reads a
+//! clock.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::event::{EventTime, Span};
+use crate::finding::{Alert, AlertState, Severity, Subject, WindowBounds, fingerprint};
+use crate::indicator::Indicator;
+
+/// A moment by the wall clock: microseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WallTime(pub i64);
+
+/// One of both topics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// Predictions.
+    Inferences,
+    /// Labels.
+    Labels,
+}
+
+impl Topic {
+    /// Its name in subjects.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Inferences => "inferences",
+            Self::Labels => "labels",
+        }
+    }
+}
+
+/// How producers choose a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Partitioner {
+    /// That of the Java client, and of others where `partitioner=murmur2_random` is set.
+    Murmur2,
+    /// The default of librdkafka and of the clients that stand on it.
+    Crc32,
+    /// None of these.
+    Unknown,
+}
+
+impl Partitioner {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Murmur2 => "murmur2",
+            Self::Crc32 => "crc32",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A delta that does not continue the chain of its task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Which topic's offsets do not meet.
+    pub topic: Topic,
+    /// Which partition.
+    pub partition: i32,
+    /// The offset at which the next delta had to begin.
+    pub expected: i64,
+    /// The offset at which it began.
+    pub found: i64,
+}
+
+/// How the records of a topic lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// As those of the other topic, as far as can be seen.
+    Sound,
+    /// By another partitioner than those of the other topic: a prediction and its label do not meet.
+    Partitioner {
+        /// What its keys follow.
+        follows: Partitioner,
+        /// What the keys of the other topic follow.
+        other: Partitioner,
+        /// Records that were looked at.
+        records: u64,
+        /// Those that lie elsewhere than the other topic's partitioner would have put them.
+        misplaced: u64,
+    },
+    /// By a key that is not the request id.
+    Key {
+        /// Records that were looked at.
+        records: u64,
+        /// Those whose key is another text than their request id.
+        misplaced: u64,
+    },
+}
+
+/// The lives of the live alerts of a process. Bound: one entry for each topic and kind, and one gap for each partition.
+#[derive(Clone, Debug, Default)]
+pub struct Live {
+    firing: BTreeMap<String, Alert>,
+    gaps: BTreeMap<(Topic, i32), Gap>,
+}
+
+/// What is said of a trouble.
+struct Trouble {
+    indicator: Indicator,
+    source: Option<Topic>,
+    severity: Severity,
+    since: WallTime,
+    value: f64,
+    reference: f64,
+    n: u64,
+    strength: f64,
+    evidence: Vec<(&'static str, Json)>,
+    text: String,
+}
+
+impl Live {
+    /// Nothing is wrong.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What fires now, sorted by fingerprint: for whoever repeats it.
+    pub fn firing(&self) -> impl Iterator<Item = &Alert> {
+        self.firing.values()
+    }
+
+    /// `pipeline.no_data`: the last record of a topic came at `last`, or the process began to read then. It fires once
+    /// nothing has come for `limit`, and is resolved by the next record.
+    pub fn silence(&mut self, topic: Topic, last: WallTime, now: WallTime, limit: Span) -> Option<Alert> {
+        let silent = Span::from_micros(now.0.saturating_sub(last.0));
+        let trouble = |text: String| Trouble {
+            indicator: Indicator::PipelineNoData,
+            source: Some(topic),
+            severity: Severity::Warning,
+            since: last,
+            value: seconds(silent),
+            reference: seconds(limit),
+            n: 0,
+            strength: if limit > Span::ZERO { seconds(silent) / seconds(limit) } else { 1.0 },
+            evidence: vec![("last", EventTime::from_micros_unchecked(last.0).rfc3339().into())],
+            text,
+        };
+        let name = topic.name();
+        if silent >= limit {
+            let text = format!(
+                "Nothing has come on the topic of {name} for {}; the limit is {limit}. Windows that wait for it stay open.",
+                whole(silent)
+            );
+            return self.fire(trouble(text), now, false);
+        }
+        self.resolve(trouble(format!("Records come again on the topic of {name}.")), now)
+    }
+
+    /// `pipeline.gap`: a delta is missing from a task's chain. Each new gap is published; it is over when
+    /// [`Live::mended`] says so.
+    pub fn gap(&mut self, gap: Gap, now: WallTime) -> Option<Alert> {
+        let known = self.gaps.insert((gap.topic, gap.partition), gap) == Some(gap);
+        let Gap { topic, partition, expected, found } = gap;
+        let text = format!(
+            "Partition {partition} of the topic of {} goes on at offset {found} where {expected} was expected: what lies \
+             between is not in the statistics. Build the state of this partition anew from its source.",
+            topic.name()
+        );
+        let trouble = self.gaps_now(found.saturating_sub(expected).unsigned_abs(), now, text);
+        if known { None } else { self.fire(trouble, now, true) }
+    }
+
+    /// The gap of a partition was mended: its task was built anew.
+    pub fn mended(&mut self, topic: Topic, partition: i32, now: WallTime) -> Option<Alert> {
+        self.gaps.remove(&(topic, partition))?;
+        if !self.gaps.is_empty() {
+            return None;
+        }
+        let text = format!("The last gap, in partition {partition} of the topic of {}, was mended.", topic.name());
+        let trouble = self.gaps_now(0, now, text);
+        self.resolve(trouble, now)
+    }
+
+    fn gaps_now(&self, missing: u64, now: WallTime, text: String) -> Trouble {
+        let gaps = self.gaps.values().map(|gap| {
+            serde_json::json!({
+                "topic": gap.topic.name(), "partition": gap.partition, "expected": gap.expected, "found": gap.found
+            })
+        });
+        Trouble {
+            indicator: Indicator::PipelineGap,
+            source: None,
+            severity: Severity::Critical,
+            since: now,
+            value: missing as f64,
+            reference: 0.0,
+            n: missing,
+            strength: self.gaps.len() as f64,
+            evidence: vec![("gaps", gaps.collect::<Vec<Json>>().into())],
+            text,
+        }
+    }
+
+    /// `join.partitioning`: where the records of a topic lie.
+    pub fn placement(&mut self, topic: Topic, placement: Placement, now: WallTime) -> Option<Alert> {
+        let name = topic.name();
+        let (records, misplaced, evidence, text) = match placement {
+            Placement::Sound => {
+                let text = format!("The records of the topic of {name} lie where they belong.");
+                return self.resolve(partitioning(topic, 0, 0, Vec::new(), now, text), now);
+            }
+            Placement::Partitioner { follows, other, records, misplaced } => {
+                let evidence = vec![("follows", follows.name().into()), ("other_topic_follows", other.name().into())];
+                (records, misplaced, evidence, format!("{}{}", lies(topic, records, misplaced), mend(follows, other)))
+            }
+            Placement::Key { records, misplaced } => {
+                let text = format!(
+                    "{misplaced} of {records} records on the topic of {name} have a key that is not their request id, so a \
+                     prediction and its label do not meet. Let producers send the request id as the key, or set \
+                     `join.repartition: true`."
+                );
+                (records, misplaced, vec![("key", "not the request id".into())], text)
+            }
+        };
+        self.fire(partitioning(topic, records, misplaced, evidence, now, text), now, false)
+    }
+
+    fn fire(&mut self, trouble: Trouble, now: WallTime, again: bool) -> Option<Alert> {
+        let name = trouble.name();
+        let before = self.firing.get(&name).map(|alert| alert.starts_at);
+        if before.is_some() && !again {
+            return None;
+        }
+        let starts_at = before.unwrap_or(trouble.since.0);
+        let alert = trouble.alert(name.clone(), AlertState::Firing, starts_at, now);
+        self.firing.insert(name, alert.clone());
+        Some(alert)
+    }
+
+    fn resolve(&mut self, trouble: Trouble, now: WallTime) -> Option<Alert> {
+        let name = trouble.name();
+        let before = self.firing.remove(&name)?;
+        let alert = trouble.alert(name, AlertState::Resolved, before.starts_at, now);
+        Some(Alert { severity: before.severity, ..alert })
+    }
+}
+
+fn partitioning(
+    topic: Topic,
+    records: u64,
+    misplaced: u64,
+    evidence: Vec<(&'static str, Json)>,
+    now: WallTime,
+    text: String,
+) -> Trouble {
+    let share = if records > 0 { misplaced as f64 / records as f64 } else { 0.0 };
+    Trouble {
+        indicator: Indicator::JoinPartitioning,
+        source: Some(topic),
+        severity: Severity::Critical,
+        since: now,
+        value: share,
+        reference: 0.0,
+        n: records,
+        strength: share,
+        evidence,
+        text,
+    }
+}
+
+fn lies(topic: Topic, records: u64, misplaced: u64) -> String {
+    let (name, other) = match topic {
+        Topic::Inferences => (Topic::Inferences.name(), Topic::Labels.name()),
+        Topic::Labels => (Topic::Labels.name(), Topic::Inferences.name()),
+    };
+    format!(
+        "{misplaced} of {records} records on the topic of {name} lie on another partition than the same id would on the topic \
+         of {other}, so a prediction and its label do not meet. "
+    )
+}
+
+/// The setting that brings both topics together.
+fn mend(follows: Partitioner, other: Partitioner) -> String {
+    let repartition = "or set `join.repartition: true`.";
+    match (follows, other) {
+        (Partitioner::Crc32, Partitioner::Murmur2) => format!(
+            "Its producers use the default of librdkafka: set `partitioner=murmur2_random` there, {repartition}"
+        ),
+        (Partitioner::Murmur2, Partitioner::Crc32) => format!(
+            "Producers of the other topic use the default of librdkafka: set `partitioner=murmur2_random` there, {repartition}"
+        ),
+        _ => format!("Let producers of both topics use the partitioner murmur2, {repartition}"),
+    }
+}
+
+impl Trouble {
+    fn subject(&self) -> Subject {
+        Subject { source: self.source.map(|topic| topic.name().to_owned()), ..Subject::default() }
+    }
+
+    fn name(&self) -> String {
+        fingerprint(self.indicator.name(), None, None, &self.subject())
+    }
+
+    fn alert(self, fingerprint: String, state: AlertState, starts_at: i64, now: WallTime) -> Alert {
+        let word = if state == AlertState::Resolved { "resolved" } else { "firing" };
+        let subject = self.subject();
+        let mut evidence: BTreeMap<String, Json> =
+            self.evidence.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        evidence.insert("strength".to_owned(), self.strength.into());
+        Alert {
+            id: format!("{fingerprint}-{}-{word}-live", now.0),
+            fingerprint,
+            indicator: self.indicator.name().to_owned(),
+            state,
+            severity: self.severity,
+            model: None,
+            version: None,
+            subject,
+            window: WindowBounds { start: starts_at, end: now.0 },
+            starts_at,
+            ends_at: (state == AlertState::Resolved).then_some(now.0),
+            as_of: now.0,
+            basis: self.indicator.basis(),
+            basis_final: false,
+            value: self.value,
+            reference: Some(self.reference),
+            effect: Some(self.value - self.reference),
+            floor: None,
+            interval: None,
+            n: self.n,
+            effective_n: self.n as f64,
+            p_value: None,
+            log_e: None,
+            smallest_detectable: None,
+            evidence,
+            text: self.text,
+        }
+    }
+}
+
+fn seconds(span: Span) -> f64 {
+    span.micros() as f64 / 1e6
+}
+
+/// A length without more digits than a person wants: whole seconds, and from ten minutes on whole minutes.
+fn whole(span: Span) -> Span {
+    let unit = if span.micros() < 600_000_000 { 1_000_000 } else { 60_000_000 };
+    Span::from_micros(span.micros() / unit * unit)
+}

@@ -61,7 +61,7 @@ pub fn reader(config: &Config) -> ClientConfig {
 pub(super) fn stretches(config: &Config, partitions: u32, (least, most): (u64, u64), records: u64) -> ClientConfig {
     let mut client = reader(config);
     let partitions = u64::from(partitions.max(1));
-    let all = (config.state.memory / SHARE_OF_MEMORY >> 10).clamp(PREFETCH_KIB.0, PREFETCH_KIB.1);
+    let all = ((config.state.memory / SHARE_OF_MEMORY) >> 10).clamp(PREFETCH_KIB.0, PREFETCH_KIB.1);
     let kib = (all / partitions).clamp(least, most);
     let records = (records / partitions).clamp(500, 10_000);
     let own = [

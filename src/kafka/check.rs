@@ -240,7 +240,7 @@ fn rights(
         let written: Vec<&str> =
             topics.iter().filter(|topic| topic.is_written()).map(|topic| topic.name.as_str()).collect();
         let id = settings::transactional_id(config, instance, "check");
-        missing.extend(probe::writing(admin, config, &id, &written)?);
+        missing.extend(probe::writing(config, &id, &written)?);
     } else {
         notes.push("rights to write were not checked: without transactions only a record could tell".into());
     }

@@ -176,6 +176,7 @@ impl Bench {
         let places: Vec<TopicPartition> = judges.iter().map(place).collect();
         let committed = self.member.committed(&places, PATIENCE)?;
         let reader = Reader::new(self.setup.config.clone())?;
+        let mut new = Vec::new();
         for (place, committed) in places.iter().zip(committed) {
             let judge = place.partition;
             if self.seats.get(&judge).is_some_and(|seat| seat.committed == committed && committed == Some(seat.next)) {
@@ -194,6 +195,7 @@ impl Bench {
                 "judge restored"
             );
             let status = self.setup.status.judge(judge as u32, Instant::now());
+            new.push((judge, status.clone()));
             let seat = Seat {
                 court,
                 next,
@@ -206,6 +208,12 @@ impl Bench {
                 horizon: None,
             };
             self.seats.insert(judge, seat);
+        }
+        if !new.is_empty() {
+            // The outputs need no right to be read; without it the page begins empty.
+            if let Err(error) = show::restore(&self.setup, &reader, &new, &self.alarms) {
+                tracing::info!("what was published before is not shown: {error}");
+            }
         }
         let starts: Vec<(TopicPartition, i64)> =
             places.into_iter().map(|place| (place.clone(), self.seats[&place.partition].next)).collect();

@@ -8,7 +8,7 @@ use super::feed::Side;
 use crate::baseline::References;
 use crate::config::Config;
 use crate::event::Span;
-use crate::kafka::{Names, transactional_id};
+use crate::kafka::{Names, judges_group, transactional_id};
 use crate::status::Status;
 
 /// What never changes while a service runs.
@@ -48,7 +48,7 @@ impl Setup {
 
     /// The group of the judges.
     pub(super) fn judges_group(&self) -> String {
-        format!("{}.judges", self.config.kafka.group)
+        judges_group(&self.config)
     }
 
     /// The out-of-orderness of a side.

@@ -41,6 +41,11 @@ pub(crate) struct Inputs {
 
 impl Inputs {
     pub(crate) fn new(partitions: i32) -> Self {
+        Self::uneven(partitions, partitions)
+    }
+
+    /// With so many partitions of predictions and of labels.
+    pub(crate) fn uneven(partitions: i32, of_labels: i32) -> Self {
         let id = crate::broker::unique("in");
         let inputs = Self { inferences: format!("{id}.predictions"), labels: format!("{id}.outcomes"), partitions };
         // The records are as old, or as new, as their times say.
@@ -50,9 +55,8 @@ impl Inputs {
             ("message.timestamp.after.max.ms", "9223372036854775807"),
             ("max.message.bytes", "20000000"),
         ];
-        for topic in [&inputs.inferences, &inputs.labels] {
-            broker().create_topic(topic, partitions, &settings);
-        }
+        broker().create_topic(&inputs.inferences, partitions, &settings);
+        broker().create_topic(&inputs.labels, of_labels, &settings);
         inputs
     }
 }
@@ -68,11 +72,17 @@ pub(crate) struct Site {
 impl Site {
     /// `topics` are further keys of both topics, such as `out_of_order`; `models` all keys about models.
     pub(crate) fn new(inputs: &Inputs, topics: [&str; 2], models: &str, judges: u32) -> Self {
+        // So long that nothing is closed by the clock on the wall.
+        Self::patient(inputs, topics, models, judges, "1h")
+    }
+
+    /// The same, where silence counts after `idle`.
+    pub(crate) fn patient(inputs: &Inputs, topics: [&str; 2], models: &str, judges: u32, idle: &str) -> Self {
         let id = crate::broker::unique("site");
         let common = format!(
             "kafka:\n  brokers: '{}'\n  group: {id}\n  properties: {{session.timeout.ms: '6000', heartbeat.interval.ms: '1000'}}\n\
              topics:\n  inferences: {{name: {}, {}}}\n  labels: {{name: {}, {}}}\n  prefix: {id}\n\
-             commit: {{interval: 250ms}}\nidle: 1h\njudges: {judges}\n{models}",
+             commit: {{interval: 250ms}}\nidle: {idle}\njudges: {judges}\n{models}",
             broker().bootstrap(),
             inputs.inferences,
             topics[0],
@@ -114,6 +124,18 @@ impl Site {
         let begun = Instant::now();
         for topic in [&self.inputs.inferences, &self.inputs.labels] {
             self.wait(&self.id, topic, begun, &mut look);
+        }
+        self.wait(&format!("{}.judges", self.id), &self.topic("deltas"), begun, &mut look);
+    }
+
+    /// The same, where a stage writes the inputs anew before the lanes read them.
+    pub(crate) fn settle_rewritten(&self, mut look: impl FnMut()) {
+        let begun = Instant::now();
+        for topic in [&self.inputs.inferences, &self.inputs.labels] {
+            self.wait(&format!("{}.rewrite", self.id), topic, begun, &mut look);
+        }
+        for end in ["inferences", "labels"] {
+            self.wait(&self.id, &self.topic(end), begun, &mut look);
         }
         self.wait(&format!("{}.judges", self.id), &self.topic("deltas"), begun, &mut look);
     }

@@ -16,10 +16,12 @@ use live::service::Service;
 use live::stream::{Post, Publisher, posts};
 use live::{Inputs, Site, read};
 use serde_json::Value as Json;
-use support::{Log, MODELS, Made};
+use support::{Log, Made};
 use truthline::event::value_hash;
 
 const OUT_OF_ORDER: [&str; 2] = ["out_of_order: 1h", "out_of_order: 30m"];
+/// Nothing is learnt in so short a time, so that no record waits for a lesson.
+const MODELS: &str = "defaults: {window: 1d, label_window: 3d, learn: 300d}\nmodels: {risk: {early: 3h}}";
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -67,8 +69,8 @@ fn wait_for(site: &Site, service: &mut Service, indicator: &str, source: &str, s
         service.must_run();
         let mut alerts = live_alerts(site, indicator);
         alerts.retain(|alert| alert["subject"]["source"] == source);
-        if let Some(alert) = alerts.pop().filter(|alert| alert["state"] == state) {
-            return alert;
+        if let Some(alert) = alerts.last().filter(|alert| alert["state"] == state) {
+            return alert.clone();
         }
         assert!(begun.elapsed() < PATIENCE, "no {state} of {indicator} on {source}: {alerts:?}\n{}", service.tail());
         std::thread::sleep(Duration::from_millis(100));

@@ -78,7 +78,8 @@ fn posts() -> Vec<Post> {
 fn try_with(what: &str, encode: impl Fn(&mut Post)) {
     let inputs = Inputs::new(PARTITIONS as i32);
     let baseline = FILES.baseline.display();
-    let models = format!("models: {{car-loan: {{window: 7d, label_window: 21d, positive: 1, baseline: '{baseline}'}}}}");
+    let models =
+        format!("models: {{car-loan: {{window: 7d, label_window: 21d, positive: 1, baseline: '{baseline}'}}}}");
     let site = Site::new(&inputs, ["out_of_order: 1h", "out_of_order: 2d"], &models, 1);
     let mut service = Service::start(&site, "one", 2);
     service.must_start();
@@ -86,10 +87,10 @@ fn try_with(what: &str, encode: impl Fn(&mut Post)) {
     let passed = Passed::of(&posts, PARTITIONS);
     posts.iter_mut().for_each(encode);
     let publisher = Publisher::new();
-    let killed = 17;
+    let killed = 25;
     for (number, burst) in posts.chunks(posts.len().div_ceil(40)).enumerate() {
         burst.iter().for_each(|post| publisher.send(&inputs, post));
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(150));
         if number == killed {
             service.must_run();
             service.kill();

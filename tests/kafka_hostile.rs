@@ -51,7 +51,11 @@ fn bad(time: i64) -> Vec<(&'static str, bool, Option<Vec<u8>>)> {
         ("malformed", false, Some([&[0xc3, 1, 9, 9, 9, 9, 9, 9, 9, 9][..], b"unknown schema"].concat())),
         ("malformed", false, Some([&[0, 0, 0, 0, 7][..], &avro[10..]].concat())),
         ("missing_field", false, None),
-        ("missing_field", false, text(format!(r#"{{"request_id":"x","event_time":{time},"version":"v1","score":0.5}}"#))),
+        (
+            "missing_field",
+            false,
+            text(format!(r#"{{"request_id":"x","event_time":{time},"version":"v1","score":0.5}}"#)),
+        ),
         ("wrong_type", false, text(prediction("x", time, r#","threshold":"high""#))),
         ("out_of_range", false, text(whole.replace("0.5", "7.5"))),
         ("duplicate_field", false, text(prediction("x", time, r#","score":0.25"#))),

@@ -182,7 +182,8 @@ fn assert_counts(trial: &Trial, finals: &BTreeMap<String, String>) {
         let read: serde_json::Value = serde_json::from_str(line).unwrap();
         let time = |end: &str| read["window"][end].as_i64().unwrap();
         if time("end") - time("start") == base {
-            *found.entry(read["model"].as_str().unwrap().to_owned()).or_default() += read["inputs"]["n"].as_u64().unwrap();
+            *found.entry(read["model"].as_str().unwrap().to_owned()).or_default() +=
+                read["inputs"]["n"].as_u64().unwrap();
         }
         assert_eq!((&read["capped"], &read["late_after_idle"]), (&false.into(), &0.into()), "{line}");
     }
@@ -212,7 +213,9 @@ fn disturbed(trial: &Trial, site: &Site, chance: &mut Chance) -> u32 {
             fleet.remove(1);
         }
         if burst == second {
-            fleet.kill(if chance.happens(0.5) { 0 } else { 2 }, pause(chance));
+            let any = if chance.happens(0.5) { [0, 2] } else { [2, 0] };
+            let which = any.into_iter().find(|&which| fleet.services[which].runs());
+            fleet.kill(which.unwrap(), pause(chance));
         }
         fleet.look();
     });

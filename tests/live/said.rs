@@ -36,7 +36,10 @@ impl Said {
             lines.sort();
             lines
         };
-        assert!(sorted(said.alerts.clone()) == sorted(lines("alert-state")), "alerts and their states are not the same");
+        assert!(
+            sorted(said.alerts.clone()) == sorted(lines("alert-state")),
+            "alerts and their states are not the same"
+        );
         said
     }
 
@@ -84,14 +87,13 @@ impl Said {
             let flag = read.get("final").or_else(|| read.get("basis_final"));
             flag.is_none_or(|flag| flag == &Json::Bool(true))
         };
-        let until = |key: &str, read: &Json| match read["basis"].as_str() {
+        // What labels say is final only when the predictions have come past it too: until then one may come again.
+        let until = |read: &Json| match read["basis"].as_str() {
             Some("inputs" | "predictions") => passed.inferences,
-            Some("labels") => passed.labels,
-            _ if key.starts_with("summary") => passed.labels,
             _ => passed.inferences.min(passed.labels),
         };
         let all = self.once().into_iter();
-        all.filter(|(key, (read, _))| is_final(read) && read["as_of"].as_i64().unwrap() <= until(key, read))
+        all.filter(|(_, (read, _))| is_final(read) && read["as_of"].as_i64().unwrap() <= until(read))
             .map(|(key, (_, line))| (key, line))
             .collect()
     }
@@ -110,7 +112,9 @@ impl Passed {
     pub(crate) fn of(posts: &[Post], partitions: u32) -> Self {
         let mut largest = [vec![i64::MIN; partitions as usize], vec![i64::MIN; partitions as usize]];
         for post in posts {
-            let Some(read) = post.line.as_ref().and_then(|line| serde_json::from_str::<Json>(line).ok()) else { continue };
+            let Some(read) = post.line.as_ref().and_then(|line| serde_json::from_str::<Json>(line).ok()) else {
+                continue;
+            };
             let (Some(id), Some(time)) = (read["request_id"].as_str(), read["event_time"].as_i64()) else { continue };
             let partition = murmur2_partition(id.as_bytes(), partitions) as usize;
             let largest = &mut largest[usize::from(post.label)][partition];

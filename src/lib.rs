@@ -25,7 +25,9 @@ pub mod judge;
 
 pub mod engine;
 
+pub mod backfill;
 pub mod emit;
+pub mod exchange;
 pub mod replay;
 pub mod run;
 pub mod story;

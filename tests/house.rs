@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each room and its floor. A room imports only from lower floors.
-const FLOORS: [(&str, u8); 23] = [
+const FLOORS: [(&str, u8); 25] = [
     ("event", 0),
     ("telemetry", 0),
     ("decode", 1),
@@ -24,8 +24,10 @@ const FLOORS: [(&str, u8); 23] = [
     ("judge", 5),
     ("engine", 6),
     ("emit", 7),
+    ("exchange", 7),
     ("replay", 7),
     ("report", 7),
+    ("backfill", 8),
     ("http", 8),
     ("run", 8),
     ("story", 8),

@@ -264,11 +264,37 @@ fn a_check_leaves_no_record_and_no_offset_behind() {
         match reader.poll(Duration::from_millis(200)) {
             Some(Ok(_)) => panic!("a record was left behind"),
             Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => ends += 1,
-            _ => assert!(begun.elapsed() < Duration::from_secs(60), "only {ends} of {} ends came", topics.len()),
+            _ => assert!(begun.elapsed() < Duration::from_mins(1), "only {ends} of {} ends came", topics.len()),
         }
     }
     let committed = reader.committed_offsets(places, Duration::from_secs(10)).unwrap();
     assert!(committed.elements().iter().all(|element| element.offset() == Offset::Invalid), "{committed:?}");
+}
+
+#[test]
+fn a_check_does_not_disturb_a_running_group() {
+    let setting = Setting::new(shared());
+    setting.inputs(shared(), 2, 2);
+    setting.created();
+    let config = Config::from_yaml(&setting.yaml()).unwrap();
+    let member: BaseConsumer = kafka::consumer(&config, &config.kafka.group, "member").create().unwrap();
+    let (inferences, labels) = (setting.topic("in"), setting.topic("la"));
+    member.subscribe(&[&inferences, &labels]).unwrap();
+    let begun = Instant::now();
+    while member.assignment().unwrap().count() < 4 {
+        member.poll(Duration::from_millis(100));
+        assert!(begun.elapsed() < Duration::from_mins(1), "the group did not form");
+    }
+    let mut position = TopicPartitionList::new();
+    position.add_partition_offset(&inferences, 0, Offset::Offset(7)).unwrap();
+    member.commit(&position, rdkafka::consumer::CommitMode::Sync).unwrap();
+    for _ in 0..3 {
+        kafka::check(&config, "other").unwrap();
+        let committed = member.committed_offsets(position.clone(), Duration::from_secs(10)).unwrap();
+        assert_eq!(committed.elements()[0].offset(), Offset::Offset(7));
+        member.poll(Duration::from_millis(100));
+        assert_eq!(member.assignment().unwrap().count(), 4, "the group was disturbed");
+    }
 }
 
 #[test]
@@ -318,10 +344,10 @@ fn missing_rights_are_named_and_those_that_are_listed_suffice() {
     // One right less, of each kind, and all at once.
     let denied = "--add --deny-principal User:watcher";
     broker.acl(&format!("{denied} --operation Write --topic {id}.alerts.v1 --topic {id}.windows.v1"));
-    broker.acl(&format!("{denied} --operation Read --topic {id}.la --group {id}"));
+    broker.acl(&format!("{denied} --operation Read --topic {id}.in --topic {id}.la --group {id}"));
     let config = Config::from_yaml(&watcher).unwrap();
     let trouble = kafka::check(&config, "two").unwrap_err();
-    assert_eq!(trouble.class(), TroubleClass::NotAllowed);
+    assert_eq!(trouble.class(), TroubleClass::NotAllowed, "{trouble}");
     let text = trouble.to_string();
     for right in
         ["Write on topic {}.alerts.v1", "Write on topic {}.windows.v1", "Read on topic {}.la", "Read on group {}"]

@@ -108,6 +108,14 @@ impl References {
         }
     }
 
+    /// What was learnt: the model, from when on its first lesson holds and what it was, and the same of the second.
+    pub fn learnt(&self) -> impl Iterator<Item = (&str, EventTime, &Profile, Option<(EventTime, &Profile)>)> {
+        self.learnt.iter().map(|(model, learnt)| {
+            let truth = learnt.truth_from.zip(learnt.with_truth.as_deref());
+            (model.as_str(), learnt.from, &*learnt.profile, truth)
+        })
+    }
+
     /// Every profile in force at the end, for reports: model, version, profile.
     pub fn all(&self) -> impl Iterator<Item = &Profile> {
         let files = self.files.values().flat_map(BTreeMap::values);

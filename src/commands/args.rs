@@ -10,15 +10,36 @@ use crate::finding::Severity;
 /// A source: a file, or `-` for standard input.
 ///
 /// # Errors
-/// For a topic, which this release does not read.
+/// For a topic.
 pub fn source(text: &str) -> Result<PathBuf, String> {
     if text.starts_with("kafka:") {
-        return Err("reading topics is not in this release; accepted: a file, or - for standard input".into());
+        return Err("topics cannot be read here; accepted: a file, or - for standard input".into());
     }
     if text.is_empty() {
         return Err("accepted: a file, or - for standard input".into());
     }
     Ok(PathBuf::from(text))
+}
+
+/// What a replay reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A file, or `-` for standard input.
+    File(PathBuf),
+    /// A topic.
+    Topic(String),
+}
+
+/// A source of a replay: a file, `-` for standard input, or `kafka:` and the name of a topic.
+///
+/// # Errors
+/// If it is none of these.
+pub fn origin(text: &str) -> Result<Origin, String> {
+    match text.strip_prefix("kafka:") {
+        None => source(text).map(Origin::File),
+        Some("") => Err("the name of the topic is missing; accepted: kafka:TOPIC".into()),
+        Some(topic) => Ok(Origin::Topic(topic.to_owned())),
+    }
 }
 
 /// A time: RFC 3339 text or microseconds since 1970.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
 
+use super::progress::Way;
 use super::session::Session;
 use super::{Exit, Output, UsageError, build};
 use crate::baseline::References;
@@ -14,6 +15,7 @@ use crate::engine::Range;
 use crate::event::EventTime;
 use crate::finding::AlertState;
 use crate::judge::Finding;
+use crate::replay::Spread;
 use crate::story::{Fraud, STORIES, StoryFeed};
 
 /// The folder that is written where none is named.
@@ -75,15 +77,16 @@ pub fn run(args: &DemoArgs, output: &mut Output) -> anyhow::Result<Exit> {
     let config = Arc::new(Config::from_yaml(Fraud::config())?);
     let profiles = build::from_lines(&config, story.baseline.bytes())?;
     output.line("A fraud model scores 8,000 payments a day. Watch January 2026 as truthline sees it:")?;
-    let total_bytes = Some((story.inferences.bytes().len() + story.labels.bytes().len()) as u64);
+    let bytes = (story.inferences.bytes().len() + story.labels.bytes().len()) as u64;
     let session = Session {
         config,
         references: References::new(profiles),
         inferences: vec![Box::new(StoryFeed::new("payments", story.inferences))],
         labels: vec![Box::new(StoryFeed::new("chargebacks", story.labels))],
-        partitions: 1,
+        spread: Spread::ByKey(1),
         range: Range::default(),
-        total_bytes,
+        way: Way::Bytes(Some(bytes)),
+        keep: None,
     };
     let mut last = None;
     let ended = session.run(&args.out, |finding, _| {
@@ -93,6 +96,7 @@ pub fn run(args: &DemoArgs, output: &mut Output) -> anyhow::Result<Exit> {
             last = Some(incident.clone());
         }
     })?;
+    let ended = ended.context("the demo was interrupted")?;
     if let Some(incident) = last {
         output.line("")?;
         output.line(&output.strong(&format!("Incident: {}", named(&incident.cause))))?;

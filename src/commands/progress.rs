@@ -19,6 +19,15 @@ pub struct Progress {
     drawn: Duration,
 }
 
+/// How far a run has to go, and in which unit that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// So many bytes; `None` when a source has no size, as standard input.
+    Bytes(Option<u64>),
+    /// So many offsets of topics.
+    Offsets(u64),
+}
+
 /// What a run took.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pace {
@@ -28,14 +37,24 @@ pub struct Pace {
     pub records_per_second: Option<f64>,
 }
 
+impl Pace {
+    /// Nothing was measured.
+    pub const fn none() -> Self {
+        Self { seconds: 0.0, records_per_second: None }
+    }
+}
+
 impl Progress {
-    /// Starts the clock. `total_bytes` is `None` when a source has no size, as standard input.
-    pub fn start(total_bytes: Option<u64>) -> Self {
+    /// Starts the clock.
+    pub fn start(way: Way) -> Self {
         let visible = std::io::stderr().is_terminal();
         let bar = if visible {
-            let bar = total_bytes.map_or_else(ProgressBar::no_length, ProgressBar::new);
+            let bar = match way {
+                Way::Bytes(None) => ProgressBar::no_length(),
+                Way::Bytes(Some(length)) | Way::Offsets(length) => ProgressBar::new(length),
+            };
             bar.set_draw_target(ProgressDrawTarget::stderr());
-            bar.set_style(style(total_bytes.is_some()));
+            bar.set_style(style(way));
             bar
         } else {
             ProgressBar::hidden()
@@ -44,7 +63,7 @@ impl Progress {
     }
 
     /// Moves the bar. To be called after each batch of records, not after each record.
-    pub fn update(&mut self, records: u64, bytes: u64) {
+    pub fn update(&mut self, records: u64, come: u64) {
         if !self.visible {
             return;
         }
@@ -55,7 +74,7 @@ impl Progress {
         self.drawn = elapsed;
         let rate = per_second(records, elapsed).unwrap_or_default();
         self.bar.set_message(format!("{records} records, {rate:.0}/s"));
-        self.bar.set_position(bytes);
+        self.bar.set_position(come);
     }
 
     /// Wall time since the start.
@@ -85,11 +104,11 @@ fn per_second(records: u64, elapsed: Duration) -> Option<f64> {
     (elapsed > Duration::ZERO).then(|| records as f64 / elapsed.as_secs_f64())
 }
 
-fn style(sized: bool) -> ProgressStyle {
-    let template = if sized {
-        "{bar:30} {percent:>3} %  {bytes}/{total_bytes}  {msg}  {eta} left"
-    } else {
-        "{spinner}  {bytes}  {msg}  {elapsed}"
+fn style(way: Way) -> ProgressStyle {
+    let template = match way {
+        Way::Bytes(Some(_)) => "{bar:30} {percent:>3} %  {bytes}/{total_bytes}  {msg}  {eta} left",
+        Way::Bytes(None) => "{spinner}  {bytes}  {msg}  {elapsed}",
+        Way::Offsets(_) => "{bar:30} {percent:>3} %  {human_pos}/{human_len} offsets  {msg}  {eta} left",
     };
     ProgressStyle::with_template(template).expect("the template is a constant that a test renders")
 }
@@ -99,8 +118,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_templates_are_well_formed_and_a_rate_needs_time() {
-        let _ = (style(true), style(false));
+    fn all_templates_are_well_formed_and_a_rate_needs_time() {
+        let _ = (style(Way::Bytes(None)), style(Way::Bytes(Some(1))), style(Way::Offsets(1)));
         assert_eq!(per_second(10, Duration::ZERO), None);
         assert_eq!(per_second(10, Duration::from_secs(2)), Some(5.0));
     }

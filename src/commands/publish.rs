@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 
 use super::demo::DemoArgs;
-use super::progress::Progress;
+use super::progress::{Progress, Way};
 use super::{Exit, Output, build, validate};
 use crate::baseline;
 use crate::config::{Adapter, Config, ConfigError, Problem};
@@ -117,7 +117,7 @@ fn send(
     rate: Option<u64>,
 ) -> anyhow::Result<f64> {
     let publisher = Publisher::start(config)?;
-    let mut progress = Progress::start(Some((predictions.bytes().len() + truths.bytes().len()) as u64));
+    let mut progress = Progress::start(Way::Bytes(Some((predictions.bytes().len() + truths.bytes().len()) as u64)));
     let (mut sent, mut bytes) = (0_u64, 0_u64);
     let mut predictions = predictions.records().peekable();
     let mut truths = truths.records().peekable();

@@ -1,4 +1,4 @@
-//! `truthline replay`: what would have been said about these files?
+//! `truthline replay`: what would have been said about these files, or these topics?
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,15 +6,22 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
 
-use super::args::{self, FailOn};
-use super::session::{self, Session};
+use super::args::{self, FailOn, Origin};
+use super::checkpoint::{self, Found};
+use super::progress::{Pace, Way};
+use super::run::listen_to_signals;
+use super::session::{self, Ended, Keep, Session};
 use super::{Exit, Output, UsageError, validate};
+use crate::backfill::{Emitter, Plan, Planned, TopicFeed};
+use crate::config::Config;
 use crate::decode::Mapping;
 use crate::engine::Range;
 use crate::event::EventTime;
+use crate::event::fnv1a_64;
 use crate::finding::Severity;
 use crate::ingest::Source;
-use crate::replay::Feed;
+use crate::replay::{Feed, Spread};
+use crate::run::Stop;
 
 /// Notes that are printed; all of them stand in `run.json`.
 const NOTES: usize = 20;
@@ -22,19 +29,22 @@ const NOTES: usize = 20;
 /// The options.
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_help = "Example:\n  truthline replay --inferences predictions.jsonl --labels labels.jsonl --out out\n\nFiles: .jsonl \
-                  (one JSON object a line), .csv, both also with .gz or .zst, and .avro; - is JSON on standard input."
+    after_help = "Example:\n  truthline replay --inferences predictions.jsonl --labels labels.jsonl --out out\n  truthline replay --config \
+                  truthline.yaml --inferences kafka:predictions --labels kafka:outcomes --out out\n\nFiles: .jsonl (one JSON object \
+                  a line), .csv, both also with .gz or .zst, and .avro; - is JSON on standard input. Topics: kafka:TOPIC, at the \
+                  brokers of the configuration, up to the last record that is committed when it begins; sources are all \
+                  files or all topics."
 )]
 pub struct ReplayArgs {
     /// The configuration
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
-    /// Files with predictions
-    #[arg(long, value_name = "SRC", required = true, num_args = 1.., value_parser = args::source, value_hint = ValueHint::FilePath)]
-    pub inferences: Vec<PathBuf>,
-    /// Files with labels
-    #[arg(long, value_name = "SRC", num_args = 1.., value_parser = args::source, value_hint = ValueHint::FilePath)]
-    pub labels: Vec<PathBuf>,
+    /// Files or topics with predictions
+    #[arg(long, value_name = "SRC", required = true, num_args = 1.., value_parser = args::origin, value_hint = ValueHint::FilePath)]
+    pub inferences: Vec<Origin>,
+    /// Files or topics with labels
+    #[arg(long, value_name = "SRC", num_args = 1.., value_parser = args::origin, value_hint = ValueHint::FilePath)]
+    pub labels: Vec<Origin>,
     /// Baseline files, as `truthline baseline build` writes them
     #[arg(long, value_name = "FILE", num_args = 1.., value_hint = ValueHint::FilePath)]
     pub baseline: Vec<PathBuf>,
@@ -50,50 +60,76 @@ pub struct ReplayArgs {
     /// Also write a report to look at
     #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
     pub report: Option<PathBuf>,
-    /// Spread the records by key over N partitions, as the topics were
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub partitions: u32,
+    /// Spread the records of files by key over N partitions, as the topics were [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub partitions: Option<u32>,
     /// End with code 3 if an alert of this severity or worse fires
     #[arg(long, value_name = "SEVERITY")]
     pub fail_on: Option<FailOn>,
     /// End with code 4 if more records than this are rejected
     #[arg(long, value_name = "N")]
     pub max_rejects: Option<u64>,
-    #[arg(long, hide = true)]
-    emit: bool,
-    #[arg(long, hide = true)]
-    resume: bool,
+    /// Also publish the findings, to the topics of the prefix `PREFIX-replay`
+    #[arg(long)]
+    pub emit: bool,
+    /// Go on where an interrupted replay into the same folder stopped; begin anew if there is none
+    #[arg(long)]
+    pub resume: bool,
+    /// For tests: records between two commits, each with a checkpoint
+    #[arg(long, hide = true, value_name = "N")]
+    checkpoint_records: Option<u64>,
 }
 
-/// Replays files.
+/// Replays files or topics.
 ///
 /// # Errors
-/// If the configuration is wrong, a file cannot be read or written, or a later release's option is asked for.
+/// If the configuration is wrong, a source cannot be read, or the results cannot be written.
 pub fn run(args: &ReplayArgs, output: &mut Output) -> anyhow::Result<Exit> {
-    if args.emit {
-        return Err(UsageError::not_in_this_release("--emit", "the results are in the folder of --out").into());
-    }
-    if args.resume {
-        return Err(UsageError::not_in_this_release("--resume", "run the command again without it").into());
-    }
     args::check_range(args.from, args.to)?;
+    let sources = sources(args)?;
     let config = Arc::new(validate::load(args.config.as_deref())?);
     let references = session::references(&config, &args.baseline)?;
-    let mapping = config.topics.inferences.adapter.mapping();
-    let inferences = open(&args.inferences, 0, mapping)?;
-    let label_mapping = config.topics.labels.as_ref().and_then(|topic| topic.adapter.mapping());
-    let labels = open(&args.labels, args.inferences.len(), label_mapping)?;
-    let total_bytes = inferences.iter().chain(&labels).map(Source::total_bytes).sum();
-    let session = Session {
-        config,
-        references,
-        inferences: feeds(inferences),
-        labels: feeds(labels),
-        partitions: args.partitions,
-        range: Range { from: args.from, to: args.to },
-        total_bytes,
+    let range = Range { from: args.from, to: args.to };
+    let stop = Stop::default();
+    let mut keep = if sources.are_piped() { None } else { Some(keep(args, &config, &sources, &stop)?) };
+    if let Some(Keep { found: Some(Found { head, .. }), .. }) = &keep {
+        output.line(&format!("going on after {} records", head.records))?;
+        if let Some(report) = head.ended.clone() {
+            let worst = head.worst;
+            keep.and_then(|keep| keep.found).context("the checkpoint was there")?.finish(&args.out, &report)?;
+            return conclude(args, &Ended { report, worst, pace: Pace::none() }, output);
+        }
+    }
+    if keep.is_some() {
+        listen_to_signals(stop.clone())?;
+    }
+    let Opened { inferences, labels, spread, way } = match &sources {
+        Sources::Files { inferences, labels } => files(&config, inferences, labels, args.partitions.unwrap_or(1))?,
+        Sources::Topics { inferences, labels } => {
+            let planned = match keep.as_mut() {
+                Some(Keep { found: Some(found), plan, .. }) => {
+                    *plan = found.planned();
+                    plan.clone()
+                }
+                Some(Keep { plan, .. }) => {
+                    *plan = partitions_of(&config, inferences, labels, range)?;
+                    plan.clone()
+                }
+                None => partitions_of(&config, inferences, labels, range)?,
+            };
+            topics(&config, &planned, inferences, &stop)?
+        }
     };
-    let ended = session.run(&args.out, |_, _| {})?;
+    let session = Session { config, references, inferences, labels, spread, range, way, keep };
+    let Some(ended) = session.run(&args.out, |_, _| {})? else {
+        output.line("interrupted; the same command with --resume goes on where it stopped")?;
+        return Ok(Exit::Interrupted);
+    };
+    conclude(args, &ended, output)
+}
+
+/// Says how it ended, and finds the exit code.
+fn conclude(args: &ReplayArgs, ended: &Ended, output: &mut Output) -> anyhow::Result<Exit> {
     let report = &ended.report;
     let alerts = ended.worst.map_or("nothing fired", |_| "alerts fired; see alerts.jsonl and incidents.jsonl");
     let records: u64 = report.sources.iter().map(|source| source.records).sum();
@@ -134,6 +170,178 @@ pub fn run(args: &ReplayArgs, output: &mut Output) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// What the command line names.
+enum Sources {
+    Files { inferences: Vec<PathBuf>, labels: Vec<PathBuf> },
+    Topics { inferences: Vec<String>, labels: Vec<String> },
+}
+
+impl Sources {
+    /// Whether a source can be read only once.
+    fn are_piped(&self) -> bool {
+        match self {
+            Self::Files { inferences, labels } => inferences
+                .iter()
+                .chain(labels)
+                .any(|path| path.as_os_str() == "-" || (path.exists() && !path.is_file())),
+            Self::Topics { .. } => false,
+        }
+    }
+}
+
+/// What makes this replay one that can be gone on with, and what there is to go on from.
+fn keep(args: &ReplayArgs, config: &Arc<Config>, sources: &Sources, stop: &Stop) -> anyhow::Result<Keep> {
+    let identity = identity(args, config, sources)?;
+    let emitter = |run: &str| -> anyhow::Result<Option<Emitter>> {
+        Ok(if args.emit { Some(Emitter::start(config.clone(), run.to_owned())?) } else { None })
+    };
+    let (found, resumed) = if args.resume { checkpoint::find(&args.out, &identity, emitter)? } else { (None, None) };
+    let (run, emitter) = if let Some(found) = &found {
+        (found.head.run.clone(), resumed)
+    } else {
+        // An emitter under the name of a run of which nothing is left has to go first.
+        drop(resumed);
+        let run = new_run();
+        let emitter = emitter(&run)?;
+        (run, emitter)
+    };
+    Ok(Keep { identity, run, plan: Vec::new(), found, emitter, stop: stop.clone(), every: args.checkpoint_records })
+}
+
+/// Everything that a result depends on, as a text.
+fn identity(args: &ReplayArgs, config: &Config, sources: &Sources) -> anyhow::Result<String> {
+    let mut baselines = Vec::new();
+    for path in session::baselines(config, &args.baseline) {
+        let bytes = std::fs::read(&path).with_context(|| format!("cannot read the baseline '{}'", path.display()))?;
+        baselines.push(format!("{:016x}", fnv1a_64(&bytes)));
+    }
+    let (brokers, inferences, labels) = match sources {
+        Sources::Files { inferences, labels } => {
+            let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+            (None, paths(inferences), paths(labels))
+        }
+        Sources::Topics { inferences, labels } => (Some(&config.kafka.brokers), inferences.clone(), labels.clone()),
+    };
+    let identity = serde_json::json!({
+        "program": env!("CARGO_PKG_VERSION"),
+        "configuration": config.digest(),
+        "baselines": baselines,
+        "brokers": brokers,
+        "inferences": inferences,
+        "labels": labels,
+        "partitions": args.partitions,
+        "from": args.from,
+        "to": args.to,
+        "emit": args.emit.then(|| Emitter::prefix(config)),
+    });
+    Ok(identity.to_string())
+}
+
+/// A text that no other run has.
+#[expect(clippy::disallowed_methods, reason = "a name, on which no result depends")]
+fn new_run() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("{}-{}", now.as_micros(), std::process::id())
+}
+
+/// The sources, which are all files or all topics: files have no partitions by which they could be joined with topics.
+fn sources(args: &ReplayArgs) -> Result<Sources, UsageError> {
+    let split = |origins: &[Origin]| {
+        let (mut files, mut topics) = (Vec::new(), Vec::new());
+        for origin in origins {
+            match origin {
+                Origin::File(path) => files.push(path.clone()),
+                Origin::Topic(topic) => topics.push(topic.clone()),
+            }
+        }
+        (files, topics)
+    };
+    let (files, topics) = split(&args.inferences);
+    let (label_files, label_topics) = split(&args.labels);
+    let has_files = !files.is_empty() || !label_files.is_empty();
+    let has_topics = !topics.is_empty() || !label_topics.is_empty();
+    if has_files && has_topics {
+        return Err(UsageError(
+            "files and topics cannot be replayed together; give only files, or only kafka:TOPIC".to_owned(),
+        ));
+    }
+    if has_topics && args.partitions.is_some() {
+        return Err(UsageError(
+            "--partitions spreads the records of files; topics have their own partitions, leave it out".to_owned(),
+        ));
+    }
+    let all: Vec<&String> = topics.iter().chain(&label_topics).collect();
+    if let Some((_, twice)) = all.iter().enumerate().find(|(place, topic)| all[..*place].contains(topic)) {
+        return Err(UsageError(format!("the topic {twice} is named twice; name each topic once")));
+    }
+    if args.emit && !has_topics {
+        return Err(UsageError(
+            "--emit publishes what a replay of topics found; for files the results are in the folder of --out"
+                .to_owned(),
+        ));
+    }
+    let piped = |path: &PathBuf| path.as_os_str() == "-";
+    if args.resume && files.iter().chain(&label_files).any(piped) {
+        return Err(UsageError("standard input can be read only once; --resume needs files or topics".to_owned()));
+    }
+    Ok(if has_topics {
+        Sources::Topics { inferences: topics, labels: label_topics }
+    } else {
+        Sources::Files { inferences: files, labels: label_files }
+    })
+}
+
+/// Sources that are ready to be read.
+struct Opened {
+    inferences: Vec<Box<dyn Feed>>,
+    labels: Vec<Box<dyn Feed>>,
+    spread: Spread,
+    way: Way,
+}
+
+fn files(config: &Config, inferences: &[PathBuf], labels: &[PathBuf], partitions: u32) -> anyhow::Result<Opened> {
+    let first_label = inferences.len();
+    let inferences = open(inferences, 0, config.topics.inferences.adapter.mapping())?;
+    let mapping = config.topics.labels.as_ref().and_then(|topic| topic.adapter.mapping());
+    let labels = open(labels, first_label, mapping)?;
+    let bytes = inferences.iter().chain(&labels).map(Source::total_bytes).sum();
+    let feeds = |sources: Vec<Source>| -> Vec<Box<dyn Feed>> {
+        sources.into_iter().map(|source| -> Box<dyn Feed> { Box::new(source) }).collect()
+    };
+    Ok(Opened {
+        inferences: feeds(inferences),
+        labels: feeds(labels),
+        spread: Spread::ByKey(partitions),
+        way: Way::Bytes(bytes),
+    })
+}
+
+/// The partitions of the topics, and what of them is read.
+fn partitions_of(
+    config: &Arc<Config>,
+    inferences: &[String],
+    labels: &[String],
+    range: Range,
+) -> anyhow::Result<Vec<Planned>> {
+    let plan = Plan::of(config, inferences, labels, range)?;
+    if let Some(since) = plan.since {
+        tracing::info!("reading begins with records written at {}", since.rfc3339());
+    }
+    Ok(plan.all().cloned().collect())
+}
+
+fn topics(config: &Arc<Config>, planned: &[Planned], inferences: &[String], stop: &Stop) -> anyhow::Result<Opened> {
+    let stop = stop.clone();
+    let feeds = TopicFeed::open(config, planned, move || stop.is_wanted())?;
+    let of_inferences = planned.iter().filter(|planned| inferences.contains(&planned.place.topic)).count();
+    let partitions = planned.iter().map(|planned| planned.place.partition as u32 + 1).max().unwrap_or(1);
+    let mut inferences: Vec<Box<dyn Feed>> =
+        feeds.into_iter().map(|feed| -> Box<dyn Feed> { Box::new(feed) }).collect();
+    let labels = inferences.split_off(of_inferences);
+    let offsets = planned.iter().map(|planned| (planned.to - planned.from).max(0) as u64).sum();
+    Ok(Opened { inferences, labels, spread: Spread::AsRead(partitions), way: Way::Offsets(offsets) })
+}
+
 /// Opens sources; the first has the number `from` in the run.
 pub(super) fn open(paths: &[PathBuf], from: usize, mapping: Option<&Mapping>) -> anyhow::Result<Vec<Source>> {
     let mut sources = Vec::with_capacity(paths.len());
@@ -142,8 +350,4 @@ pub(super) fn open(paths: &[PathBuf], from: usize, mapping: Option<&Mapping>) ->
         sources.push(Source::open(name, (from + place) as u16, mapping)?);
     }
     Ok(sources)
-}
-
-fn feeds(sources: Vec<Source>) -> Vec<Box<dyn Feed>> {
-    sources.into_iter().map(|source| -> Box<dyn Feed> { Box::new(source) }).collect()
 }

@@ -97,7 +97,7 @@ fn duration(span: crate::event::Span) -> Duration {
 }
 
 /// SIGTERM and SIGINT ask to stop; a second one is left to the system, which ends the process.
-fn listen_to_signals(stop: Stop) -> anyhow::Result<()> {
+pub(super) fn listen_to_signals(stop: Stop) -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot listen to signals")?;

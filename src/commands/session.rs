@@ -6,17 +6,21 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::progress::{Pace, Progress};
+use super::checkpoint::{Checkpoints, Found, Halt, Now};
+use super::progress::{Pace, Progress, Way};
+use crate::backfill::{Emitter, Planned};
 use crate::baseline::{self, Profile, References};
 use crate::config::Config;
 use crate::decode::{Decoder, Limits};
-use crate::emit::{EmitError, Folder};
+use crate::emit::Folder;
 use crate::engine::{Engine, Range};
 use crate::event::EventTime;
 use crate::finding::{AlertState, Invariant, RunReport, Severity, SourceReport};
+use crate::ingest::SourceError;
 use crate::join::Counts;
 use crate::judge::Finding;
-use crate::replay::{Event, Feed, SourceCount, replay};
+use crate::replay::{Event, Feed, Replay, ReplayError, SourceCount, Spread};
+use crate::run::Stop;
 
 /// What is replayed, and how.
 pub(super) struct Session {
@@ -24,9 +28,27 @@ pub(super) struct Session {
     pub(super) references: References,
     pub(super) inferences: Vec<Box<dyn Feed>>,
     pub(super) labels: Vec<Box<dyn Feed>>,
-    pub(super) partitions: u32,
+    pub(super) spread: Spread,
     pub(super) range: Range,
-    pub(super) total_bytes: Option<u64>,
+    pub(super) way: Way,
+    pub(super) keep: Option<Keep>,
+}
+
+/// What makes a replay one that can be interrupted and gone on with.
+pub(super) struct Keep {
+    /// Which command it is.
+    pub(super) identity: String,
+    /// Which run of it.
+    pub(super) run: String,
+    /// The partitions that are read.
+    pub(super) plan: Vec<Planned>,
+    /// Where an earlier run stopped.
+    pub(super) found: Option<Found>,
+    /// Where findings are published.
+    pub(super) emitter: Option<Emitter>,
+    pub(super) stop: Stop,
+    /// For tests: records between two commits, each with a checkpoint.
+    pub(super) every: Option<u64>,
 }
 
 /// How a replay ended.
@@ -37,49 +59,117 @@ pub(super) struct Ended {
     pub(super) pace: Pace,
 }
 
+/// What the listener of a replay works with.
+struct Desk<'a, F> {
+    folder: Folder,
+    checkpoints: Option<Checkpoints>,
+    progress: Progress,
+    worst: Option<Severity>,
+    rejects: BTreeMap<String, u64>,
+    hear: &'a mut F,
+}
+
+impl<F: FnMut(&Finding, &Progress)> Desk<'_, F> {
+    fn listen(&mut self, event: Event<'_>) -> Result<(), Halt> {
+        match event {
+            Event::Finding(finding) => {
+                if let Finding::Alert(alert) = &finding
+                    && alert.state == AlertState::Firing
+                {
+                    self.worst = self.worst.max(Some(alert.severity));
+                }
+                (self.hear)(&finding, &self.progress);
+                if let Some(emitter) = self.emitter() {
+                    emitter.finding(&finding);
+                }
+                Ok(self.folder.finding(&finding)?)
+            }
+            Event::Letter(letter, key) => {
+                *self.rejects.entry(letter.reason.clone()).or_insert(0) += 1;
+                if let Some(emitter) = self.emitter() {
+                    emitter.letter(&letter, key);
+                }
+                Ok(self.folder.letter(&letter)?)
+            }
+            Event::Committed(committed) => {
+                self.progress.update(committed.records, committed.progress);
+                let Some(checkpoints) = &mut self.checkpoints else { return Ok(()) };
+                let now = Now { elapsed: self.progress.elapsed(), worst: self.worst, rejects: &self.rejects };
+                checkpoints.committed(committed, &mut self.folder, &now)
+            }
+        }
+    }
+
+    fn emitter(&mut self) -> Option<&mut Emitter> {
+        self.checkpoints.as_mut()?.emitter.as_mut()
+    }
+}
+
 impl Session {
-    /// Replays everything into a folder. `hear` is told each finding as it comes.
-    pub(super) fn run(self, out: &Path, mut hear: impl FnMut(&Finding, &Progress)) -> anyhow::Result<Ended> {
-        let mut folder = Folder::open(out)?;
-        let mut engine = Engine::new(
-            self.config.clone(),
-            self.references,
-            self.partitions as usize,
-            !self.labels.is_empty(),
-            self.range,
-        );
+    /// Replays everything into a folder; `None` if it was interrupted. `hear` is told each finding as it comes.
+    pub(super) fn run(self, out: &Path, mut hear: impl FnMut(&Finding, &Progress)) -> anyhow::Result<Option<Ended>> {
+        let Self { config, references, inferences, labels, spread, range, way, keep } = self;
+        let (tasks, labelled) = (spread.tasks() as usize, !labels.is_empty());
         let mut decoder = Decoder::new(Limits::default());
-        let mut progress = Progress::start(self.total_bytes);
-        let mut worst = None;
-        let mut rejects: BTreeMap<String, u64> = BTreeMap::new();
-        let listen = |event: Event| -> Result<(), EmitError> {
-            match event {
-                Event::Finding(finding) => {
-                    if let Finding::Alert(alert) = &finding
-                        && alert.state == AlertState::Firing
-                    {
-                        worst = worst.max(Some(alert.severity));
-                    }
-                    hear(&finding, &progress);
-                    folder.finding(&finding)
-                }
-                Event::Letter(letter) => {
-                    *rejects.entry(letter.reason.clone()).or_insert(0) += 1;
-                    folder.letter(&letter)
-                }
-                Event::Progress { records, bytes } => {
-                    progress.update(records, bytes);
-                    Ok(())
-                }
+        let mut replay = Replay::new(inferences, labels, spread);
+        if let Some(every) = keep.as_ref().and_then(|keep| keep.every) {
+            replay = replay.committing_every(every);
+        }
+        let (mut worst, mut rejects) = (None, BTreeMap::new());
+        let (folder, mut engine, checkpoints) = match keep {
+            None => (Folder::open(out)?, Engine::new(config.clone(), references, tasks, labelled, range), None),
+            Some(Keep { found: Some(found), emitter, stop, every, .. }) => {
+                let head = found.head.clone();
+                let parts = (config.clone(), references, tasks, labelled, range);
+                let (folder, engine, checkpoints) =
+                    Checkpoints::resume(out, found, parts, &mut decoder, emitter, (stop, every))?;
+                replay.resume(&head.marks, head.records, &mut decoder)?;
+                (worst, rejects) = (head.worst, head.rejects);
+                (folder, engine, Some(checkpoints))
+            }
+            Some(Keep { identity, run, plan, found: None, emitter, stop, every }) => {
+                let folder = Folder::open(out)?;
+                let engine = Engine::new(config.clone(), references, tasks, labelled, range).with_journals();
+                let checkpoints = Checkpoints::begin(out, (identity, run), &plan, emitter, (stop, every))?;
+                (folder, engine, Some(checkpoints))
             }
         };
-        let sources = replay(&mut engine, &mut decoder, self.inferences, self.labels, self.partitions, listen)?;
+        let mut desk = Desk { folder, checkpoints, progress: Progress::start(way), worst, rejects, hear: &mut hear };
+        let sources = match replay.run(&mut engine, &mut decoder, |event| desk.listen(event)) {
+            Err(ReplayError::Listener(Halt::Stopped) | ReplayError::Source(SourceError::Interrupted { .. })) => {
+                return Ok(None);
+            }
+            sources => whole(sources?),
+        };
+        let Desk { mut folder, checkpoints, progress, worst, rejects, .. } = desk;
         let records = sources.iter().map(|source| source.records).sum();
         let pace = progress.finish(records);
-        let report = account(&self.config, &engine, &decoder, sources, rejects, pace);
+        let report = account(&config, &engine, &decoder, sources, rejects, pace);
+        if let Some(mut checkpoints) = checkpoints {
+            checkpoints.ended(&report, &mut folder)?;
+        }
         folder.finish(&report)?;
-        Ok(Ended { report, worst, pace })
+        Ok(Some(Ended { report, worst, pace }))
     }
+}
+
+/// One count a source: the partitions of a topic are one.
+fn whole(sources: Vec<SourceCount>) -> Vec<SourceCount> {
+    let mut whole: Vec<SourceCount> = Vec::new();
+    for source in sources {
+        match whole
+            .iter_mut()
+            .find(|known| source.by_partition && (&known.name, known.kind) == (&source.name, source.kind))
+        {
+            None => whole.push(source),
+            Some(known) => {
+                known.records += source.records;
+                known.rejected += source.rejected;
+                known.bytes += source.bytes;
+            }
+        }
+    }
+    whole
 }
 
 fn account(
@@ -171,14 +261,19 @@ fn remarks(counts: &Counts) -> Vec<String> {
 
 /// The baselines of a run: those named on the command line, and those of the configuration.
 pub(super) fn references(config: &Config, files: &[PathBuf]) -> anyhow::Result<References> {
-    let mut paths: BTreeSet<PathBuf> = files.iter().cloned().collect();
-    let settings = config.named_models().map(|(_, model)| model).chain([config.defaults()]);
-    paths.extend(settings.filter_map(|model| model.baseline.clone()));
     let mut profiles = Vec::new();
-    for path in paths {
+    for path in baselines(config, files) {
         profiles.extend(read_baseline(&path)?);
     }
     Ok(References::new(profiles))
+}
+
+/// The files of the baselines of a run.
+pub(super) fn baselines(config: &Config, files: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let mut paths: BTreeSet<PathBuf> = files.iter().cloned().collect();
+    let settings = config.named_models().map(|(_, model)| model).chain([config.defaults()]);
+    paths.extend(settings.filter_map(|model| model.baseline.clone()));
+    paths
 }
 
 /// The profiles of a baseline file.

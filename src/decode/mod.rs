@@ -93,6 +93,17 @@ impl Decoder {
         self.scratch.unknown.iter().map(|name| &**name)
     }
 
+    /// Knows these feature names, in this order, and these ignored fields, as if it had read them: for going on where
+    /// another decoder stopped.
+    pub fn remember<'a>(
+        &mut self,
+        names: impl IntoIterator<Item = &'a str>,
+        unknown_fields: impl IntoIterator<Item = &'a str>,
+    ) {
+        names.into_iter().for_each(|name| self.scratch.remember_name(name));
+        unknown_fields.into_iter().for_each(|name| self.scratch.remember_unknown(name));
+    }
+
     /// Reads a prediction.
     pub fn inference(&mut self, encoding: &Encoding, bytes: &[u8], into: &mut Inference) -> Result<(), Reject> {
         self.read(encoding, None, bytes, into)

@@ -111,6 +111,15 @@ impl Scratch {
         }
     }
 
+    /// Gives a feature name its slot before any record has it.
+    pub(super) fn remember_name(&mut self, name: &str) {
+        let known = self.names.len();
+        if self.names.slot(name, known).is_some_and(|slot| usize::from(slot.0) == known) {
+            self.stamps.push(0);
+            self.hashes.push(value_hash(name));
+        }
+    }
+
     /// Notes that `field` stands in the record; twice is an error.
     pub(super) fn meet(&mut self, field: Field) -> Result<(), Reject> {
         if field == Field::Unknown {

@@ -1,14 +1,19 @@
 //! How do findings reach a folder? One file a kind, one JSON object a line, exactly what topics carry.
 //!
 //! An edge. While a run goes on its files end in `.part`; when it has ended they take their names, `run.json` last. So a
-//! run that fails leaves the results of the one before it as they were. A folder that holds files of these names and no
-//! `run.json` is not ours, and is left alone.
+//! run that fails leaves the results of the one before it as they were. A folder that holds files of these names, no
+//! `run.json` and no checkpoint is not ours, and is left alone. A run that goes on after another one cuts the files where
+//! that one's checkpoint says and appends.
+
+mod keeper;
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+
+pub use keeper::{Keeper, Kept};
 
 use crate::finding::{DeadLetter, RunReport};
 use crate::judge::Finding;
@@ -30,6 +35,14 @@ pub enum EmitError {
         folder: PathBuf,
         /// A file in it.
         name: &'static str,
+    },
+    /// A checkpoint is damaged, or the system said no.
+    #[error("cannot read '{}'; leave out --resume to begin anew", path.display())]
+    Unreadable {
+        /// What could not be read.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
     },
     /// The system said no.
     #[error("cannot write '{}'", path.display())]
@@ -70,6 +83,35 @@ impl Lines {
         }
     }
 
+    /// Goes on with a file that had `length` bytes at the checkpoint.
+    fn resume(folder: &Path, name: &str, length: u64) -> Result<Self, EmitError> {
+        let path = folder.join(name);
+        let open = || -> io::Result<File> {
+            // A run that was killed while it gave its files their names has taken away the first ones.
+            if !part(&path).exists() && path.exists() {
+                std::fs::rename(&path, part(&path))?;
+            }
+            let mut file = File::options().read(true).write(true).open(part(&path))?;
+            if file.metadata()?.len() < length {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it is shorter than the checkpoint says"));
+            }
+            file.set_len(length)?;
+            file.seek(io::SeekFrom::End(0))?;
+            Ok(file)
+        };
+        match open() {
+            Ok(file) => Ok(Self { path, file: BufWriter::with_capacity(1 << 16, file) }),
+            Err(source) => Err(EmitError::Io { path: part(&path), source }),
+        }
+    }
+
+    /// Puts everything on the disk; how long the file is.
+    fn sync(&mut self) -> Result<u64, EmitError> {
+        let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
+        let length = synced.and_then(|()| self.file.get_ref().metadata());
+        length.map(|metadata| metadata.len()).map_err(|source| self.failed(source))
+    }
+
     fn write(&mut self, record: &impl Serialize) -> Result<(), EmitError> {
         let written = serde_json::to_writer(&mut self.file, record).map_err(io::Error::from);
         written.and_then(|()| self.file.write_all(b"\n")).map_err(|source| self.failed(source))
@@ -94,12 +136,14 @@ impl Folder {
     pub fn open(path: &Path) -> Result<Self, EmitError> {
         let failed = |source| EmitError::Io { path: path.to_owned(), source };
         std::fs::create_dir_all(path).map_err(failed)?;
-        if !path.join(RUN).exists()
+        let ours = path.join(RUN).exists() || matches!(Keeper::find(path), Ok((Some(_), _)));
+        if !ours
             && let Some(name) =
                 [ALERTS, INCIDENTS, SUMMARIES, REQUESTS, LETTERS].into_iter().find(|name| path.join(name).exists())
         {
             return Err(EmitError::Foreign { folder: path.to_owned(), name });
         }
+        Keeper::clear(path)?;
         Ok(Self {
             path: path.to_owned(),
             alerts: Lines::open(path, ALERTS)?,
@@ -108,6 +152,31 @@ impl Folder {
             requests: Lines::open(path, REQUESTS)?,
             letters: Lines::open(path, LETTERS)?,
         })
+    }
+
+    /// Goes on with the files of an interrupted run, cut to the lengths of its checkpoint.
+    ///
+    /// # Errors
+    /// When one of them is missing, too short, or cannot be written.
+    pub fn resume(path: &Path, lengths: [u64; 5]) -> Result<Self, EmitError> {
+        let [alerts, incidents, summaries, requests, letters] = lengths;
+        Ok(Self {
+            path: path.to_owned(),
+            alerts: Lines::resume(path, ALERTS, alerts)?,
+            incidents: Lines::resume(path, INCIDENTS, incidents)?,
+            summaries: Lines::resume(path, SUMMARIES, summaries)?,
+            requests: Lines::resume(path, REQUESTS, requests)?,
+            letters: Lines::resume(path, LETTERS, letters)?,
+        })
+    }
+
+    /// Puts everything written so far on the disk; the lengths of the files, for [`Folder::resume`].
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn sync(&mut self) -> Result<[u64; 5], EmitError> {
+        let Self { alerts, incidents, summaries, requests, letters, .. } = self;
+        Ok([alerts.sync()?, incidents.sync()?, summaries.sync()?, requests.sync()?, letters.sync()?])
     }
 
     /// Writes one finding.
@@ -144,6 +213,7 @@ impl Folder {
         let mut text = serde_json::to_string_pretty(report).expect("an account has only texts and numbers");
         text.push('\n');
         let written = std::fs::write(part(&path), text).and_then(|()| std::fs::rename(part(&path), &path));
-        written.map_err(|source| EmitError::Io { path, source })
+        written.map_err(|source| EmitError::Io { path, source })?;
+        Keeper::clear(&self.path)
     }
 }

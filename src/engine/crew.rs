@@ -17,10 +17,12 @@ use super::windows::Shared;
 use super::{Disorder, Range, largest_early};
 use crate::baseline::{Profile, References};
 use crate::config::Config;
+use crate::event::wire::{WireError, put, put_bytes, take, take_text};
 use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RejectReason, Span, Window};
 use crate::join::{Counts, Due, Entries, Entry, Limits, NewRow};
 use crate::judge::LabelFlow;
 use crate::observe::Sums;
+use crate::status::Recorder;
 
 /// What a task has counted since the last commit, piece by piece.
 pub(super) enum Counted<'a> {
@@ -48,6 +50,8 @@ pub struct Crew {
     horizons: Vec<Option<EventTime>>,
     /// A model that never waits: the one asked about last.
     waits_not: String,
+    /// How long labels take, where somebody wants to know.
+    measures: Option<Box<Recorder>>,
 }
 
 impl Crew {
@@ -66,6 +70,7 @@ impl Crew {
             meanings: BTreeMap::new(),
             horizons: Vec::new(),
             waits_not: String::new(),
+            measures: None,
         }
     }
 
@@ -74,7 +79,13 @@ impl Crew {
     pub fn with_journals(mut self) -> Self {
         self.journals = true;
         self.learning = Learning::elsewhere();
+        self.measures = Some(Box::default());
         self
+    }
+
+    /// How long labels took since the recorder was emptied; `None` where nobody wants to know.
+    pub fn measures(&mut self) -> Option<&mut Recorder> {
+        self.measures.as_deref_mut()
     }
 
     /// Adds a task that knows nothing yet; one that is there already begins anew.
@@ -126,6 +137,7 @@ impl Crew {
             references: &self.references,
             config: &self.config,
             range: self.range,
+            measures: self.measures.as_deref_mut(),
         };
         let placed = Place { model, cohort, inside: self.range.holds(record.event_time) };
         open(&mut self.tasks, partition).inference(record, placed, names, shared, &mut self.learning)
@@ -142,10 +154,17 @@ impl Crew {
         if self.cohorts.is_new_to(partition, model) {
             let settings = self.config.model(&record.model);
             open(&mut self.tasks, partition).set_rules(model, settings);
-            let learns = !self.references.has_file(&record.model);
-            self.learning.meet(model, learns, settings, Disorder::of(&self.config));
+            self.meet(partition, model);
         }
         Ok((model, cohort))
+    }
+
+    /// A task has met a model, which learns unless a baseline is given.
+    fn meet(&mut self, partition: usize, model: u16) {
+        let name = self.cohorts.model(model);
+        let learns = !self.references.has_file(name);
+        self.learning.turn_to(partition);
+        self.learning.meet(model, learns, self.config.model(name), Disorder::of(&self.config));
     }
 
     /// Counts an inference that could not be decoded.
@@ -170,6 +189,7 @@ impl Crew {
             references: &self.references,
             config: &self.config,
             range: self.range,
+            measures: self.measures.as_deref_mut(),
         };
         open(&mut self.tasks, partition).label(record, shared, &mut self.learning)
     }
@@ -201,9 +221,22 @@ impl Crew {
     }
 
     /// Whether an inference must wait for a lesson: its model has no baseline, and what is known so far does not reach
-    /// its window.
-    pub fn must_wait(&mut self, record: &Inference) -> bool {
-        if record.model == self.waits_not {
+    /// its window. Nothing of it is counted then, but its time moves the task's watermark already: what it waits for may
+    /// stand on it.
+    ///
+    /// # Panics
+    /// If the partition has no task.
+    pub fn must_wait(&mut self, partition: usize, record: &Inference) -> bool {
+        let waits = self.waits(partition, record);
+        if waits {
+            self.task(partition).come_to(record.event_time);
+        }
+        waits
+    }
+
+    fn waits(&mut self, partition: usize, record: &Inference) -> bool {
+        // One without a score will be rejected, and moves nothing.
+        if record.model == self.waits_not || record.score.is_none() {
             return false;
         }
         if self.references.has_file(&record.model) {
@@ -214,7 +247,9 @@ impl Crew {
         if judges == 0 {
             return true;
         }
-        let window = Window::holding(record.event_time, self.config.model(&record.model).window);
+        // A late record is counted where its partition stands.
+        let counted = self.watermarks_of(partition).0.max(Some(record.event_time)).unwrap_or(record.event_time);
+        let window = Window::holding(counted, self.config.model(&record.model).window);
         let horizon = self.horizons[judge_of(&record.model, judges) as usize];
         horizon.is_none_or(|horizon| window.start >= horizon)
     }
@@ -234,6 +269,7 @@ impl Crew {
                 references: &self.references,
                 config: &self.config,
                 range: self.range,
+                measures: self.measures.as_deref_mut(),
             };
             task.expire(shared, &mut self.learning);
         }
@@ -269,9 +305,8 @@ impl Crew {
 
     /// What a task has counted since the last commit, as the records of its delta for each of so many judges.
     ///
-    /// `head` says what the delta covers, and a watermark if more is known than what was counted; how far the task has come
-    /// in event time is filled in here. `names` are those of the features of the records. Closes the rows of the task that
-    /// can change no more.
+    /// `head` says what the delta covers; how far the task has come in event time is filled in here. `names` are those of
+    /// the features of the records. Closes the rows of the task that can change no more.
     ///
     /// # Panics
     /// If the partition has no task.
@@ -282,10 +317,11 @@ impl Crew {
             references: &self.references,
             config: &self.config,
             range: self.range,
+            measures: self.measures.as_deref_mut(),
         };
         let task = open(&mut self.tasks, partition);
         task.expire(shared, &mut self.learning);
-        head.inputs.watermark = head.inputs.watermark.max(task.inferences());
+        head.inputs.watermark = task.inferences();
         head.labels.watermark = task.labels();
         head.first = task.first_window();
         head.capped = self.cohorts.is_full() || task.counts().capped > 0;
@@ -307,6 +343,27 @@ impl Crew {
             });
         }
         writers.into_iter().map(Writer::finish).collect()
+    }
+
+    /// What was learnt, and all names, as bytes.
+    pub(super) fn encode_lessons(&self, names: &FeatureNames, bytes: &mut Vec<u8>) {
+        let cohorts = self.named_cohorts();
+        put(bytes, cohorts.len() as u64);
+        for (_, model, version) in &cohorts {
+            put_bytes(bytes, model.as_bytes());
+            put_bytes(bytes, version.as_bytes());
+        }
+        self.learning.encode(&self.cohorts, names, bytes);
+    }
+
+    /// Goes on with what another crew had learnt; before any task is opened. The references hold its lessons already.
+    pub(super) fn restore_lessons(&mut self, names: &mut FeatureNames, bytes: &mut &[u8]) -> Result<(), WireError> {
+        for _ in 0..take(bytes)? {
+            let (model, version) = (take_text(bytes)?, take_text(bytes)?);
+            let placed = self.cohorts.of(model, version);
+            placed.map_err(|_| WireError::Truncated("the names of models: there is no room for them"))?;
+        }
+        self.learning.restore(&mut self.cohorts, &self.config, names, bytes)
     }
 
     /// The numbers of models and versions, with their names.
@@ -353,10 +410,12 @@ impl Crew {
     }
 
     fn restore_row(&mut self, partition: usize, row: NewRow<'_>) -> Result<(), ChangelogError> {
-        let settings = self.config.model(self.cohorts.model(row.model));
         if self.cohorts.is_new_to(partition, row.model) {
+            let settings = self.config.model(self.cohorts.model(row.model));
             open(&mut self.tasks, partition).restore_rules(row.model, settings, None);
+            self.meet(partition, row.model);
         }
+        let settings = self.config.model(self.cohorts.model(row.model));
         let (model, version) = self.cohorts.name(row.cohort);
         let window = Window::holding(row.time, settings.window);
         let profile = self.references.of(model, version, window.start);
@@ -384,6 +443,7 @@ impl Crew {
             let model = self.cohorts.model_of(name).map_err(|_| ChangelogError::NoRoom)?;
             if self.cohorts.is_new_to(partition, model) {
                 open(&mut self.tasks, partition).restore_rules(model, self.config.model(name), since);
+                self.meet(partition, model);
             }
         }
         open(&mut self.tasks, partition).finish_restore(&stand.mark, stand.unknown_labels);

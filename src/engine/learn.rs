@@ -10,8 +10,10 @@ use super::Disorder;
 use super::cohorts::Cohorts;
 use super::gather::Gathering;
 use super::pupil::Pupil;
-use crate::baseline::{BuildSettings, References, SampleRow};
+use super::sample::{put_row, take_row};
+use crate::baseline::{BuildSettings, References, RowSample, SampleRow};
 use crate::config::{Config, FeatureKind, ModelConfig};
+use crate::event::wire::{WireError, put, put_bytes, put_time, take, take_byte, take_text, take_time};
 use crate::event::{EventTime, FeatureNames, RequestKey};
 
 /// The lessons of all models of a crew. Bound: 20,000 rows a model.
@@ -142,6 +144,60 @@ impl Learning {
         {
             references.learn_truth(name, from, profile);
         }
+    }
+
+    /// Appends everything that was seen as bytes.
+    pub(super) fn encode(&self, cohorts: &Cohorts, names: &FeatureNames, bytes: &mut Vec<u8>) {
+        put(bytes, self.pupils.len() as u64);
+        for (&model, pupil) in &self.pupils {
+            put_bytes(bytes, cohorts.model(model).as_bytes());
+            put_time(bytes, pupil.first());
+            bytes.push(u8::from(pupil.learnt) | u8::from(pupil.learnt_truth) << 1);
+            put(bytes, pupil.versions.len() as u64);
+            for (&cohort, &earliest) in &pupil.versions {
+                put_bytes(bytes, cohorts.name(cohort).1.as_bytes());
+                put_time(bytes, Some(earliest));
+            }
+            put(bytes, pupil.rows.seen());
+            put(bytes, pupil.rows.len() as u64);
+            pupil.rows.iter().for_each(|(key, row)| put_row(bytes, key, row, names));
+        }
+    }
+
+    /// Goes on with what another one had seen.
+    pub(super) fn restore(
+        &mut self,
+        cohorts: &mut Cohorts,
+        config: &Config,
+        names: &mut FeatureNames,
+        bytes: &mut &[u8],
+    ) -> Result<(), WireError> {
+        let no_room = |_| WireError::Truncated("the names of models: there is no room for them");
+        for _ in 0..take(bytes)? {
+            let name = take_text(bytes)?;
+            let model = cohorts.model_of(name).map_err(no_room)?;
+            self.meet(model, true, config.model(name), Disorder::of(config));
+            let Some(pupil) = self.pupils.get_mut(&model) else { continue };
+            if let Some(first) = take_time(bytes)? {
+                pupil.meet(first);
+            }
+            let learnt = take_byte(bytes)?;
+            (pupil.learnt, pupil.learnt_truth) = (learnt & 1 != 0, learnt & 2 != 0);
+            for _ in 0..take(bytes)? {
+                let (_, cohort) = cohorts.of(name, take_text(bytes)?).map_err(no_room)?;
+                let earliest = take_time(bytes)?.ok_or(WireError::Truncated("the first time of a version"))?;
+                pupil.versions.insert(cohort, earliest);
+            }
+            if pupil.learnt_truth {
+                pupil.rows = RowSample::new(0);
+            }
+            pupil.rows.add_seen(take(bytes)?);
+            for _ in 0..take(bytes)? {
+                let (key, row) = take_row(bytes, names)?;
+                pupil.rows.insert(key, row);
+            }
+        }
+        Ok(())
     }
 
     /// Which models have not learnt everything yet.

@@ -9,6 +9,7 @@
 //! their out-of-orderness. Where every model has a baseline from a file, any lag will do.
 
 mod changelog;
+mod checkpoint;
 mod cohorts;
 mod court;
 mod crew;
@@ -23,6 +24,7 @@ mod task;
 mod windows;
 
 pub use changelog::{ChangelogError, Stand};
+pub use checkpoint::{CheckpointError, Restoring};
 pub use cohorts::{MAX_COHORTS, MAX_MODELS};
 pub use court::{Court, CourtError, DeltaError, Folded};
 pub use crew::Crew;

@@ -8,6 +8,7 @@ use crate::event::{Arm, EventTime, Window};
 use crate::join::{NewLabel, RowView, Watch};
 use crate::judge::LabelFlow;
 use crate::observe::{Facts, flow, truth};
+use crate::status::Measure;
 
 /// The flags of a pending row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub(super) struct Observer<'a, 'b> {
     pub(super) shared: Shared<'b>,
     /// The truth that was told last.
     pub(super) told: Option<bool>,
+    /// The largest event time of the task's predictions.
+    pub(super) furthest: Option<EventTime>,
 }
 
 impl Observer<'_, '_> {
@@ -85,6 +88,15 @@ impl Watch for Observer<'_, '_> {
         }
         if let Some(positive) = after {
             open.sums.labelled(&facts, row.codes, map, positive, 1);
+        }
+    }
+
+    fn label_time(&mut self, row: &RowView<'_>, before: Option<EventTime>, after: Option<EventTime>) {
+        let (Some(measures), Some(label), None) = (&mut self.shared.measures, after, before) else { return };
+        let since = |moment: EventTime| moment.micros_since(row.time).max(0).unsigned_abs();
+        measures.record(Measure::LabelDelay, since(label));
+        if let Some(furthest) = self.furthest {
+            measures.record(Measure::JoinWait, since(furthest));
         }
     }
 

@@ -156,6 +156,7 @@ impl Task {
             codes: &self.coded.codes,
             layout,
         };
+        let furthest = self.last_inference();
         let mut observer = Observer {
             windows: &mut self.windows,
             labels: &mut self.labels,
@@ -163,6 +164,7 @@ impl Task {
             learning: &mut *learning,
             shared,
             told: None,
+            furthest,
         };
         // A row may meet its label inside this call, so it must have been counted as a prediction first or after; sums
         // add, so after is as good.
@@ -223,6 +225,7 @@ impl Task {
         };
         let window = shared.config.defaults().window;
         let inside = shared.range.holds(record.event_time);
+        let furthest = self.last_inference();
         let mut observer = Observer {
             windows: &mut self.windows,
             labels: &mut self.labels,
@@ -230,6 +233,7 @@ impl Task {
             learning,
             shared,
             told: None,
+            furthest,
         };
         let placed = self.join.label(label, &mut observer);
         if matches!(placed, Ok(LabelPlaced::Met | LabelPlaced::Buffered))
@@ -251,6 +255,7 @@ impl Task {
     }
 
     pub(super) fn expire(&mut self, shared: Shared<'_>, learning: &mut Learning) {
+        let furthest = self.last_inference();
         let mut observer = Observer {
             windows: &mut self.windows,
             labels: &mut self.labels,
@@ -258,8 +263,14 @@ impl Task {
             learning,
             shared,
             told: None,
+            furthest,
         };
         self.join.expire(&mut observer);
+    }
+
+    /// The next prediction has this time.
+    pub(super) fn come_to(&mut self, time: EventTime) {
+        self.join.end_of_inferences(time - self.disorder.inferences);
     }
 
     /// No record will come any more: the watermarks move to these moments.

@@ -13,6 +13,7 @@ use crate::baseline::{Profile, References};
 use crate::config::Config;
 use crate::event::{EventTime, Span, Window};
 use crate::observe::{Coding, Layout, Recalibration, Sums};
+use crate::status::Recorder;
 
 /// What all tasks of a process look things up in.
 pub(super) struct Shared<'a> {
@@ -20,6 +21,7 @@ pub(super) struct Shared<'a> {
     pub(super) references: &'a References,
     pub(super) config: &'a Config,
     pub(super) range: Range,
+    pub(super) measures: Option<&'a mut Recorder>,
 }
 
 /// A base window of a cohort since the last commit.

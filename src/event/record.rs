@@ -65,6 +65,11 @@ impl FeatureNames {
         &self.names[usize::from(slot.0)]
     }
 
+    /// All names, in the order of their slots.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
     /// How many names there are.
     pub fn len(&self) -> usize {
         self.names.len()

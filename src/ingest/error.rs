@@ -55,6 +55,28 @@ pub enum SourceError {
         /// Which entry, and what would fit.
         source: MappingError,
     },
+    /// See the cause: the brokers, the topic or the rights.
+    #[error("cannot read the topic {topic}")]
+    Topic {
+        /// The topic.
+        topic: String,
+        /// What is wrong, and the remedy.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Give the same file as before, or begin anew without `--resume`.
+    #[error("{path} ends after {records} records; the interrupted replay had read more of it")]
+    Shorter {
+        /// The source.
+        path: String,
+        /// Its records.
+        records: u64,
+    },
+    /// Go on with `--resume`: somebody asked to stop while the source was waited for.
+    #[error("interrupted while waiting for {path}")]
+    Interrupted {
+        /// The source.
+        path: String,
+    },
     /// Write the file with another schema.
     #[error("the schema in {path} cannot be used")]
     Schema {

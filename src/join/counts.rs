@@ -41,11 +41,11 @@ pub struct LabelCounts {
     pub rejected: i64,
     /// First values of rows.
     pub joined: i64,
-    /// Exact repeats.
+    /// Exact repeats, also of a tombstone.
     pub duplicate: i64,
     /// Further values under the policy `last`.
     pub corrected: i64,
-    /// Withdrawals.
+    /// Withdrawals; a tombstone that met several rows is one.
     pub withdrawn: i64,
     /// Further values under the policy `first`, beyond the correction horizon, or beyond the labels kept per row.
     pub ignored: i64,
@@ -55,7 +55,7 @@ pub struct LabelCounts {
     pub orphan: i64,
     /// Left out by sampling.
     pub unsampled: i64,
-    /// Waiting for an inference.
+    /// Waiting for an inference, or tombstones that met none yet.
     pub buffered: i64,
 }
 

@@ -10,7 +10,7 @@
 //!
 //! Files, in reading order: `rules` (what a user sets), `row` (what is kept), `interval` (which labels a row owns),
 //! `settle` (what several labels of one row amount to), `sources` (how far each side has come), `engine` (the join
-//! itself), `store` (where rows and waiting labels lie), `lists` (where the labels of a row with several lie),
+//! itself), `meet` (what a label changes), `store` (where rows and waiting labels lie), `lists` (where the labels of a row with several lie),
 //! `tombstone` (what takes back all rows of a request),
 //! `journal` and `mark` (what is written down at a commit), `restore` (how another join goes on from that), `bytes`
 //! (how both lie in bytes), `limits`, `counts` (the two equations), `watch` (what is told).
@@ -25,6 +25,7 @@ mod journal;
 mod limits;
 mod lists;
 mod mark;
+mod meet;
 mod restore;
 mod row;
 mod rules;

@@ -5,16 +5,17 @@
 //! and nothing is told, since everything was told before.
 //!
 //! ```text
-//! new join, sources declared → restore_rules of each model of the mark
+//! new join, sources declared, wait_for as before → restore_rules of each model of the mark
 //!   → restore_row, restore_label of each entry → finish_restore
 //! ```
 //!
 //! Entries of rows that are closed may be there or not: their labels find no row, wait, and go at the end, because a
 //! label of a closed row is before the floor.
 
-use super::engine::{Join, owner};
+use super::engine::Join;
 use super::interval::held;
 use super::journal::Due;
+use super::meet::owner;
 use super::row::{Row, Waiting};
 use super::sources::Sources;
 use super::{Mark, NewLabel, NewRow, RowView, Rules, Watch};

@@ -11,8 +11,9 @@
 //! Cost: a tombstone looks for as many keys as the largest row number so far, at most 4,096. Without tombstones rows pay
 //! one comparison.
 
-use super::engine::{Heard, Join, owner};
+use super::engine::Join;
 use super::journal::Due;
+use super::meet::{Heard, owner};
 use super::row::Waiting;
 use super::settle::Told;
 use super::store::Number;

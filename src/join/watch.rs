@@ -12,7 +12,7 @@ pub enum Placed {
     Duplicate,
     /// Another content holds its place; dropped.
     Conflict,
-    /// It came after its partition's watermark; dropped.
+    /// It came after the watermark of its source; dropped.
     Late,
     /// There is no room for another row ([`super::Limits::rows`]); dropped, and the join is capped.
     Refused,
@@ -31,7 +31,7 @@ pub enum LabelPlaced {
     Buffered,
     /// No inference of it can come any more.
     Orphan,
-    /// It came after its partition's watermark.
+    /// It came after the watermark of its source.
     Late,
 }
 
@@ -56,13 +56,13 @@ pub trait Watch {
     /// A label that had waited met its row, and its value is neither the positive nor a negative class.
     fn unknown_label(&mut self, label: &NewLabel, model: u16);
 
-    /// An inference was dropped as a duplicate. `time` is its own event time or, if it was late, the partition's
+    /// An inference was dropped as a duplicate. `time` is its own event time or, if it was late, its source's
     /// watermark: its own window may be gone.
     fn duplicate(&mut self, model: u16, cohort: u16, time: EventTime);
 
     /// An inference of this own event time was dropped because another content holds its place.
     fn conflict(&mut self, model: u16, cohort: u16, time: EventTime);
 
-    /// An inference was dropped as late. Its own window may be gone, so the partition's watermark is told.
+    /// An inference was dropped as late. Its own window may be gone, so its source's watermark is told.
     fn late_inference(&mut self, model: u16, cohort: u16, watermark: EventTime);
 }

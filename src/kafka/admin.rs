@@ -8,6 +8,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, ConfigResourceResult, NewTopic, 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::metadata::Metadata;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use tokio::runtime::{Builder, Runtime};
 
 use super::error::{KafkaTrouble, Right, code_of, not_allowed_code};
@@ -55,6 +56,8 @@ impl<'a> Admin<'a> {
         let mut reading = settings::reader(config);
         // It reads nothing but the ends of topics, so it need not wait for more to come.
         reading.set("fetch.wait.max.ms", "10");
+        // It joins no group. A name that no member has keeps a group with members from taking it for one of them.
+        reading.set("group.instance.id", "truthline-topics");
         let reader = reading.create_with_context(Heard::default()).map_err(made)?;
         let client = settings::admin(config).create_with_context(Heard::default()).map_err(made)?;
         let runtime = Builder::new_current_thread().build().map_err(|error| KafkaTrouble::Failed {
@@ -235,7 +238,7 @@ impl<'a> Admin<'a> {
             .map_err(|error| self.trouble(&doing, &error))?;
         let options = AdminOptions::new().request_timeout(Some(ANSWER)).operation_timeout(Some(ANSWER));
         let answer = self.runtime.block_on(self.client.delete_records(&upto, &options));
-        let outcome = answer.and_then(|list| list.elements().iter().try_for_each(|element| element.error()));
+        let outcome = answer.and_then(|list| list.elements().iter().try_for_each(TopicPartitionListElem::error));
         match outcome {
             Ok(()) => Ok(true),
             Err(error) if code_of(&error).is_some_and(not_allowed_code) => Ok(false),

@@ -26,7 +26,7 @@ pub struct Topology {
 
 /// Checks brokers, topics, their settings, and the rights of this user. `instance` is the name of this process.
 ///
-/// It takes less than a second where all is well, at most ten where no broker answers.
+/// It takes about a second where all is well, and ten where no broker answers.
 ///
 /// # Errors
 /// The first kind of trouble, in full: no broker, then rights to see topics, missing topics, wrong partitions and
@@ -120,6 +120,12 @@ pub fn not_allowed<'a>(
     operation: &'static str,
 ) -> KafkaTrouble {
     let missing = topics.map(|topic| Right::new(operation, "topic", &topic.name)).collect();
+    KafkaTrouble::NotAllowed { missing, principal: principal(config) }
+}
+
+/// The trouble of a user who may not read these topics.
+pub fn unreadable(config: &Config, topics: &[&str]) -> KafkaTrouble {
+    let missing = topics.iter().map(|topic| Right::new("Read", "topic", topic)).collect();
     KafkaTrouble::NotAllowed { missing, principal: principal(config) }
 }
 

@@ -13,6 +13,7 @@ mod probe;
 mod publisher;
 mod reader;
 mod settings;
+mod stretch;
 mod tail;
 mod topology;
 mod transaction;
@@ -20,7 +21,8 @@ mod trim;
 
 pub use admin::{Admin, Found};
 pub use check::{
-    Difference, Topology, check, differences, inputs, inputs_differ, not_allowed, refused, tasks, wrong_partitions,
+    Difference, Topology, check, differences, inputs, inputs_differ, not_allowed, refused, tasks, unreadable,
+    wrong_partitions,
 };
 pub use error::{KafkaTrouble, Right, TroubleClass};
 pub use log::{Heard, client_line};
@@ -28,6 +30,7 @@ pub use member::{Incoming, Member, Message, News, Queue, TopicPartition};
 pub use publisher::Publisher;
 pub use reader::{Ended, Reader, Stored};
 pub use settings::{admin, consumer, producer, reader, transactional_id};
+pub use stretch::{Stretch, Stretches};
 pub use tail::Tail;
 pub use topology::{Names, Owner, Partitions, Planned, Role, plan};
 pub use transaction::{Committed, Failure, Record, Transactions};

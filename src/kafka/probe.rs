@@ -25,8 +25,9 @@ const START: Duration = Duration::from_secs(15);
 /// How long topics have to join the transaction.
 const JOIN: Duration = Duration::from_millis(300);
 const ANSWER: Duration = Duration::from_secs(5);
-/// A partition that no topic has: nobody asks for its offset, so a pending one disturbs nobody.
-const NO_PARTITION: i32 = i32::MAX - 1;
+/// How often the client is polled for what it purged, and how long each time.
+const PURGES: u32 = 50;
+const PURGE: Duration = Duration::from_millis(10);
 
 /// The rights that reading `topic` lacks.
 pub(super) fn reading(admin: &Admin<'_>, config: &Config, topic: &str) -> Result<Option<Right>, KafkaTrouble> {
@@ -63,62 +64,106 @@ pub(super) fn writing(
     id: &str,
     topics: &[&str],
 ) -> Result<Vec<Right>, KafkaTrouble> {
+    let mut missing = Vec::new();
+    // The group has a transaction of its own, because one refused topic ends the transaction for all others.
+    let group = attempt(admin, config, id, &[])?.code;
+    match group {
+        Some(Code::TransactionalIdAuthorizationFailed) => {
+            return Ok(vec![Right::new("Write", "transactional id", id)]);
+        }
+        Some(Code::GroupAuthorizationFailed) => missing.push(Right::new("Read", "group", &config.kafka.group)),
+        _ => {}
+    }
+    // The first refusal ends a transaction, and others may not have been asked for: ask again without those refused.
+    let mut rest = topics.to_vec();
+    while !rest.is_empty() {
+        let Lesson { words, code } = attempt(admin, config, id, &rest)?;
+        let refused: Vec<&str> = rest.iter().copied().filter(|topic| is_denied(&words, topic)).collect();
+        if refused.is_empty() {
+            // Without any topic the same refusal is about the right to read the input, which `reading` has named.
+            if code == Some(Code::TopicAuthorizationFailed) && code != group {
+                missing.push(Right::new("Write", "one of the topics", &rest.join(", ")));
+            }
+            break;
+        }
+        rest.retain(|topic| !refused.contains(topic));
+        missing.extend(refused.into_iter().map(|topic| Right::new("Write", "topic", topic)));
+    }
+    Ok(missing)
+}
+
+/// What one transaction taught.
+struct Lesson {
+    /// What the client said meanwhile.
+    words: Vec<Word>,
+    /// Why it was refused, where the group joined or the transaction began.
+    code: Option<Code>,
+}
+
+/// Lets `topics` and the group join one transaction that is then aborted. A client of its own each time, because a
+/// refused one may be of no further use.
+fn attempt(admin: &Admin<'_>, config: &Config, id: &str, topics: &[&str]) -> Result<Lesson, KafkaTrouble> {
     let mut client = settings::producer(config, Some(id));
-    // Longer than the probe takes: the records never leave the client.
+    // Longer than the attempt takes: the records never leave the client.
     client.set("linger.ms", "20000").set("message.timeout.ms", "25000").set("transaction.timeout.ms", "30000");
     let made = client.create_with_context::<_, BaseProducer<Heard>>(Heard::default());
     let producer = made.map_err(|error| KafkaTrouble::of(config, "making a producer", &error))?;
-    let doing = "starting a transaction";
     let failed = |error: &KafkaError| {
         producer.poll(Duration::ZERO);
-        KafkaTrouble::with_words(config, doing, error, &producer.client().context().take())
+        let words = producer.client().context().take();
+        KafkaTrouble::with_words(config, "trying a transaction", error, &words)
     };
-    if let Err(error) = producer.init_transactions(START) {
-        return match code_of(&error) {
-            Some(Code::TransactionalIdAuthorizationFailed) => Ok(vec![Right::new("Write", "transactional id", id)]),
-            _ => Err(failed(&error)),
-        };
+    match producer.init_transactions(START) {
+        Err(error) if code_of(&error).is_some_and(not_allowed_code) => {
+            return Ok(Lesson { words: Vec::new(), code: code_of(&error) });
+        }
+        begun => begun.and_then(|()| producer.begin_transaction()).map_err(|error| failed(&error))?,
     }
-    // The group has a transaction of its own, because one refused topic ends the transaction for all others.
-    producer.begin_transaction().map_err(|error| failed(&error))?;
-    let group = join_group(admin, config, &producer);
-    abort(&producer);
-    producer.begin_transaction().map_err(|error| failed(&error))?;
     for topic in topics {
-        let record = BaseRecord::<(), _>::to(topic).partition(0).payload("");
-        producer.send(record).map_err(|(error, _)| failed(&error))?;
+        // A topic that the client does not know yet would join too late to be noticed.
+        producer.client().fetch_metadata(Some(topic), ANSWER).map_err(|error| failed(&error))?;
     }
-    producer.poll(JOIN);
-    // The coordinator answers in order: after this answer, that about the topics is there.
-    let all = join_group(admin, config, &producer);
+    for topic in topics {
+        match producer.send(BaseRecord::<(), _>::to(topic).partition(0).payload("")) {
+            // A transaction that was refused meanwhile takes no more.
+            Err((error, _)) if code_of(&error) != Some(Code::State) => return Err(failed(&error)),
+            _ => {}
+        }
+    }
+    if !topics.is_empty() {
+        producer.poll(JOIN);
+    }
+    // The coordinator answers in order: after this answer, those about the topics are there.
+    let code = join_group(admin, config, &producer).err();
     producer.poll(Duration::ZERO);
-    let mut missing = denied(&producer.client().context().take(), topics);
-    if all == Err(Code::TopicAuthorizationFailed) && missing.is_empty() && group.is_ok() {
-        missing.push(Right::new("Write", "one of the topics", &topics.join(", ")));
-    }
-    if group == Err(Code::GroupAuthorizationFailed) {
-        missing.push(Right::new("Read", "group", &config.kafka.group));
-    }
+    let words = producer.client().context().take();
     abort(&producer);
-    Ok(missing)
+    Ok(Lesson { words, code })
 }
 
 /// Nothing was sent, so nothing is in doubt: what cannot be aborted now ends with its timeout.
 fn abort(producer: &BaseProducer<Heard>) {
     producer.purge(PurgeConfig::default().queue().inflight());
-    producer.poll(Duration::ZERO);
+    // What is purged is reported, and reports that nobody has heard hold up the end.
+    for _ in 0..PURGES {
+        if producer.in_flight_count() == 0 {
+            break;
+        }
+        producer.poll(PURGE);
+    }
     if let Err(error) = producer.abort_transaction(ANSWER) {
         tracing::debug!("the transaction of the check was not aborted: {error}");
     }
 }
 
 /// Lets the group join the transaction; the code of a refusal.
+///
+/// The offset is never committed. A group with members does not even take it, because it does not know this one, so
+/// nobody who asks for the offset has to wait for the end of the transaction.
 fn join_group(admin: &Admin<'_>, config: &Config, producer: &BaseProducer<Heard>) -> Result<(), Code> {
     let Some(group) = admin.reader().group_metadata() else { return Ok(()) };
     let mut offsets = TopicPartitionList::new();
-    let added =
-        offsets.add_partition_offset(&config.topics.inferences.name, NO_PARTITION, Offset::Offset(0)).map_err(|_| ());
-    if added.is_err() {
+    if offsets.add_partition_offset(&config.topics.inferences.name, 0, Offset::Offset(0)).is_err() {
         return Ok(());
     }
     match producer.send_offsets_to_transaction(&offsets, &group, ANSWER) {
@@ -131,11 +176,8 @@ fn join_group(admin: &Admin<'_>, config: &Config, producer: &BaseProducer<Heard>
     }
 }
 
-/// The topics that the client names as refused.
-fn denied(words: &[Word], topics: &[&str]) -> Vec<Right> {
-    let refused = |topic: &&&str| {
-        let named = format!("\"{topic}\"");
-        words.iter().any(|word| word.text.contains(&named) && word.text.contains("authorization failed"))
-    };
-    topics.iter().filter(refused).map(|topic| Right::new("Write", "topic", topic)).collect()
+/// Whether the client names the topic as refused. Only its log says which one it was.
+fn is_denied(words: &[Word], topic: &str) -> bool {
+    let named = format!("\"{topic}\"");
+    words.iter().any(|word| word.text.contains(&named) && word.text.contains("authorization failed"))
 }

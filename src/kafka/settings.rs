@@ -37,7 +37,7 @@ pub fn consumer(config: &Config, group: &str, instance: &str) -> ClientConfig {
 /// A consumer that belongs to no group and is told what to read: for restores, replays and checks. It never commits.
 pub fn reader(config: &Config) -> ClientConfig {
     let mut client = base(config, |client| {
-        let kib = (config.state.memory / SHARE_OF_MEMORY >> 10).clamp(PREFETCH_KIB.0, PREFETCH_KIB.1);
+        let kib = (config.state.memory / SHARE_OF_MEMORY / 1024).clamp(PREFETCH_KIB.0, PREFETCH_KIB.1);
         client
             .set("queued.min.messages", "10000")
             .set("queued.max.messages.kbytes", kib.to_string())
@@ -57,10 +57,30 @@ pub fn reader(config: &Config) -> ClientConfig {
     client
 }
 
+/// A reader of many partitions at once: what it fetches ahead is shared out among them, within bounds for each, in KiB.
+pub(super) fn stretches(config: &Config, partitions: u32, (least, most): (u64, u64), records: u64) -> ClientConfig {
+    let mut client = reader(config);
+    let partitions = u64::from(partitions.max(1));
+    let all = ((config.state.memory / SHARE_OF_MEMORY) >> 10).clamp(PREFETCH_KIB.0, PREFETCH_KIB.1);
+    let kib = (all / partitions).clamp(least, most);
+    let records = (records / partitions).clamp(500, 10_000);
+    let own = [
+        ("queued.max.messages.kbytes", kib.to_string()),
+        ("queued.min.messages", records.to_string()),
+        ("max.partition.fetch.bytes", ((kib << 10).min(1 << 20)).to_string()),
+    ];
+    for (name, value) in own {
+        if !config.kafka.properties.contains_key(name) {
+            client.set(name, value);
+        }
+    }
+    client
+}
+
 /// A producer: transactional if it has a transactional id, else only idempotent.
 pub fn producer(config: &Config, transactional_id: Option<&str>) -> ClientConfig {
     let mut client = base(config, |client| {
-        let kib = (config.state.memory / SHARE_OF_MEMORY >> 10).clamp(UNWRITTEN_KIB.0, UNWRITTEN_KIB.1);
+        let kib = (config.state.memory / SHARE_OF_MEMORY / 1024).clamp(UNWRITTEN_KIB.0, UNWRITTEN_KIB.1);
         client
             .set("queue.buffering.max.kbytes", kib.to_string())
             .set("message.max.bytes", LARGEST_RECORD.to_string())

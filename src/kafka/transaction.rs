@@ -250,6 +250,23 @@ impl Transactions {
             let sent = member.with_identity(|identity| producer.send_offsets_to_transaction(&list, identity, CALL));
             sent.unwrap_or(Ok(()))
         })?;
+        self.end(begun)
+    }
+
+    /// Makes all records visible, without offsets of any group. Nothing to do if nothing was sent.
+    ///
+    /// # Errors
+    /// As [`Transactions::commit`].
+    pub fn commit_records(&mut self) -> Result<Committed, Failure> {
+        let begun = Instant::now();
+        if !self.open {
+            return Ok(Committed::default());
+        }
+        self.drain(begun)?;
+        self.end(begun)
+    }
+
+    fn end(&mut self, begun: Instant) -> Result<Committed, Failure> {
         self.call("committing", |producer| producer.commit_transaction(Timeout::Never))?;
         self.open = false;
         let offsets = std::mem::take(&mut self.producer.context().deliveries().offsets);

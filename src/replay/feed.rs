@@ -4,7 +4,7 @@ use crate::decode::Decoder;
 use crate::event::{Inference, Label, Position};
 use crate::ingest::{Source, SourceError, Step};
 
-/// A source of predictions or labels: a file, standard input, or a story.
+/// A source of predictions or labels: a file, standard input, a partition of a topic, or a story.
 pub trait Feed {
     /// Reads the next prediction.
     ///
@@ -26,6 +26,22 @@ pub trait Feed {
 
     /// Bytes read so far.
     fn bytes_read(&self) -> u64;
+
+    /// How far it has come, in the unit in which the whole replay measures its way: bytes, or offsets of topics.
+    fn progress(&self) -> u64 {
+        self.bytes_read()
+    }
+
+    /// The key of the record just returned, where records have keys of their own.
+    fn key(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// For a source that can be opened at any place: the place of the record just returned, and the place after it.
+    /// `None` for one that is read from its beginning.
+    fn offsets(&self) -> Option<(i64, i64)> {
+        None
+    }
 }
 
 impl Feed for Source {

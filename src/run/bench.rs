@@ -12,9 +12,10 @@ use super::error::RunError;
 use super::lessons::Lessons;
 use super::setup::Setup;
 use super::stop::Stop;
-use super::{lessons, memory, publish};
+use super::{lessons, memory, show};
 use crate::engine::{Court, Folded};
 use crate::event::EventTime;
+use crate::exchange::{fires, send};
 use crate::judge::Finding;
 use crate::kafka::{Failure, Incoming, Member, Message, News, Reader, TopicPartition, Transactions};
 use crate::status::JudgePart;
@@ -292,11 +293,11 @@ fn take(
         lessons::publish(transactions, setup, &lesson)?;
     }
     for finding in findings.drain(..) {
-        if let Some(alert) = publish::fires(&finding) {
+        if let Some(alert) = fires(&finding) {
             tracing::info!(model = alert.model, indicator = alert.indicator, "firing: {}", alert.text);
         }
-        publish::send(transactions, setup, &finding)?;
-        publish::show(&seat.status, setup, &finding);
+        send(transactions, &setup.names, &setup.config.topics.prefix, &finding)?;
+        show::show(&seat.status, setup, &finding);
     }
     Ok(())
 }

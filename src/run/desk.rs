@@ -6,12 +6,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::arrive::{Raw, Reading};
+use super::clock;
 use super::feed::{Feed, Held, Side};
 use super::setup::Setup;
-use super::{clock, letter};
+use crate::decode::{Decoder, Limits};
 use crate::engine::{Crew, Head, Range};
 use crate::event::{EventTime, Inference, Label, Reject, RejectReason};
+use crate::exchange::{Raw, Reading, send_letter};
+use crate::finding::DeadLetter;
 use crate::kafka::{Failure, Message, Transactions};
 
 /// Where records of all feeds of a lane are worked on.
@@ -20,6 +22,7 @@ pub(super) struct Desk {
     pub(super) crew: Crew,
     pub(super) transactions: Transactions,
     reading: Reading,
+    decoder: Decoder,
     inference: Inference,
     label: Label,
     pub(super) seen: Seen,
@@ -43,11 +46,13 @@ impl Desk {
         let config = setup.config.clone();
         let labels = config.topics.labels.is_some();
         let crew = Crew::new(config, setup.references.clone(), labels, Range::default()).with_journals();
+        let decoder = Decoder::new(Limits::default());
         Self {
             setup,
             crew,
             transactions,
             reading,
+            decoder,
             inference: Inference::default(),
             label: Label::default(),
             seen: Seen::default(),
@@ -69,7 +74,7 @@ impl Desk {
         let raw = Raw { key: message.key(), value: message.value(), time: message.time() };
         let taken = match feed.side {
             Side::Inferences => match self.read_inference(feed.task as usize, raw) {
-                Ok(()) if self.crew.must_wait(&self.inference) => {
+                Ok(()) if self.crew.must_wait(feed.task as usize, &self.inference) => {
                     // Nothing of it is counted yet, but how far its partition has come is known.
                     feed.furthest = feed.furthest.max(Some(self.inference.event_time));
                     let bytes = raw.value.map_or(0, <[u8]>::len);
@@ -88,8 +93,7 @@ impl Desk {
         match taken {
             Ok(time) => feed.furthest = feed.furthest.max(Some(time)),
             Err((stage, reject)) => {
-                self.seen.rejects.push((feed.side, reject.reason));
-                letter::send(&mut self.transactions, &self.setup, &feed.place, message.offset(), raw, stage, &reject)?;
+                self.set_aside(feed, message.offset(), raw.key, stage, reject)?;
             }
         }
         feed.next = message.offset() + 1;
@@ -97,19 +101,40 @@ impl Desk {
         Ok(())
     }
 
+    /// Sends a record that could not be used to the dead letters.
+    fn set_aside(
+        &mut self,
+        feed: &Feed,
+        offset: i64,
+        key: Option<&[u8]>,
+        stage: &str,
+        reject: Reject,
+    ) -> Result<(), Failure> {
+        self.seen.rejects.push((feed.side, reject.reason));
+        let letter = DeadLetter {
+            topic: feed.place.topic.clone(),
+            partition: feed.place.partition as u32,
+            offset: offset as u64,
+            stage: stage.to_owned(),
+            reason: reject.reason.name().to_owned(),
+            detail: reject.detail,
+        };
+        let (to, group) = (&self.setup.names.dead_letters, &self.setup.config.kafka.group);
+        send_letter(&mut self.transactions, to, group, &letter, key)
+    }
+
     /// Goes on with the prediction that a feed had to hold back; whether it need not wait any more.
     pub(super) fn go_on(&mut self, feed: &mut Feed) -> Result<bool, Failure> {
-        let Some(held) = feed.held.take_if(|held| !self.crew.must_wait(&held.record)) else { return Ok(false) };
+        let task = feed.task as usize;
+        let Some(held) = feed.held.take_if(|held| !self.crew.must_wait(task, &held.record)) else { return Ok(false) };
         let Held { record, offset, bytes } = *held;
         self.inference = record;
-        let taken = self.count_inference(feed.task as usize);
-        let raw = Raw { key: Some(self.inference.request_id.as_bytes()), value: None, time: None };
         let (records, read) = &mut self.seen.records[feed.side as usize];
         *records += 1;
         *read += bytes as u64;
-        if let Err((stage, reject)) = taken {
-            self.seen.rejects.push((feed.side, reject.reason));
-            letter::send(&mut self.transactions, &self.setup, &feed.place, offset, raw, stage, &reject)?;
+        if let Err((stage, reject)) = self.count_inference(task) {
+            let key = self.inference.request_id.clone();
+            self.set_aside(feed, offset, Some(key.as_bytes()), stage, reject)?;
         }
         feed.next = offset + 1;
         Ok(true)
@@ -117,23 +142,23 @@ impl Desk {
 
     /// What a task tells the judges since its last commit.
     pub(super) fn delta(&mut self, task: u32, head: &mut Head) -> Vec<Vec<Vec<u8>>> {
-        self.crew.delta(task as usize, self.setup.judges, self.reading.decoder.names(), head)
+        self.crew.delta(task as usize, self.setup.judges, self.decoder.names(), head)
     }
 
     fn read_inference(&mut self, task: usize, raw: Raw<'_>) -> Result<(), Refused> {
-        self.reading.inference(raw, &mut self.inference).map_err(|reject| {
+        self.reading.inference(&mut self.decoder, raw, &mut self.inference).map_err(|reject| {
             self.crew.reject_inference(task);
             ("decode", reject)
         })
     }
 
     fn count_inference(&mut self, task: usize) -> Result<EventTime, Refused> {
-        let taken = self.crew.inference(task, &self.inference, self.reading.decoder.names());
+        let taken = self.crew.inference(task, &self.inference, self.decoder.names());
         taken.map(|()| self.inference.event_time).map_err(|reject| ("join", reject))
     }
 
     fn take_label(&mut self, task: usize, raw: Raw<'_>) -> Result<EventTime, Refused> {
-        if let Err(reject) = self.reading.label(raw, &mut self.label) {
+        if let Err(reject) = self.reading.label(&mut self.decoder, raw, &mut self.label) {
             self.crew.reject_label(task);
             return Err(("decode", reject));
         }

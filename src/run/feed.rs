@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use super::clock;
-use super::setup::Setup;
 use crate::engine::Reach;
 use crate::event::{EventTime, Inference, Span};
 use crate::kafka::{Queue, TopicPartition};
@@ -95,14 +94,6 @@ impl Inbox {
     pub(super) fn behind(&self, task: u32, side: Side) -> Option<u64> {
         let mut feeds = self.feeds.iter().filter(|feed| feed.task == task && feed.side == side);
         feeds.all(|feed| feed.at_end).then_some(0)
-    }
-
-    /// How far the predictions of a task have come by a record that waits: its time is known, though it is not counted.
-    pub(super) fn held_at(&self, task: u32, setup: &Setup) -> Option<EventTime> {
-        let feeds = self.feeds.iter().filter(|feed| feed.task == task && feed.side == Side::Inferences);
-        let alone = feeds.clone().count() == 1;
-        let held = feeds.filter_map(|feed| feed.held.as_ref()).map(|held| held.record.event_time).max();
-        held.filter(|_| alone).map(|time| time - setup.disorder(Side::Inferences))
     }
 
     /// How far a side of a task has come by the clock outside; its watermark is filled in by who knows it.

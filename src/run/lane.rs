@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::arrive::Reading;
 use super::books::Books;
 use super::changelog;
 use super::desk::Desk;
@@ -19,8 +18,9 @@ use super::janitor::Rubbish;
 use super::lessons::Lessons;
 use super::setup::Setup;
 use super::stop::Stop;
-use crate::engine::{Head, Reach};
+use crate::engine::Head;
 use crate::event::Span;
+use crate::exchange::Reading;
 use crate::kafka::{Committed, Failure, Incoming, Member, News, Reader, Record, Transactions};
 use crate::status::{self, Measure, Recorder, Stream, StreamStatus, TaskStatus};
 
@@ -304,7 +304,7 @@ impl Lane {
                 task,
                 from: books.next.clone(),
                 to: next.clone(),
-                inputs: Reach { watermark: self.inbox.held_at(task, &self.setup), ..reach(Side::Inferences) },
+                inputs: reach(Side::Inferences),
                 labels: reach(Side::Labels),
                 ..Head::default()
             };
@@ -376,6 +376,9 @@ impl Lane {
             self.recorder.record_n(Measure::RecordToCommit, micros(done.duration_since(read)), count);
         }
         self.setup.status.measured(&mut self.recorder);
+        if let Some(measures) = self.desk.crew.measures() {
+            self.setup.status.measured(measures);
+        }
         for &task in self.books.keys() {
             let (inferences, labels) = self.desk.crew.watermarks_of(task as usize);
             let stream = |side, watermark| StreamStatus { behind: self.inbox.behind(task, side), watermark };

@@ -4,11 +4,10 @@
 //! partitions and commits deltas. A **bench** is a member of the judges' group: it folds deltas and publishes findings.
 //! Each commits results and progress in one transaction. More lanes, more processes: the groups spread the work.
 //!
-//! In reading order: `setup`, `inputs` and `feed` (what is read), `arrive` and `desk` (what happens to a record), `books`
-//! and `changelog` (what survives a process), `lane`; `memory`, `publish`, `bench`; `service` (all threads together).
+//! In reading order: `setup`, `inputs` and `feed` (what is read), `desk` (what happens to a record), `books` and
+//! `changelog` (what survives a process), `lane`; `memory`, `bench`; `service` (all threads together).
 //! The engine that runs here is the one of a replay. This room knows topics and the wall clock, and no statistics.
 
-mod arrive;
 mod bench;
 mod books;
 mod changelog;
@@ -20,11 +19,10 @@ mod inputs;
 mod janitor;
 mod lane;
 mod lessons;
-mod letter;
 mod memory;
-mod publish;
 mod service;
 mod setup;
+mod show;
 mod stop;
 
 pub use error::RunError;

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 #![allow(clippy::disallowed_methods, reason = "tests wait for another process and are told where it lies")]
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 /// The user who may do everything, and its password, where users are told apart.
 pub(crate) const ADMIN: (&str, &str) = ("admin", "admin-secret");
 /// How long a broker may take to start: it does in 3 s, but the machine may be busy.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
+const PLAIN_LOGIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule required";
 const CLUSTER: &str = "dHJ1dGhsaW5lLXRlc3RzMQ";
 
 /// Runs the broker, its process id in a file. When the pipe from the test program closes, for whatever reason, the
@@ -41,7 +43,7 @@ pub(crate) struct SaslAcl {
     pub(crate) users: Vec<(&'static str, &'static str)>,
 }
 
-/// A running broker.
+/// A broker.
 pub(crate) struct Broker {
     folder: PathBuf,
     bootstrap: String,
@@ -62,6 +64,7 @@ impl Broker {
 
     fn start_as(acl: Option<&SaslAcl>) -> Self {
         // Another process may take a port between its choice and its use.
+        let mut last = String::new();
         for _ in 0..3 {
             let folder = tempfile::Builder::new().prefix("truthline-broker-").tempdir().unwrap().keep();
             let [port, controller] = free_ports();
@@ -75,9 +78,9 @@ impl Broker {
             if broker.launch() {
                 return broker;
             }
-            eprintln!("a broker did not start and is tried again:\n{}", broker.log());
+            last = broker.log();
         }
-        panic!("no broker could be started");
+        panic!("no broker could be started:\n{last}");
     }
 
     /// Starts the process and waits until it answers; false if it ended before.
@@ -145,11 +148,8 @@ impl Broker {
     /// Changes the access rules, with the words of `kafka-acls.sh`.
     pub(crate) fn acl(&self, words: &str) {
         let file = self.folder.join("admin.properties");
-        let text = format!(
-            "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=\
-             org.apache.kafka.common.security.plain.PlainLoginModule required username=\"{}\" password=\"{}\";\n",
-            ADMIN.0, ADMIN.1
-        );
+        let jaas = format!("{PLAIN_LOGIN} username=\"{}\" password=\"{}\";", ADMIN.0, ADMIN.1);
+        let text = format!("security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config={jaas}\n");
         std::fs::write(&file, text).unwrap();
         let start = ["org.apache.kafka.tools.AclCommand", "--bootstrap-server", &self.bootstrap, "--command-config"];
         let mut command = java(&start);
@@ -205,6 +205,11 @@ impl Broker {
         // A dead process stays in the table until its parent, the keeper, waits for it.
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+    }
+
+    /// The folder with its data.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The last lines that it wrote.
@@ -288,20 +293,15 @@ fn properties(folder: &Path, port: u16, controller: u16, acl: Option<&SaslAcl>) 
              auto.create.topics.enable=false\nnum.partitions=1\ndefault.replication.factor=1\n\
              log.cleaner.dedupe.buffer.size=16777216\n";
     if let Some(acl) = acl {
-        let users: String = std::iter::once(&ADMIN)
+        let users: Vec<String> = std::iter::once(&ADMIN)
             .chain(&acl.users)
             .map(|(user, password)| format!(" user_{user}=\"{password}\""))
             .collect();
-        text += &format!(
-            "sasl.enabled.mechanisms=PLAIN\nsasl.mechanism.inter.broker.protocol=PLAIN\n\
-             authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
-             super.users=User:{admin};User:ANONYMOUS\n\
-             listener.name.sasl_plaintext.plain.sasl.jaas.config=\
-             org.apache.kafka.common.security.plain.PlainLoginModule required username=\"{admin}\" \
-             password=\"{password}\"{users};\n",
-            admin = ADMIN.0,
-            password = ADMIN.1,
-        );
+        text += "sasl.enabled.mechanisms=PLAIN\nsasl.mechanism.inter.broker.protocol=PLAIN\n\
+                 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n";
+        writeln!(text, "super.users=User:{};User:ANONYMOUS", ADMIN.0).unwrap();
+        let jaas = format!("{PLAIN_LOGIN} username=\"{}\" password=\"{}\"{};", ADMIN.0, ADMIN.1, users.concat());
+        writeln!(text, "listener.name.sasl_plaintext.plain.sasl.jaas.config={jaas}").unwrap();
     }
     text
 }

@@ -3,9 +3,8 @@
 //! JSON and Avro (single-object encoding) are told apart by their first bytes. A label without a value takes back what
 //! was said of its request, at the record's own time. A record from the future moves no watermark.
 
-use super::error::RunError;
 use crate::config::{Config, Topic};
-use crate::decode::{Decoder, Encoding, Limits, ObjectMapping, SchemaStore};
+use crate::decode::{Decoder, Encoding, ObjectMapping, SchemaStore};
 use crate::event::{EventTime, Inference, Label, Reject, RejectReason, Span};
 use crate::kafka::KafkaTrouble;
 
@@ -18,16 +17,17 @@ const SINGLE_OBJECT: u8 = 0xc3;
 
 /// A record as it came.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Raw<'a> {
-    pub(super) key: Option<&'a [u8]>,
-    pub(super) value: Option<&'a [u8]>,
+pub struct Raw<'a> {
+    /// Its key.
+    pub key: Option<&'a [u8]>,
+    /// Its value.
+    pub value: Option<&'a [u8]>,
     /// The record's own time; `None` where the topic has none.
-    pub(super) time: Option<EventTime>,
+    pub time: Option<EventTime>,
 }
 
-/// Reads the records of one lane.
-pub(super) struct Reading {
-    pub(super) decoder: Decoder,
+/// How the records of both inputs are read.
+pub struct Reading {
     single_object: Encoding,
     inferences: Option<ObjectMapping>,
     labels: Option<ObjectMapping>,
@@ -35,17 +35,17 @@ pub(super) struct Reading {
 
 impl Reading {
     /// A reader of the records that a configuration describes.
-    pub(super) fn new(config: &Config) -> Result<Self, RunError> {
+    ///
+    /// # Errors
+    /// When a mapping cannot be used.
+    pub fn new(config: &Config) -> Result<Self, KafkaTrouble> {
         let mapped = |topic: &Topic| {
             let mapping = topic.adapter.mapping().map(ObjectMapping::new).transpose();
-            mapping.map_err(|error| {
-                RunError::Kafka(KafkaTrouble::Wrong {
-                    problems: vec![format!("the mapping of {}: {error}", topic.name)],
-                })
+            mapping.map_err(|error| KafkaTrouble::Wrong {
+                problems: vec![format!("the mapping of {}: {error}", topic.name)],
             })
         };
         Ok(Self {
-            decoder: Decoder::new(Limits::default()),
             single_object: Encoding::AvroSingleObject(SchemaStore::native()),
             inferences: mapped(&config.topics.inferences)?,
             labels: config.topics.labels.as_ref().map(mapped).transpose()?.flatten(),
@@ -53,7 +53,10 @@ impl Reading {
     }
 
     /// Reads a prediction.
-    pub(super) fn inference(&mut self, raw: Raw<'_>, into: &mut Inference) -> Result<(), Reject> {
+    ///
+    /// # Errors
+    /// A reject: the record cannot be used.
+    pub fn inference(&self, decoder: &mut Decoder, raw: Raw<'_>, into: &mut Inference) -> Result<(), Reject> {
         let Some(value) = raw.value else {
             return Err(Reject::new(
                 RejectReason::MissingField,
@@ -62,19 +65,22 @@ impl Reading {
         };
         let encoding = encoding(&self.single_object, value)?;
         match &self.inferences {
-            None => self.decoder.inference(encoding, value, into)?,
-            Some(mapping) => self.decoder.mapped_inference(encoding, mapping, value, into)?,
+            None => decoder.inference(encoding, value, into)?,
+            Some(mapping) => decoder.mapped_inference(encoding, mapping, value, into)?,
         }
         in_time(into.event_time, raw.time)
     }
 
     /// Reads a label.
-    pub(super) fn label(&mut self, raw: Raw<'_>, into: &mut Label) -> Result<(), Reject> {
+    ///
+    /// # Errors
+    /// As [`Reading::inference`].
+    pub fn label(&self, decoder: &mut Decoder, raw: Raw<'_>, into: &mut Label) -> Result<(), Reject> {
         let Some(value) = raw.value else { return take_back(raw, into) };
         let encoding = encoding(&self.single_object, value)?;
         match &self.labels {
-            None => self.decoder.label(encoding, value, into)?,
-            Some(mapping) => self.decoder.mapped_label(encoding, mapping, value, into)?,
+            None => decoder.label(encoding, value, into)?,
+            Some(mapping) => decoder.mapped_label(encoding, mapping, value, into)?,
         }
         in_time(into.event_time, raw.time)
     }

@@ -1,22 +1,21 @@
 //! Where does a finding go, and under which key?
 //!
-//! The value is the same JSON that a replay writes into its files. Headers carry the attributes of CloudEvents. Ids are
+//! The value is the same JSON that a replay writes into its files. Headers carry the attributes of `CloudEvents`. Ids are
 //! made from what a finding is about, so that a consumer can drop repeats.
 
 use serde::Serialize;
 
-use super::feed::Side;
-use super::setup::Setup;
 use crate::finding::{Alert, Summary};
 use crate::judge::Finding;
-use crate::kafka::{Failure, Record, Transactions};
-use crate::status::{JudgePart, Plan, Reference};
+use crate::kafka::{Failure, Names, Record, Transactions};
 
-/// Sends one into the open transaction.
-pub(super) fn send(transactions: &mut Transactions, setup: &Setup, finding: &Finding) -> Result<(), Failure> {
-    let names = &setup.names;
+/// Sends one into the open transaction. `prefix` is that of the service, which is the source of the finding.
+///
+/// # Errors
+/// When it cannot be sent.
+pub fn send(transactions: &mut Transactions, names: &Names, prefix: &str, finding: &Finding) -> Result<(), Failure> {
     let mut out = |topic: &str, key: Option<&str>, kind: &str, id: &str, value: &[u8]| {
-        let source = format!("truthline/{}", setup.config.topics.prefix);
+        let source = format!("truthline/{prefix}");
         let kind = format!("truthline.{kind}.v1");
         let headers: [(&str, &[u8]); 5] = [
             ("ce_specversion", b"1.0"),
@@ -59,34 +58,8 @@ fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
 
-/// Shows a finding on the page.
-pub(super) fn show(status: &JudgePart, setup: &Setup, finding: &Finding) {
-    match finding {
-        Finding::Summary(summary) => {
-            setup.status.plan(&summary.model, plan(setup, &summary.model));
-            status.summary(summary);
-        }
-        Finding::Alert(alert) => status.alert(alert),
-        Finding::Incident(incident) => status.incident(incident),
-        Finding::Request(_) => status.add_requests(1),
-    }
-}
-
-/// How a model is watched.
-fn plan(setup: &Setup, model: &str) -> Plan {
-    let settings = setup.config.model(model);
-    let labels = setup.config.topics.labels.as_ref();
-    Plan {
-        window: settings.window,
-        label_window: settings.label_window,
-        out_of_order: setup.disorder(Side::Inferences),
-        label_out_of_order: labels.map(|topic| topic.out_of_order),
-        reference: if setup.references.has_file(model) { Reference::Given } else { Reference::Learnt },
-    }
-}
-
 /// Whether a finding is an alert that fires now.
-pub(super) fn fires(finding: &Finding) -> Option<&Alert> {
+pub fn fires(finding: &Finding) -> Option<&Alert> {
     match finding {
         Finding::Alert(alert) if alert.state == crate::finding::AlertState::Firing => Some(alert),
         _ => None,

@@ -147,6 +147,13 @@ pub const KEYS: &[Key] = &[
         "How long a partition that is caught up may be silent before windows are closed without waiting for it. A record that comes for such a window opens it again.",
     ),
     key(
+        "no_data",
+        "duration or null",
+        "1h",
+        "2d",
+        "How long a topic may be silent, by the wall clock, before `pipeline.no_data` fires; null for never. Where labels come in batches, take longer than from one batch to the next.",
+    ),
+    key(
         "instance",
         "text",
         "null",

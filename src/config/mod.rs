@@ -63,6 +63,8 @@ pub struct Config {
     pub lanes: u32,
     /// Silence after which a caught-up partition is passed over.
     pub idle: Span,
+    /// Silence of a topic that is worth an alert; `None` for never.
+    pub no_data: Option<Span>,
     defaults: ModelConfig,
     models: BTreeMap<String, ModelConfig>,
     notes: Vec<String>,
@@ -83,6 +85,7 @@ impl Default for Config {
             judges: 1,
             lanes: 1,
             idle: service::IDLE,
+            no_data: Some(service::NO_DATA),
             defaults: ModelConfig::default(),
             models: BTreeMap::new(),
             notes: Vec::new(),
@@ -133,6 +136,7 @@ impl Config {
             judges: service::judges(&root.child("judges")),
             lanes: service::lanes(&root.child("lanes")),
             idle: root.child("idle").span().unwrap_or(service::IDLE),
+            no_data: service::no_data(&root),
             defaults,
             models,
             notes: notes::collect(&root),

@@ -34,6 +34,8 @@ const OWNED_PROPERTIES: [&str; 16] = [
 const MOST_LANES: u32 = 256;
 /// How long a silent partition is waited for, where nothing is said.
 pub(super) const IDLE: Span = Span::from_micros(60_000_000);
+/// How long a topic may be silent before that is worth an alert, where nothing is said.
+pub(super) const NO_DATA: Span = Span::from_micros(3_600_000_000);
 /// The most judges: a partition each, and more would only cost.
 const MOST_JUDGES: u32 = 1024;
 
@@ -231,6 +233,16 @@ pub(super) fn judges(node: &Node<'_>) -> u32 {
 
 pub(super) fn lanes(node: &Node<'_>) -> u32 {
     count(node, MOST_LANES)
+}
+
+/// Silence that is worth an alert; never, if null stands there.
+pub(super) fn no_data(root: &Node<'_>) -> Option<Span> {
+    let node = root.child("no_data");
+    let span = node.span();
+    if span == Some(Span::ZERO) {
+        node.refuse("accepted: a duration above 0s, or null for never");
+    }
+    if root.is_null_at("no_data") { None } else { Some(span.unwrap_or(NO_DATA)) }
 }
 
 /// A whole number from 1 on; 1 where nothing is said.

@@ -30,7 +30,7 @@ pub use document::table;
 pub use error::{ConfigError, Problem};
 pub use keys::{KEYS, Key};
 pub use model::{Claim, Costs, Cycle, FeatureConfig, FeatureKind, ModelConfig, Slices, Task, ValuePolicy};
-pub use service::{Commit, Guarantee, Http, Join, Kafka, Restore, Start, State};
+pub use service::{Commit, Http, Join, Kafka, Restore, Start, State};
 pub use topics::{Adapter, Topic, Topics};
 
 use crate::event::Span;

@@ -67,29 +67,18 @@ pub enum Start {
     At(EventTime),
 }
 
-/// How safely progress is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guarantee {
-    /// Results and progress in one transaction.
-    ExactlyOnce,
-    /// Results may repeat after a crash.
-    AtLeastOnce,
-}
-
 /// How often and how safely progress is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Commit {
     /// Time between two commits.
     pub interval: Span,
-    /// How safely.
-    pub guarantee: Guarantee,
     /// The stricter form of transactions.
     pub strict: bool,
 }
 
 impl Default for Commit {
     fn default() -> Self {
-        Self { interval: Span::from_micros(1_000_000), guarantee: Guarantee::ExactlyOnce, strict: false }
+        Self { interval: Span::from_micros(1_000_000), strict: false }
     }
 }
 
@@ -191,12 +180,11 @@ pub(super) fn commit(node: &Node<'_>) -> Commit {
     if span == Span::ZERO {
         interval.refuse("accepted: a duration above 0s");
     }
-    let guarantees = [("exactly_once", Guarantee::ExactlyOnce), ("at_least_once", Guarantee::AtLeastOnce)];
-    Commit {
-        interval: span,
-        guarantee: node.child("guarantee").choice(&guarantees).unwrap_or(default.guarantee),
-        strict: node.child("strict").flag().unwrap_or(default.strict),
+    let guarantee = node.child("guarantee");
+    if guarantee.raw().is_some_and(|raw| raw.as_str() != Some("exactly_once")) {
+        guarantee.refuse("results that repeat after a crash are not in this release; accepted: exactly_once");
     }
+    Commit { interval: span, strict: node.child("strict").flag().unwrap_or(default.strict) }
 }
 
 pub(super) fn state(node: &Node<'_>) -> State {

@@ -74,12 +74,20 @@ impl Crew {
         }
     }
 
-    /// The same crew, whose tasks write down what has to survive them: see [`Crew::changelog`].
+    /// The same crew, whose tasks write down what has to survive them, see [`Crew::changelog`]. It learns nothing itself
+    /// and hears from others what models have learnt.
     #[must_use]
     pub fn with_journals(mut self) -> Self {
         self.journals = true;
         self.learning = Learning::elsewhere();
         self.measures = Some(Box::default());
+        self
+    }
+
+    /// The same crew, whose tasks write down what has to survive them, and which learns by itself.
+    #[must_use]
+    pub(super) const fn with_own_journals(mut self) -> Self {
+        self.journals = true;
         self
     }
 

@@ -91,7 +91,6 @@ fn a_silent_partition_is_passed_over_and_what_comes_late_is_told_anew_as_a_repla
     let mut send = |is_label: bool, time: i64, text: &str| {
         publisher.send(&inputs, &Post::json(is_label, time, text));
         lines[usize::from(is_label)].push_str(&format!("{text}\n"));
-        publisher.flush();
     };
     // Predictions of six hours on both partitions; labels only for those of partition 0.
     for number in 0..360 {
@@ -102,6 +101,7 @@ fn a_silent_partition_is_passed_over_and_what_comes_late_is_told_anew_as_a_repla
         let time = START + number * MINUTE + 5 * MINUTE;
         send(true, time, &label(&format!("r{number}"), time));
     }
+    publisher.flush();
     let mut service = Service::start(&site, "idle", 1);
     let before =
         wait(&site, &mut service, "all six windows are closed over the silent partition", |found| found.len() == 6);
@@ -114,6 +114,7 @@ fn a_silent_partition_is_passed_over_and_what_comes_late_is_told_anew_as_a_repla
     let late = (10..60).find(|&number| partition(number) == 1).unwrap();
     let time = START + late * MINUTE + 30 * MINUTE;
     send(true, time, &label(&format!("r{late}"), time));
+    publisher.flush();
     let after = wait(&site, &mut service, "the window is told anew", |found| found[&START].1 == 2);
     let again = &after[&START].0;
     assert_eq!(count(again, "labelled"), labelled + 1);
@@ -128,6 +129,7 @@ fn a_silent_partition_is_passed_over_and_what_comes_late_is_told_anew_as_a_repla
         send(false, time, &text);
         send(true, time, &label(&format!("r{number}"), time));
     }
+    publisher.flush();
     assert!((1_000..1_006).any(|number| partition(number) == 0) && (1_000..1_006).any(|number| partition(number) == 1));
     let paths = ["predictions", "labels"].map(|side| site.path(&format!("{side}.jsonl")));
     paths.iter().zip(&lines).for_each(|(path, text)| std::fs::write(path, text).unwrap());

@@ -34,6 +34,11 @@ pub fn consumer(config: &Config, group: &str, instance: &str) -> ClientConfig {
     client
 }
 
+/// The group of the judges, who read what the members of the configured group have counted.
+pub fn judges_group(config: &Config) -> String {
+    format!("{}.judges", config.kafka.group)
+}
+
 /// A consumer that belongs to no group and is told what to read: for restores, replays and checks. It never commits.
 pub fn reader(config: &Config) -> ClientConfig {
     let mut client = base(config, |client| {

@@ -267,7 +267,8 @@ fn keep(trial: &Trial, site: &Site, said: &Said, folder: &std::path::Path) {
     let all = said.once().into_values().map(|(_, line)| line + "\n").collect::<String>();
     let files = files(&trial.posts);
     let baseline = std::fs::read_to_string(trial.folder.path().join("baseline.json")).unwrap();
-    let mut kept = vec![("live.jsonl", all), ("predictions.jsonl", files[0].clone()), ("labels.jsonl", files[1].clone())];
+    let mut kept =
+        vec![("live.jsonl", all), ("predictions.jsonl", files[0].clone()), ("labels.jsonl", files[1].clone())];
     kept.push(("baseline.json", baseline));
     kept.into_iter().for_each(|(name, text)| std::fs::write(folder.join(name), text).unwrap());
     for entry in std::fs::read_dir(site.folder.path()).unwrap().map(Result::unwrap) {

@@ -79,6 +79,13 @@ impl Crew {
     #[must_use]
     pub fn with_journals(mut self) -> Self {
         self.journals = true;
+        self
+    }
+
+    /// The same crew, where it is one of several: models learn their baselines elsewhere, from what the tasks of all
+    /// crews tell; and it measures how long labels take.
+    #[must_use]
+    pub fn among_others(mut self) -> Self {
         self.learning = Learning::elsewhere();
         self.measures = Some(Box::default());
         self

@@ -48,7 +48,8 @@ impl Desk {
     pub(super) fn new(setup: Arc<Setup>, transactions: Transactions, reading: Reading) -> Self {
         let config = setup.config.clone();
         let labels = config.topics.labels.is_some();
-        let crew = Crew::new(config, setup.references.clone(), labels, Range::default()).with_journals();
+        let crew = Crew::new(config, setup.references.clone(), labels, Range::default());
+        let crew = crew.with_journals().among_others();
         let decoder = Decoder::new(Limits::default());
         let samplers = setup.looks_at_placement().then(Default::default);
         Self {

@@ -19,7 +19,7 @@ use crate::baseline::{Profile, References};
 use crate::config::Config;
 use crate::event::wire::{WireError, put, put_bytes, take, take_text};
 use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RejectReason, Span, Window};
-use crate::join::{Counts, Due, Entries, Entry, Limits, NewRow};
+use crate::join::{Counts, Due, Entries, Entry, Limits, NewRow, Side};
 use crate::judge::LabelFlow;
 use crate::observe::Sums;
 use crate::status::Recorder;
@@ -41,6 +41,8 @@ pub struct Crew {
     learning: Learning,
     labels: bool,
     journals: bool,
+    /// How many sources of each side a partition mixes.
+    sources: [u16; 2],
     range: Range,
     /// Whether a lesson was given since [`Crew::new_lessons`] was asked.
     learnt: bool,
@@ -65,6 +67,7 @@ impl Crew {
             learning: Learning::default(),
             labels,
             journals: false,
+            sources: [1, 1],
             range,
             learnt: false,
             meanings: BTreeMap::new(),
@@ -103,6 +106,13 @@ impl Crew {
         self.measures.as_deref_mut()
     }
 
+    /// The same crew, whose partitions mix the records of so many sources of each side.
+    #[must_use]
+    pub fn with_sources(mut self, inferences: u16, labels: u16) -> Self {
+        self.sources = [inferences, labels];
+        self
+    }
+
     /// Adds a task that knows nothing yet; one that is there already begins anew.
     pub fn open(&mut self, partition: usize) {
         let (disorder, early) = (Disorder::of(&self.config), largest_early(&self.config));
@@ -111,7 +121,8 @@ impl Crew {
         }
         self.cohorts.forget_task(partition);
         self.learning.forget_task(partition);
-        let task = Task::new(disorder, early, self.labels, Limits::default());
+        let mut task = Task::new(disorder, early, self.labels, Limits::default());
+        task.declare_sources(self.sources[0], self.sources[1]);
         self.tasks[partition] = Some(if self.journals { task.with_journal() } else { task });
     }
 
@@ -140,11 +151,28 @@ impl Crew {
     /// # Panics
     /// If the partition has no task.
     pub fn inference(&mut self, partition: usize, record: &Inference, names: &FeatureNames) -> Result<(), Reject> {
+        self.inference_from(partition, 0, record, names)
+    }
+
+    /// The same of one source of the partition, by whose order it is late or not.
+    ///
+    /// # Errors
+    /// As [`Crew::inference`].
+    ///
+    /// # Panics
+    /// If the partition has no task, or mixes fewer sources.
+    pub fn inference_from(
+        &mut self,
+        partition: usize,
+        source: u16,
+        record: &Inference,
+        names: &FeatureNames,
+    ) -> Result<(), Reject> {
         self.learning.turn_to(partition);
         let placed = self.place(partition, record);
         let (model, cohort) = placed.inspect_err(|_| self.task(partition).reject_inference())?;
-        // A late record is counted where its partition stands.
-        let stands = self.task(partition).inferences();
+        // A late record is counted where its source stands.
+        let stands = self.task(partition).inferences_of(source);
         let counted = stands.max(Some(record.event_time)).unwrap_or(record.event_time);
         self.lessons(model, counted, names);
         let shared = Shared {
@@ -155,11 +183,16 @@ impl Crew {
             measures: self.measures.as_deref_mut(),
         };
         let placed = Place { model, cohort, inside: self.range.holds(record.event_time) };
-        open(&mut self.tasks, partition).inference(record, placed, names, shared, &mut self.learning)
+        open(&mut self.tasks, partition).inference(source, record, placed, names, shared, &mut self.learning)
+    }
+
+    /// Whether a prediction moves the watermark of its source: one without a score is rejected before that.
+    pub const fn moves(record: &Inference) -> bool {
+        record.score.is_some()
     }
 
     fn place(&mut self, partition: usize, record: &Inference) -> Result<(u16, u16), Reject> {
-        if record.score.is_none() {
+        if !Self::moves(record) {
             return Err(Reject::new(
                 RejectReason::MissingField,
                 "'score' is missing; this release judges models with a score in [0, 1], other predictions are set aside",
@@ -198,6 +231,17 @@ impl Crew {
     /// # Panics
     /// If the partition has no task.
     pub fn label(&mut self, partition: usize, record: &Label) -> Result<(), Reject> {
+        self.label_from(partition, 0, record)
+    }
+
+    /// The same of one source of the partition, by whose order it is late or not.
+    ///
+    /// # Errors
+    /// As [`Crew::label`].
+    ///
+    /// # Panics
+    /// If the partition has no task, or mixes fewer sources.
+    pub fn label_from(&mut self, partition: usize, source: u16, record: &Label) -> Result<(), Reject> {
         self.learning.turn_to(partition);
         let shared = Shared {
             cohorts: &mut self.cohorts,
@@ -206,7 +250,29 @@ impl Crew {
             range: self.range,
             measures: self.measures.as_deref_mut(),
         };
-        open(&mut self.tasks, partition).label(record, shared, &mut self.learning)
+        open(&mut self.tasks, partition).label(source, record, shared, &mut self.learning)
+    }
+
+    /// A source of a partition has come so far, whichever partition its records went to.
+    ///
+    /// # Panics
+    /// If the partition has no task.
+    pub fn raise_source(&mut self, partition: usize, side: Side, source: u16, watermark: EventTime) {
+        let task = open(&mut self.tasks, partition);
+        if usize::from(source) >= task.sources(side).len() {
+            // An input has got more partitions since the start.
+            let count = source.saturating_add(1);
+            task.declare_sources(
+                if side == Side::Inferences { count } else { 0 },
+                if side == Side::Labels { count } else { 0 },
+            );
+        }
+        task.raise_source(side, source, watermark);
+    }
+
+    /// The watermarks of the sources of a side of a partition, in their order.
+    pub fn sources_of(&self, partition: usize, side: Side) -> &[Option<EventTime>] {
+        self.tasks.get(partition).and_then(Option::as_ref).map_or(&[], |task| task.sources(side))
     }
 
     /// Counts a label that could not be decoded.
@@ -242,16 +308,24 @@ impl Crew {
     /// # Panics
     /// If the partition has no task.
     pub fn must_wait(&mut self, partition: usize, record: &Inference) -> bool {
-        let waits = self.waits(partition, record);
+        self.must_wait_from(partition, 0, record)
+    }
+
+    /// The same of one source of the partition.
+    ///
+    /// # Panics
+    /// If the partition has no task, or mixes fewer sources.
+    pub fn must_wait_from(&mut self, partition: usize, source: u16, record: &Inference) -> bool {
+        let waits = self.waits(partition, source, record);
         if waits {
-            self.task(partition).come_to(record.event_time);
+            self.task(partition).come_to(source, record.event_time);
         }
         waits
     }
 
-    fn waits(&mut self, partition: usize, record: &Inference) -> bool {
+    fn waits(&mut self, partition: usize, source: u16, record: &Inference) -> bool {
         // One without a score will be rejected, and moves nothing.
-        if record.model == self.waits_not || record.score.is_none() {
+        if record.model == self.waits_not || !Self::moves(record) {
             return false;
         }
         if self.references.has_file(&record.model) {
@@ -262,8 +336,9 @@ impl Crew {
         if judges == 0 {
             return true;
         }
-        // A late record is counted where its partition stands.
-        let counted = self.watermarks_of(partition).0.max(Some(record.event_time)).unwrap_or(record.event_time);
+        // A late record is counted where its source stands.
+        let counted =
+            self.task(partition).inferences_of(source).max(Some(record.event_time)).unwrap_or(record.event_time);
         let window = Window::holding(counted, self.config.model(&record.model).window);
         let horizon = self.horizons[judge_of(&record.model, judges) as usize];
         horizon.is_none_or(|horizon| window.start >= horizon)

@@ -169,6 +169,25 @@ impl Join {
         }
     }
 
+    /// The watermark of one source; `None` before its first record.
+    ///
+    /// # Panics
+    /// If the source was not declared.
+    pub fn watermark_of(&self, side: Side, source: u16) -> Option<EventTime> {
+        match side {
+            Side::Inferences => self.inferences.of(source),
+            Side::Labels => self.labels.of(source),
+        }
+    }
+
+    /// The watermarks of all sources of a side, in their order.
+    pub fn sources(&self, side: Side) -> &[Option<EventTime>] {
+        match side {
+            Side::Inferences => self.inferences.marks(),
+            Side::Labels => self.labels.marks(),
+        }
+    }
+
     /// Takes one inference of the first source; see [`Join::inference_from`].
     pub fn inference(&mut self, row: NewRow<'_>, watch: &mut impl Watch) -> Placed {
         self.inference_from(0, row, watch)

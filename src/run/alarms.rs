@@ -79,6 +79,11 @@ impl Alarms {
         }
     }
 
+    /// A live alert that fires still, as an earlier process or another one left it.
+    pub(super) fn remember(&self, alert: Alert) {
+        self.state().live.remember(alert);
+    }
+
     /// Published alerts that the page has not shown yet.
     pub(super) fn to_show(&self) -> Vec<Alert> {
         std::mem::take(&mut self.state().unshown)

@@ -215,7 +215,7 @@ impl Bench {
         }
         if !new.is_empty() {
             // The outputs need no right to be read; without it the page begins empty.
-            if let Err(error) = show::restore(&self.setup, &reader, &new) {
+            if let Err(error) = show::restore(&self.setup, &reader, &new, &self.alarms) {
                 tracing::info!("what was published before is not shown: {error}");
             }
         }

@@ -10,7 +10,7 @@ use super::error::RunError;
 use super::feed::Side;
 use super::setup::Setup;
 use crate::config::Start;
-use crate::kafka::{KafkaTrouble, Member, TopicPartition};
+use crate::kafka::{KafkaTrouble, Member, Names, TopicPartition};
 
 /// The topics that are read, in order.
 pub(super) struct Inputs {
@@ -19,8 +19,10 @@ pub(super) struct Inputs {
 
 impl Inputs {
     pub(super) fn of(setup: &Setup) -> Self {
-        let mut topics = vec![(setup.names.inferences.clone(), Side::Inferences)];
-        topics.extend(setup.names.labels.clone().map(|name| (name, Side::Labels)));
+        let Names { inferences, labels, keyed_inferences, keyed_labels, .. } = &setup.names;
+        let anew = setup.sources.is_some();
+        let mut topics = vec![(if anew { keyed_inferences } else { inferences }.clone(), Side::Inferences)];
+        topics.extend(labels.as_ref().map(|labels| (if anew { keyed_labels } else { labels }.clone(), Side::Labels)));
         Self { topics }
     }
 
@@ -72,6 +74,8 @@ impl Inputs {
         for place in self.of_task(task) {
             let (first, last) = member.bounds(&place)?;
             next.push(match setup.config.start {
+                // What was written anew begins where the inputs were begun.
+                _ if setup.sources.is_some() => first,
                 Start::Earliest => first,
                 Start::Latest => last,
                 Start::At(time) => member.offset_at(&place, time)?.unwrap_or(last),

@@ -13,7 +13,7 @@ use super::books::Books;
 use super::changelog;
 use super::desk::Desk;
 use super::error::RunError;
-use super::feed::{Feed, Inbox, Side};
+use super::feed::{Feed, Inbox, Known, Side};
 use super::inputs::Inputs;
 use super::janitor::Rubbish;
 use super::lessons::Lessons;
@@ -151,8 +151,9 @@ impl Lane {
             let here =
                 |feed: &&mut Feed| feed.place.topic == message.topic() && feed.place.partition == message.partition();
             if let Some(feed) = self.inbox.feeds.iter_mut().find(here) {
-                self.desk.take(feed, &message)?;
-                feed.note_read();
+                if self.desk.take(feed, &message)? {
+                    feed.note_read();
+                }
             }
         }
         Ok(())
@@ -218,6 +219,7 @@ impl Lane {
             for (input, place) in self.inputs.of_task(task).into_iter().enumerate() {
                 self.inbox.queues.push(self.member.split(&place)?);
                 let side = self.inputs.side(input);
+                let known = self.known(task, side);
                 let (inferences, labels) = self.desk.crew.furthest(task as usize);
                 self.inbox.feeds.push(Feed {
                     place,
@@ -226,6 +228,7 @@ impl Lane {
                     input,
                     next: next[input],
                     furthest: if side == Side::Inferences { inferences } else { labels },
+                    known,
                     at_end: false,
                     held: None,
                     moved: Instant::now(),
@@ -234,6 +237,16 @@ impl Lane {
             }
         }
         Ok(())
+    }
+
+    /// What a task knows of the sources of a side that was written anew.
+    fn known(&self, task: u32, side: Side) -> Vec<Known> {
+        if self.setup.sources.is_none() {
+            return Vec::new();
+        }
+        let disorder = self.setup.disorder(side);
+        let sources = self.desk.crew.sources_of(task as usize, side.of_join()).iter();
+        sources.map(|mark| Known { furthest: mark.map(|mark| mark + disorder), idle: None }).collect()
     }
 
     /// Rebuilds a task from its changelog, or begins it.
@@ -269,13 +282,14 @@ impl Lane {
     fn read_from(&mut self, place: usize) -> Result<usize, Failure> {
         let Inbox { feeds, queues } = &mut self.inbox;
         let (feed, queue) = (&mut feeds[place], &queues[place]);
-        let mut read = 0;
+        let (mut read, mut of_users) = (0, 0);
         while read < BATCH {
             if feed.held.is_some() {
                 if !self.desk.go_on(feed)? {
                     break;
                 }
                 read += 1;
+                of_users += 1;
                 continue;
             }
             match self.member.next(queue).map_err(Failure::Trouble)? {
@@ -284,13 +298,13 @@ impl Lane {
                     feed.at_end = true;
                     break;
                 }
-                Some(Incoming::Record(message)) => self.desk.take(feed, &message)?,
+                Some(Incoming::Record(message)) => of_users += u64::from(self.desk.take(feed, &message)?),
             }
             read += 1;
         }
-        if read > 0 {
+        if of_users > 0 {
             feed.note_read();
-            self.desk.seen.batches.push((feed.moved, read as u64));
+            self.desk.seen.batches.push((feed.moved, of_users));
         }
         Ok(read)
     }
@@ -381,7 +395,7 @@ impl Lane {
             let labels = self.desk.crew.counts_of(task as usize).labels;
             let now = Meetings {
                 met: labels.joined + labels.duplicate + labels.corrected + labels.withdrawn + labels.ignored,
-                missed: labels.orphan + labels.buffered,
+                missed: labels.orphan,
             };
             // A task that has just come was counted elsewhere.
             let new = before.remove(&task).map_or_else(Meetings::default, |before| now.since(before));

@@ -41,6 +41,11 @@ pub(crate) struct Inputs {
 
 impl Inputs {
     pub(crate) fn new(partitions: i32) -> Self {
+        Self::uneven(partitions, partitions)
+    }
+
+    /// With so many partitions of predictions and of labels.
+    pub(crate) fn uneven(partitions: i32, of_labels: i32) -> Self {
         let id = crate::broker::unique("in");
         let inputs = Self { inferences: format!("{id}.predictions"), labels: format!("{id}.outcomes"), partitions };
         // The records are as old, or as new, as their times say.
@@ -50,9 +55,8 @@ impl Inputs {
             ("message.timestamp.after.max.ms", "9223372036854775807"),
             ("max.message.bytes", "20000000"),
         ];
-        for topic in [&inputs.inferences, &inputs.labels] {
-            broker().create_topic(topic, partitions, &settings);
-        }
+        broker().create_topic(&inputs.inferences, partitions, &settings);
+        broker().create_topic(&inputs.labels, of_labels, &settings);
         inputs
     }
 }
@@ -124,6 +128,18 @@ impl Site {
         // The offsets of a transaction can be seen a moment before its records: so all that are written count here.
         let deltas = self.topic("deltas");
         self.wait(&format!("{}.judges", self.id), (&deltas, "read_uncommitted"), begun, &mut look);
+    }
+
+    /// The same, where a stage writes the inputs anew before the lanes read them.
+    pub(crate) fn settle_rewritten(&self, mut look: impl FnMut()) {
+        let begun = Instant::now();
+        for topic in [&self.inputs.inferences, &self.inputs.labels] {
+            self.wait(&format!("{}.rewrite", self.id), (topic, "read_committed"), begun, &mut look);
+        }
+        for end in ["inferences", "labels"] {
+            self.wait(&self.id, (&self.topic(end), "read_committed"), begun, &mut look);
+        }
+        self.wait(&format!("{}.judges", self.id), (&self.topic("deltas"), "read_uncommitted"), begun, &mut look);
     }
 
     fn wait(&self, group: &str, (topic, isolation): (&str, &str), begun: Instant, look: &mut impl FnMut()) {

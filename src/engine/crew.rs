@@ -77,12 +77,27 @@ impl Crew {
         }
     }
 
-    /// The same crew, whose tasks write down what has to survive them: see [`Crew::changelog`].
+    /// The same crew, whose tasks write down what has to survive them, see [`Crew::changelog`]. It learns nothing itself
+    /// and hears from others what models have learnt.
     #[must_use]
     pub fn with_journals(mut self) -> Self {
         self.journals = true;
+        self
+    }
+
+    /// The same crew, where it is one of several: models learn their baselines elsewhere, from what the tasks of all
+    /// crews tell; and it measures how long labels take.
+    #[must_use]
+    pub fn among_others(mut self) -> Self {
         self.learning = Learning::elsewhere();
         self.measures = Some(Box::default());
+        self
+    }
+
+    /// The same crew, whose tasks write down what has to survive them, and which learns by itself.
+    #[must_use]
+    pub(super) const fn with_own_journals(mut self) -> Self {
+        self.journals = true;
         self
     }
 

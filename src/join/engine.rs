@@ -189,6 +189,7 @@ impl Join {
     }
 
     /// Takes one inference of the first source; see [`Join::inference_from`].
+    #[inline]
     pub fn inference(&mut self, row: NewRow<'_>, watch: &mut impl Watch) -> Placed {
         self.inference_from(0, row, watch)
     }
@@ -261,6 +262,7 @@ impl Join {
         Placed::New
     }
 
+    #[inline]
     pub(super) fn insert_row(&mut self, new: &NewRow<'_>) -> Option<Number> {
         let Held { width, .. } = *held(&self.rules, new.model);
         let due = held(&self.rules, new.model).last_label(new.time);
@@ -271,6 +273,7 @@ impl Join {
     }
 
     /// Takes one label of the first source; see [`Join::label_from`].
+    #[inline]
     pub fn label(&mut self, label: NewLabel, watch: &mut impl Watch) -> Result<LabelPlaced, Reject> {
         self.label_from(0, label, watch)
     }
@@ -402,6 +405,7 @@ impl Join {
         self.labels.raise_all(at);
     }
 
+    #[inline]
     fn raise_inferences(&mut self, source: u16, at: EventTime) {
         if self.inferences.raise(source, at) {
             self.raise_floor();

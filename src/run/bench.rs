@@ -28,6 +28,9 @@ const NAP: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(45);
 /// How often the courts are written down.
 const SNAPSHOT: Duration = Duration::from_secs(30);
+/// How long a bench that was asked to stop waits for what the lanes committed last. That it stood at the end before says
+/// nothing: the broker shows a transaction a moment after it was committed, and tells of an end only once.
+const FIRST: Duration = Duration::from_secs(1);
 /// How long a bench that was asked to stop goes on folding what the lanes committed last.
 const LAST: Duration = Duration::from_secs(10);
 
@@ -92,7 +95,8 @@ impl Bench {
         loop {
             if self.stop.is_wanted() {
                 let since = *asked.get_or_insert_with(Instant::now);
-                if self.seats.values().all(|seat| seat.at_end) || since.elapsed() > LAST {
+                let ended = since.elapsed() > FIRST && self.seats.values().all(|seat| seat.at_end);
+                if ended || since.elapsed() > LAST {
                     break;
                 }
             }

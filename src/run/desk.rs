@@ -49,7 +49,8 @@ impl Desk {
     pub(super) fn new(setup: Arc<Setup>, transactions: Transactions, reading: Reading) -> Self {
         let config = setup.config.clone();
         let labels = config.topics.labels.is_some();
-        let mut crew = Crew::new(config, setup.references.clone(), labels, Range::default()).with_journals();
+        let crew = Crew::new(config, setup.references.clone(), labels, Range::default());
+        let mut crew = crew.with_journals().among_others();
         if let Some([inferences, labels]) = setup.sources {
             crew = crew.with_sources(inferences, labels);
         }

@@ -226,6 +226,7 @@ impl Lane {
                     side,
                     task,
                     input,
+                    number: self.inputs.number(input),
                     next: next[input],
                     furthest: if side == Side::Inferences { inferences } else { labels },
                     known,

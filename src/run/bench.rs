@@ -187,7 +187,7 @@ impl Bench {
                 continue;
             }
             let begun = Instant::now();
-            let court = memory::restore(&self.setup, &reader, self.lessons.references(), judge, committed)?;
+            let court = memory::restore(&self.setup, &reader, &self.lessons, judge, committed)?;
             let next = match committed {
                 Some(next) => next,
                 None => self.member.bounds(place)?.0,

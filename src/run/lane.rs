@@ -20,7 +20,7 @@ use super::lessons::Lessons;
 use super::placement::{Meetings, Sampler};
 use super::setup::Setup;
 use super::stop::Stop;
-use crate::engine::Head;
+use crate::engine::{Crew, Head};
 use crate::event::Span;
 use crate::exchange::Reading;
 use crate::kafka::{Committed, Failure, Incoming, Member, News, Reader, Record, Transactions};
@@ -255,7 +255,13 @@ impl Lane {
         let begun = Instant::now();
         self.status.beat(begun);
         self.setup.status.wait_for(&waits(self.number), format!("restore of partition {task}"));
-        let books = match changelog::restore(&self.setup, reader, &mut self.desk.crew, task, committed)? {
+        let (lessons, taught) = (self.lessons.clone(), &mut self.taught);
+        let learn = |crew: &mut Crew| {
+            if let Some((references, horizons)) = lessons.since(taught) {
+                crew.take_lessons(references, horizons);
+            }
+        };
+        let books = match changelog::restore(&self.setup, reader, &mut self.desk.crew, task, committed, learn)? {
             Some(books) => books,
             None => Books::new(self.inputs.beginning(&self.setup, &self.member, task)?),
         };

@@ -128,7 +128,13 @@ pub const KEYS: &[Key] = &[
         "1.0",
         "The share of requests that are watched. Other values are not in this release.",
     ),
-    key("join.repartition", FLAG, "false", "true", "Whether both topics are first written anew by request id."),
+    key(
+        "join.repartition",
+        FLAG,
+        "false",
+        "true",
+        "Whether both topics are first written anew by request id, because their keys or numbers of partitions are others. See [Kafka](kafka.md).",
+    ),
     key("http.listen", "host:port", "127.0.0.1:9464", "0.0.0.0:9464", "Where the page and the metrics are served."),
     key("outcomes", "false", "false", "false", "Whether joined records are written. Not in this release."),
     key(

@@ -8,7 +8,7 @@ use super::feed::Side;
 use crate::baseline::References;
 use crate::config::Config;
 use crate::event::Span;
-use crate::kafka::{Names, judges_group, transactional_id};
+use crate::kafka::{Names, judges_group, rewriters_group, transactional_id};
 use crate::status::Status;
 
 /// What never changes while a service runs.
@@ -74,7 +74,7 @@ impl Setup {
 
     /// The group of the stage that writes the inputs anew.
     pub(super) fn rewriters_group(&self) -> String {
-        format!("{}.rewrite", self.config.kafka.group)
+        rewriters_group(&self.config)
     }
 
     /// Whether records have to lie where their request ids put them, so that a prediction and its label meet.

@@ -59,6 +59,7 @@ pub(super) fn restore(
             alarms.remember(alert);
         }
     })?;
+    alarms.reconsider();
     each(setup, reader, &setup.names.incidents, |incident: Incident| {
         if let Some(status) = seat_of(incident.model.as_deref()) {
             status.restored_incident(&incident);

@@ -172,6 +172,7 @@ pub(crate) struct Got {
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Option<Vec<u8>>,
     pub(crate) headers: Vec<(String, Vec<u8>)>,
+    pub(crate) millis: Option<i64>,
 }
 
 impl Got {
@@ -210,6 +211,7 @@ fn read_as(topic: &str, isolation: &str) -> Vec<Got> {
                     key: message.key().map(<[u8]>::to_vec),
                     value: message.payload().map(<[u8]>::to_vec),
                     headers,
+                    millis: message.timestamp().to_millis(),
                 });
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => drop(ended.insert(partition)),

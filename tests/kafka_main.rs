@@ -7,7 +7,14 @@
 //!
 //! `TRUTHLINE_SEEDS=10` tries ten streams and schedules instead of two, `TRUTHLINE_SEED=7` one of them, and
 //! `TRUTHLINE_KILLS=20` with it kills so many times; `TRUTHLINE_KEEP=DIR` leaves there what was read and said.
-
+#![allow(
+    clippy::print_stderr,
+    clippy::unused_self,
+    clippy::inconsistent_digit_grouping,
+    clippy::unusual_byte_groupings,
+    clippy::format_push_string,
+    reason = "a test may take the short way"
+)]
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 #![allow(clippy::disallowed_methods, reason = "a test may read the environment and wait")]
 

@@ -331,7 +331,7 @@ fn try_seed(seed: u64, storms: Option<u32>) {
         disturbed.as_secs_f64(),
         begun.elapsed().as_secs_f64()
     );
-    for (kind, least) in [("alert", 20), ("incident", 3), ("summary", 80), ("request", 5)] {
+    for (kind, least) in [("alert", 10), ("incident", 3), ("summary", 80), ("request", 5)] {
         assert!(census.get(kind).is_some_and(|count| *count >= least), "seed {seed}: too few to compare: {census:?}");
     }
 }

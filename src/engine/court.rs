@@ -12,6 +12,7 @@ use super::delta::{Head, Piece, Reach, Reader};
 use super::school::School;
 use crate::baseline::{Profile, References, Taught};
 use crate::config::Config;
+use crate::control::{Acks, Controls};
 use crate::event::EventTime;
 use crate::event::wire::{
     WireError, expect, put, put_bytes, put_signed, put_time, take, take_byte, take_bytes, take_signed, take_time,
@@ -22,6 +23,8 @@ use crate::observe::{Coding, Layout};
 const FORMAT: u8 = 1;
 /// The key of the piece of a snapshot that belongs to the court itself.
 const CHAINS: &[u8] = b"court";
+/// The key of the piece that says what the court obeys.
+const ACKS: &[u8] = b"acks";
 
 /// A record that cannot be folded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +97,8 @@ pub struct Court {
     config: Arc<Config>,
     school: School,
     taught: Vec<Taught>,
+    /// From which due time on this court obeys which request. Bound: the requests of [`Controls`].
+    acks: Acks,
 }
 
 impl Court {
@@ -115,7 +120,30 @@ impl Court {
             config,
             school: School::default(),
             taught: Vec::new(),
+            acks: Acks::new(),
         }
+    }
+
+    /// Obeys what it said it would, and nothing else yet: what was asked stands in `controls`.
+    pub fn recall(&mut self, controls: &Controls) {
+        self.judge.set_orders(Arc::new(controls.orders(&self.config, &self.acks)));
+    }
+
+    /// Obeys what was asked since: each request from the due time that it names, but after every look that was taken.
+    /// Tells from which due times on; they must be published, and the court written down, before anything is folded that
+    /// is published in another transaction.
+    pub fn obey(&mut self, controls: &Controls, judge: u32, judges: u32) -> Vec<(i64, EventTime)> {
+        let mut told = Vec::new();
+        for command in controls.unanswered(judge, judges, &self.acks) {
+            let next = self.judge.next_look(command.bears_on_pipeline).unwrap_or(EventTime::EARLIEST);
+            let from = command.from.map_or(next, |asked| asked.max(next));
+            self.acks.insert(command.offset, from);
+            told.push((command.offset, from));
+        }
+        if !told.is_empty() {
+            self.recall(controls);
+        }
+        told
     }
 
     /// What models have learnt since the last call. Tasks need it before they can go on.
@@ -269,6 +297,13 @@ impl Court {
             }
         }
         put_piece(CHAINS, Some(&bytes));
+        let mut bytes = vec![FORMAT];
+        put(&mut bytes, self.acks.len() as u64);
+        for (&offset, from) in &self.acks {
+            put_signed(&mut bytes, offset);
+            put_signed(&mut bytes, from.micros());
+        }
+        put_piece(ACKS, Some(&bytes));
         self.school.snapshot(&mut put_piece);
         self.judge.snapshot(put_piece);
     }
@@ -283,7 +318,7 @@ impl Court {
         labels: bool,
         pieces: &BTreeMap<Vec<u8>, Vec<u8>>,
     ) -> Result<Self, CourtError> {
-        let others = pieces.iter().filter(|(key, _)| *key != CHAINS && !School::owns(key));
+        let others = pieces.iter().filter(|(key, _)| *key != CHAINS && *key != ACKS && !School::owns(key));
         let judge = Judge::restore(config.clone(), references, labels, others)?;
         let mut court = Self::around(config, judge);
         for (key, value) in pieces.iter().filter(|(key, _)| School::owns(key)) {
@@ -291,6 +326,9 @@ impl Court {
         }
         if let Some(bytes) = pieces.get(CHAINS) {
             court.take_chains(bytes)?;
+        }
+        if let Some(bytes) = pieces.get(ACKS) {
+            court.acks = take_acks(bytes)?;
         }
         Ok(court)
     }
@@ -314,6 +352,13 @@ impl Court {
         }
         Ok(())
     }
+}
+
+fn take_acks(mut bytes: &[u8]) -> Result<Acks, WireError> {
+    let bytes = &mut bytes;
+    expect("the format of what a court obeys", take_byte(bytes)?.into(), FORMAT.into())?;
+    let count = take(bytes)?;
+    (0..count).map(|_| Ok((take_signed(bytes)?, EventTime::from_micros_unchecked(take_signed(bytes)?)))).collect()
 }
 
 /// A watermark never goes back, not even after a task was rebuilt from less than it had.

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::control::Told;
 use super::error::RunError;
 use super::lessons::Lessons;
 use super::setup::Setup;
 use super::stop::Stop;
-use super::{lessons, memory, show};
+use super::{control, lessons, memory, show};
 use crate::engine::{Court, Folded};
 use crate::event::EventTime;
 use crate::exchange::{fires, send};
@@ -44,6 +45,8 @@ struct Seat {
     status: Arc<JudgePart>,
     /// Up to which window tasks may go on, as they were told last.
     horizon: Option<EventTime>,
+    /// How much of what people asked for the court has heard.
+    heard: u64,
 }
 
 /// One thread's judges.
@@ -55,12 +58,13 @@ pub(super) struct Bench {
     findings: Vec<Finding>,
     committed: Instant,
     lessons: Lessons,
+    told: Told,
     stop: Stop,
 }
 
 impl Bench {
     /// A bench that has joined its group and has no partitions yet.
-    pub(super) fn start(setup: Arc<Setup>, lessons: Lessons, stop: Stop) -> Result<Self, RunError> {
+    pub(super) fn start(setup: Arc<Setup>, (lessons, told): (Lessons, Told), stop: Stop) -> Result<Self, RunError> {
         let config = setup.config.clone();
         let transactions = Transactions::start(config.clone(), setup.transactional_id("judges"))?;
         let member =
@@ -74,6 +78,7 @@ impl Bench {
             findings: Vec::new(),
             committed: Instant::now(),
             lessons,
+            told,
             stop,
         })
     }
@@ -162,13 +167,14 @@ impl Bench {
         let places: Vec<TopicPartition> = judges.iter().map(place).collect();
         let committed = self.member.committed(&places, PATIENCE)?;
         let reader = Reader::new(self.setup.config.clone())?;
+        let controls = self.told.catch_up(&reader)?;
         for (place, committed) in places.iter().zip(committed) {
             let judge = place.partition;
             if self.seats.get(&judge).is_some_and(|seat| seat.committed == committed && committed == Some(seat.next)) {
                 continue;
             }
             let begun = Instant::now();
-            let court = memory::restore(&self.setup, &reader, self.lessons.references(), judge, committed)?;
+            let court = memory::restore(&self.setup, &reader, self.lessons.references(), &controls, judge, committed)?;
             let next = match committed {
                 Some(next) => next,
                 None => self.member.bounds(place)?.0,
@@ -180,8 +186,8 @@ impl Bench {
                 "judge restored"
             );
             let status = self.setup.status.judge(judge as u32, Instant::now());
-            let seat =
-                Seat { court, next, committed, written: begun, written_at: None, at_end: false, status, horizon: None };
+            let (written, written_at, at_end, horizon, heard) = (begun, None, false, None, 0);
+            let seat = Seat { court, next, committed, written, written_at, at_end, status, horizon, heard };
             self.seats.insert(judge, seat);
         }
         let starts: Vec<(TopicPartition, i64)> =
@@ -201,7 +207,16 @@ impl Bench {
                 lessons::publish_horizon(&mut self.transactions, &self.setup, judge, horizon)?;
                 seat.horizon = Some(horizon);
             }
+            let asked = self.told.since(&mut seat.heard);
+            let judges = self.setup.judges;
+            let obeyed = asked.map_or_else(Vec::new, |asked| seat.court.obey(&asked, judge as u32, judges));
+            for &obeyed in &obeyed {
+                control::publish(&mut self.transactions, &self.setup, judge, obeyed)?;
+                tracing::info!(judge, offset = obeyed.0, from = obeyed.1.rfc3339(), "obeying what was asked");
+            }
             let due = (whole || seat.written.elapsed() >= SNAPSHOT) && seat.written_at != Some(seat.next);
+            // What a court obeys must survive it together with its saying so.
+            let due = due || !obeyed.is_empty();
             if due {
                 memory::write(&mut self.transactions, &self.setup, judge, &mut seat.court, seat.next)?;
                 seat.written = Instant::now();

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::control::{Listener, Told};
 use super::error::RunError;
 use super::setup::Setup;
 use super::stop::Stop;
@@ -101,14 +102,16 @@ pub(super) struct Follower {
     tail: Tail,
     lessons: Lessons,
     topic: String,
+    /// The control topic is followed by the same thread.
+    control: Listener,
 }
 
 impl Follower {
     /// Reads what is there.
-    pub(super) fn start(setup: &Setup, lessons: Lessons) -> Result<Self, RunError> {
+    pub(super) fn start(setup: &Setup, lessons: Lessons, told: Told) -> Result<Self, RunError> {
         let topic = setup.names.baselines.clone();
         let tail = Tail::new(setup.config.clone(), &TopicPartition { topic: topic.clone(), partition: 0 })?;
-        let follower = Self { tail, lessons, topic };
+        let follower = Self { tail, lessons, topic, control: Listener::start(setup, told)? };
         let begun = Instant::now();
         while !follower.step()? {
             if begun.elapsed() > START {
@@ -124,6 +127,7 @@ impl Follower {
     pub(super) fn work(self, stop: &Stop) -> Result<(), RunError> {
         while !stop.is_wanted() {
             self.step()?;
+            self.control.hear()?;
         }
         Ok(())
     }

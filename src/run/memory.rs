@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::error::RunError;
 use super::setup::Setup;
 use crate::baseline::References;
+use crate::control::Controls;
 use crate::engine::Court;
 use crate::event::wire::{put_signed, take_signed};
 use crate::kafka::{Failure, Reader, Record, TopicPartition, Transactions};
@@ -44,6 +45,7 @@ pub(super) fn restore(
     setup: &Setup,
     reader: &Reader,
     references: References,
+    controls: &Controls,
     judge: i32,
     committed: Option<i64>,
 ) -> Result<Court, RunError> {
@@ -62,6 +64,7 @@ pub(super) fn restore(
     let mut court = Court::restore(setup.config.clone(), references, labels, &pieces)
         .map_err(|source| RunError::Snapshot { topic: place.topic.clone(), partition: judge, source })?;
     court.judge_mut().set_publishes_pipeline(judge == 0);
+    court.recall(controls);
     let Some(committed) = committed else { return Ok(court) };
     if folded.is_some_and(|folded| folded >= committed) {
         return Ok(court);

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::bench::Bench;
+use super::control::Told;
 use super::error::RunError;
 use super::janitor::{self, Rubbish};
 use super::lane::Lane;
@@ -27,7 +28,8 @@ pub fn serve(setup: &Arc<Setup>, lanes: u32, stop: &Stop) -> Result<(), RunError
     let judges = Stop::default();
     let rubbish = Rubbish::default();
     let lessons = Lessons::new(setup);
-    let follower = Follower::start(setup, lessons.clone())?;
+    let told = Told::new(setup);
+    let follower = Follower::start(setup, lessons.clone(), told.clone())?;
     let mut crew = Threads::default();
     for number in 0..lanes {
         let (setup, stop) = (setup.clone(), stop.clone());
@@ -41,7 +43,7 @@ pub fn serve(setup: &Arc<Setup>, lanes: u32, stop: &Stop) -> Result<(), RunError
     let asked = judges.clone();
     bench.start("lessons".to_owned(), Box::new(move || follower.work(&asked)));
     let (shared, asked) = (setup.clone(), judges.clone());
-    bench.start("judges".to_owned(), Box::new(move || Bench::start(shared, lessons, asked)?.work()));
+    bench.start("judges".to_owned(), Box::new(move || Bench::start(shared, (lessons, told), asked)?.work()));
     let mut ended = Ok(());
     while ended.is_ok() && !stop.is_wanted() {
         ended = crew.look(LOOK).and_then(|()| bench.look(Duration::ZERO));

@@ -7,7 +7,7 @@ use super::meaning::Meaning;
 use super::orders::{Acks, Orders, Part};
 use super::record::Record;
 use crate::config::Config;
-use crate::event::{EventTime, murmur2_partition};
+use crate::event::{EventTime, murmur2_partition, value_hash};
 
 /// The most requests that are kept; later ones are refused, and counted.
 const MOST_REQUESTS: usize = 10_000;
@@ -107,6 +107,15 @@ impl Controls {
         (self.refusals, &self.refused)
     }
 
+    /// A number for all that a replay obeys.
+    pub fn digest(&self) -> String {
+        let records = self.requests.iter().map(|(offset, record)| format!("{offset} {record:?}\n"));
+        let answers =
+            self.applied.iter().map(|((offset, judge), from)| format!("{offset} {judge} {}\n", from.micros()));
+        let meaning = self.meaning.iter().map(|meaning| format!("{meaning:?}\n"));
+        format!("{:016x}", value_hash(&records.chain(answers).chain(meaning).collect::<String>()))
+    }
+
     /// What configurations have meant so far, the newest last.
     pub fn meanings(&self) -> Vec<Meaning> {
         let set = self.requests.values().filter_map(|record| match record {
@@ -137,10 +146,9 @@ impl Controls {
     }
 
     /// What a replay obeys: what the judges said they did, and what was asked of them where they have said nothing. It
-    /// judges by the meanings of the topic if `config` is one of them, else by `config` alone.
-    pub fn orders_of_all(&self, config: &Arc<Config>) -> Orders {
-        let settings = config.meaning();
-        let known = self.meanings().iter().any(|meaning| meaning.settings == settings);
+    /// judges by the meanings of the topic if `settings`, what `config` means, is one of them; else by `config` alone.
+    pub fn orders_of_all(&self, config: &Arc<Config>, settings: &BTreeMap<String, String>) -> Orders {
+        let known = self.meanings().iter().any(|meaning| meaning.settings == *settings);
         let base = known.then_some(config);
         let judges = self.judges.max(1);
         let part = |judge: u32| {

@@ -172,8 +172,12 @@ mod tests {
         controls
     }
 
+    fn of_all(controls: &Controls, config: &Arc<Config>) -> Orders {
+        controls.orders_of_all(config, &config.meaning())
+    }
+
     fn orders(records: &[&str]) -> Orders {
-        controls(records).orders_of_all(&Arc::new(Config::default()))
+        of_all(&controls(records), &Arc::new(Config::default()))
     }
 
     /// The days, up to 20, on which an indicator of a model is mute.
@@ -223,7 +227,7 @@ mod tests {
         let config = Arc::new(Config::default());
         let told = controls(&records);
         // A second answer of the same judge changes nothing.
-        assert_eq!(mute(&told.orders_of_all(&config), Some("fraud"), "input.drift"), [7, 8]);
+        assert_eq!(mute(&of_all(&told, &config), Some("fraud"), "input.drift"), [7, 8]);
         assert_eq!(mute(&told.orders(&config, &Acks::from([(0, day(7))])), Some("fraud"), "input.drift"), [7, 8]);
         assert_eq!(mute(&told.orders(&config, &Acks::new()), Some("fraud"), "input.drift"), NEVER, "not obeyed yet");
         assert_eq!(mute(&orders(&records[..1]), Some("fraud"), "input.drift"), [3, 4]);
@@ -249,7 +253,7 @@ mod tests {
         let open: Vec<usize> = (0..judges).map(|judge| told.unanswered(judge, judges, &Acks::new()).len()).collect();
         let wanted: Vec<usize> = (0..judges).map(|judge| if judge == owner { 2 } else { 1 }).collect();
         assert_eq!(open, wanted);
-        let orders = told.orders_of_all(&Arc::new(Config::default()));
+        let orders = of_all(&told, &Arc::new(Config::default()));
         for model in ["fraud", "churn", "price", "rank"] {
             let from = i64::from(part_of(model, judges)) + 2;
             assert_eq!(mute(&orders, Some(model), "input.drift")[0], from, "{model}");
@@ -303,7 +307,7 @@ mod tests {
             controls.take(offset as i64, Some(record)).unwrap();
         }
         let budget = |base: &Arc<Config>, at| {
-            let orders = controls.orders_of_all(base);
+            let orders = of_all(&controls, base);
             orders.config(Some("m"), at).unwrap_or(base).defaults().false_alarms_per_month
         };
         for base in [config(1.0), config(4.0)] {

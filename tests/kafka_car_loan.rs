@@ -87,10 +87,10 @@ fn try_with(what: &str, encode: impl Fn(&mut Post)) {
     let passed = Passed::of(&posts, PARTITIONS);
     posts.iter_mut().for_each(encode);
     let publisher = Publisher::new();
-    let killed = 17;
+    let killed = 25;
     for (number, burst) in posts.chunks(posts.len().div_ceil(40)).enumerate() {
         burst.iter().for_each(|post| publisher.send(&inputs, post));
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(150));
         if number == killed {
             service.must_run();
             service.kill();

@@ -2,7 +2,8 @@
 //!
 //! The promises, end to end: the real program on a real broker. A made-up stream is published in bursts while processes
 //! come and go. At the end everything final that its watermarks have passed is compared, as bytes, with a replay of the
-//! same records from files, in their order and in another, and with one undisturbed process. Nothing may be said twice.
+//! same topics, of the same records from files, in their order and in another, and with one undisturbed process.
+//! Nothing may be said twice.
 //!
 //! `TRUTHLINE_SEEDS=10` tries ten streams and schedules instead of two, `TRUTHLINE_SEED=7` one of them, and
 //! `TRUTHLINE_KILLS=20` with it kills so many times.
@@ -31,16 +32,16 @@ const TAIL: i64 = 35 * DAY + 7 * HOUR + 13 * 60 * support::SECOND;
 const OUT_OF_ORDER: [&str; 2] = ["out_of_order: 1h", "out_of_order: 30m"];
 
 const DAILY: &str = "
-defaults: {window: 1d, label_window: 3d, false_alarms_per_month: 20, baseline: baseline.json}
+defaults: {window: 1d, label_window: 3d, learn: 5d, false_alarms_per_month: 20}
 models:
-  fraud: {}
+  fraud: {baseline: baseline.json}
   churn: {labels: implicit_negative}
   risk: {early: 3h}
 ";
 const HOURLY: &str = "
-defaults: {window: 1h, label_window: 1d, false_alarms_per_month: 100, baseline: baseline.json}
+defaults: {window: 1h, label_window: 1d, learn: 2d, false_alarms_per_month: 100}
 models:
-  fraud: {ages: [0s]}
+  fraud: {ages: [0s], baseline: baseline.json}
   churn: {labels: implicit_negative, label_policy: first}
   risk: {early: 3h, correction_window: 6h}
 ";
@@ -49,11 +50,15 @@ models:
 struct Trial {
     seed: u64,
     unruly: bool,
+    /// Two of the three models learn their baseline from the stream.
+    learns: bool,
     models: &'static str,
     judges: u32,
     posts: Vec<Post>,
     log: Log,
     inputs: Inputs,
+    /// Where its baseline is.
+    folder: tempfile::TempDir,
 }
 
 impl Trial {
@@ -62,14 +67,16 @@ impl Trial {
         let log = Log::new(seed, Made { days: if hourly { 14 } else { 24 }, unruly });
         let posts = posts(&log, PARTITIONS, TAIL);
         let models = if hourly { HOURLY } else { DAILY };
-        Self { seed, unruly, models, judges: 1 + (seed % 3) as u32, posts, log, inputs: Inputs::new(PARTITIONS as i32) }
+        let (learns, judges) = (seed % 4 < 2, 1 + (seed % 3) as u32);
+        let (inputs, folder) = (Inputs::new(PARTITIONS as i32), tempfile::tempdir().unwrap());
+        Self { seed, unruly, learns, models, judges, posts, log, inputs, folder }
     }
 
     fn site(&self, judges: u32) -> Site {
         let models = self.models;
-        let folder = tempfile::tempdir().unwrap().keep();
-        let path = folder.join("baseline.json");
-        let profiles = ["fraud", "churn", "risk"].map(baseline_of);
+        let path = self.folder.path().join("baseline.json");
+        let models_of_file: &[&str] = if self.learns { &["fraud"] } else { &["fraud", "churn", "risk"] };
+        let profiles: Vec<_> = models_of_file.iter().copied().map(baseline_of).collect();
         std::fs::write(&path, truthline::baseline::write(&profiles)).unwrap();
         let models = models.replace("baseline.json", path.to_str().unwrap());
         Site::new(&self.inputs, OUT_OF_ORDER, &models, judges)
@@ -82,10 +89,24 @@ impl Trial {
         let out = site.path(name);
         let mut command = site.command(&["replay", "--partitions", &PARTITIONS.to_string()]);
         command.arg("--inferences").arg(&paths[0]).arg("--labels").arg(&paths[1]).arg("--out").arg(&out);
-        let done = command.output().unwrap();
-        assert!(done.status.success(), "{name}: {}", String::from_utf8_lossy(&done.stderr));
+        ended(command, name);
         Said::in_folder(&out)
     }
+
+    /// A replay of the topics themselves.
+    fn replay_topics(&self, site: &Site) -> Said {
+        let out = site.path("topics");
+        let sources = [&self.inputs.inferences, &self.inputs.labels].map(|topic| format!("kafka:{topic}"));
+        let mut command = site.command(&["replay", "--inferences", &sources[0], "--labels", &sources[1]]);
+        command.arg("--out").arg(&out);
+        ended(command, "topics");
+        Said::in_folder(&out)
+    }
+}
+
+fn ended(mut command: std::process::Command, name: &str) {
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{name}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
 /// Processes that come and go while records are published. What has to happen is decided beforehand by the seed.
@@ -213,7 +234,9 @@ fn disturbed(trial: &Trial, site: &Site, chance: &mut Chance) -> u32 {
             fleet.remove(1);
         }
         if burst == second {
-            fleet.kill(if chance.happens(0.5) { 0 } else { 2 }, pause(chance));
+            let any = if chance.happens(0.5) { [0, 2] } else { [2, 0] };
+            let which = any.into_iter().find(|&which| fleet.services[which].runs());
+            fleet.kill(which.unwrap(), pause(chance));
         }
         fleet.look();
     });
@@ -257,6 +280,8 @@ fn try_seed(seed: u64, storms: Option<u32>) {
     let files = files(&trial.posts);
     let replayed = trial.replay(&site, "replayed", &files).finals(passed);
     assert_same(&replayed, &live, &format!("seed {seed}: a replay and processes that were disturbed"));
+    let topics = trial.replay_topics(&site).finals(passed);
+    assert_same(&topics, &live, &format!("seed {seed}: a replay of the topics and processes that were disturbed"));
     if !trial.unruly {
         let [predictions, labels] = &files;
         let files = [shuffled(predictions, DISORDER, &mut chance), shuffled(labels, LABEL_DISORDER, &mut chance)];

@@ -329,7 +329,8 @@ fn missing_rights_are_named_and_those_that_are_listed_suffice() {
     // What docs/kafka.md lists, and nothing else.
     let id = &setting.id;
     let principal = "--add --allow-principal User:watcher";
-    broker.acl(&format!("{principal} --operation Read --topic {id}.in --topic {id}.la --group {id}"));
+    broker.acl(&format!("{principal} --operation Read --topic {id}.in --topic {id}.la"));
+    broker.acl(&format!("{principal} --operation Read --group {id} --resource-pattern-type prefixed"));
     broker
         .acl(&format!("{principal} --operation Read --operation Write --topic {id}. --resource-pattern-type prefixed"));
     broker.acl(&format!("{principal} --operation Write --transactional-id {id}- --resource-pattern-type prefixed"));
@@ -344,14 +345,18 @@ fn missing_rights_are_named_and_those_that_are_listed_suffice() {
     // One right less, of each kind, and all at once.
     let denied = "--add --deny-principal User:watcher";
     broker.acl(&format!("{denied} --operation Write --topic {id}.alerts.v1 --topic {id}.windows.v1"));
-    broker.acl(&format!("{denied} --operation Read --topic {id}.in --topic {id}.la --group {id}"));
+    broker.acl(&format!("{denied} --operation Read --topic {id}.in --topic {id}.la --group {id} --group {id}.judges"));
     let config = Config::from_yaml(&watcher).unwrap();
     let trouble = kafka::check(&config, "two").unwrap_err();
     assert_eq!(trouble.class(), TroubleClass::NotAllowed, "{trouble}");
     let text = trouble.to_string();
-    for right in
-        ["Write on topic {}.alerts.v1", "Write on topic {}.windows.v1", "Read on topic {}.la", "Read on group {}"]
-    {
+    for right in [
+        "Write on topic {}.alerts.v1",
+        "Write on topic {}.windows.v1",
+        "Read on topic {}.la",
+        "Read on group {}\n",
+        "Read on group {}.judges",
+    ] {
         holds(&text, &[&right.replace("{}", id)]);
     }
     assert!(!text.contains("rows.v1") && !text.contains("incidents.v1"), "only what is missing: {text}");

@@ -5,11 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::wire::{
-    WireError, expect, put, put_bytes, put_signed, put_time, take, take_array, take_byte, take_signed, take_text,
-    take_time,
-};
-use crate::event::{Arm, EventTime, Features, RequestKey, Slot, Value};
+use crate::event::{EventTime, Features, RequestKey};
 use crate::observe::Facts;
 
 /// One row: a prediction, its features and, if known, its truth.
@@ -144,119 +140,5 @@ impl RowSample {
     /// How many rows were seen.
     pub const fn seen(&self) -> u64 {
         self.seen
-    }
-}
-
-impl RowSample {
-    /// Appends the sample as bytes. Slots stay the numbers that they are: whoever reads it has the same feature names.
-    pub fn encode(&self, bytes: &mut Vec<u8>) {
-        put(bytes, self.limit as u64);
-        put(bytes, self.seen);
-        put(bytes, self.rows.len() as u64);
-        for (key, row) in self.iter() {
-            bytes.extend_from_slice(&key.bits().to_le_bytes());
-            row.encode(bytes);
-        }
-    }
-
-    /// The sample that these bytes begin with.
-    ///
-    /// # Errors
-    /// When they are no sample.
-    pub fn decode(bytes: &mut &[u8]) -> Result<Self, WireError> {
-        let mut sample = Self::new(take(bytes)? as usize);
-        sample.seen = take(bytes)?;
-        for _ in 0..take(bytes)? {
-            let key = RequestKey::from_bits(u128::from_le_bytes(take_array(bytes)?));
-            sample.rows.insert((key.hash64(), key), SampleRow::decode(bytes)?);
-        }
-        Ok(sample)
-    }
-}
-
-impl SampleRow {
-    fn encode(&self, bytes: &mut Vec<u8>) {
-        put_time(bytes, Some(self.time));
-        bytes.extend_from_slice(&self.facts.score.to_bits().to_le_bytes());
-        bytes.push(known(self.facts.decision));
-        bytes.push(self.facts.arm as u8);
-        put(bytes, self.facts.action.map_or(0, |action| u64::from(action) + 1));
-        bytes.extend_from_slice(&self.content.to_le_bytes());
-        bytes.push(known(self.positive));
-        put_bytes(bytes, self.features.text.as_bytes());
-        put(bytes, self.features.pairs.len() as u64);
-        for &(slot, value) in &self.features.pairs {
-            put(bytes, slot.0.into());
-            match value {
-                Value::Null => bytes.push(0),
-                Value::Bool(value) => bytes.push(1 + u8::from(value)),
-                Value::Int(value) => {
-                    bytes.push(3);
-                    put_signed(bytes, value);
-                }
-                Value::Float(value) => {
-                    bytes.push(4);
-                    bytes.extend_from_slice(&value.to_bits().to_le_bytes());
-                }
-                Value::Text { start, length } => {
-                    bytes.push(5);
-                    put(bytes, start.into());
-                    put(bytes, length.into());
-                }
-            }
-        }
-    }
-
-    fn decode(bytes: &mut &[u8]) -> Result<Self, WireError> {
-        let time = take_time(bytes)?.ok_or(WireError::Truncated("the time of a row"))?;
-        let score = f64::from_bits(u64::from_le_bytes(take_array(bytes)?));
-        let decision = take_known(bytes)?;
-        let arm = take_byte(bytes)?;
-        let arm = *Arm::ALL.get(usize::from(arm)).ok_or(WireError::Unexpected {
-            what: "the arm of a row",
-            found: arm.into(),
-            accepted: 3,
-        })?;
-        let action = take(bytes)?;
-        let action = (action > 0).then(|| (action - 1) as u8);
-        let content = u64::from_le_bytes(take_array(bytes)?);
-        let positive = take_known(bytes)?;
-        let mut features = Features { text: take_text(bytes)?.to_owned(), ..Features::default() };
-        for _ in 0..take(bytes)? {
-            let slot = Slot(take(bytes)? as u16);
-            let value = match take_byte(bytes)? {
-                0 => Value::Null,
-                kind @ (1 | 2) => Value::Bool(kind == 2),
-                3 => Value::Int(take_signed(bytes)?),
-                4 => Value::Float(f64::from_bits(u64::from_le_bytes(take_array(bytes)?))),
-                kind => {
-                    expect("the kind of a value", kind.into(), 5)?;
-                    let (start, length) = (take(bytes)? as u32, take(bytes)? as u32);
-                    let end = (start as usize).saturating_add(length as usize);
-                    if features.text.get(start as usize..end).is_none() {
-                        return Err(WireError::Truncated("the text of a value"));
-                    }
-                    Value::Text { start, length }
-                }
-            };
-            features.pairs.push((slot, value));
-        }
-        Ok(Self { time, facts: Facts { score, decision, arm, action }, features, content, positive })
-    }
-}
-
-const fn known(value: Option<bool>) -> u8 {
-    match value {
-        None => 0,
-        Some(false) => 1,
-        Some(true) => 2,
-    }
-}
-
-fn take_known(bytes: &mut &[u8]) -> Result<Option<bool>, WireError> {
-    match take_byte(bytes)? {
-        0 => Ok(None),
-        1 => Ok(Some(false)),
-        other => expect("a truth value", other.into(), 2).map(|()| Some(true)),
     }
 }

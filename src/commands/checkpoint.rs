@@ -280,7 +280,7 @@ impl Checkpoints {
             None => drop(pieces.remove(key)),
         });
         let mut body = Vec::new();
-        put_bytes(&mut body, &at.engine.lessons());
+        put_bytes(&mut body, &at.engine.lessons(at.decoder.names()));
         put(&mut body, self.pieces.len() as u64);
         for (key, value) in &self.pieces {
             put_bytes(&mut body, key);

@@ -42,7 +42,7 @@ use crate::telemetry::{LogFormat, LogLevel};
     about = "Watches machine-learning models in production: joins predictions with late truth, says what changed, \
              where, and what to do.",
     after_help = "Start with:\n  truthline demo\n\nExit codes: 0 done, 1 failed, 2 wrong command line, 3 --fail-on was met, \
-                  4 too many rejects, 69 no broker, 77 not allowed, 78 wrong configuration.",
+                  4 too many rejects, 69 no broker, 75 interrupted, 77 not allowed, 78 wrong configuration.",
     arg_required_else_help = true,
     disable_help_subcommand = true
 )]

@@ -81,7 +81,7 @@ pub struct ReplayArgs {
     /// Go on where an interrupted replay into the same folder stopped; begin anew if there is none
     #[arg(long)]
     pub resume: bool,
-    /// For tests: records between two checkpoints
+    /// For tests: records between two commits, each with a checkpoint
     #[arg(long, hide = true, value_name = "N")]
     checkpoint_records: Option<u64>,
 }
@@ -211,13 +211,14 @@ fn keep(
         Ok(if args.emit { Some(Emitter::start(config.clone(), run.to_owned())?) } else { None })
     };
     let (found, resumed) = if args.resume { checkpoint::find(&args.out, &identity, emitter)? } else { (None, None) };
-    let (run, emitter) = match &found {
-        Some(found) => (found.head.run.clone(), resumed),
-        None => {
-            let run = new_run();
-            let emitter = emitter(&run)?;
-            (run, emitter)
-        }
+    let (run, emitter) = if let Some(found) = &found {
+        (found.head.run.clone(), resumed)
+    } else {
+        // An emitter under the name of a run of which nothing is left has to go first.
+        drop(resumed);
+        let run = new_run();
+        let emitter = emitter(&run)?;
+        (run, emitter)
     };
     Ok(Keep { identity, run, plan: Vec::new(), found, emitter, stop: stop.clone(), every: args.checkpoint_records })
 }

@@ -67,6 +67,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         judges: topology.judges,
         interval: duration(config.commit.interval),
         idle: duration(config.idle),
+        no_data: config.no_data,
         config,
     });
     tracing::info!(instance = setup.instance, partitions = setup.partitions, "running");

@@ -52,7 +52,7 @@ pub(super) struct Keep {
     /// Where findings are published.
     pub(super) emitter: Option<Emitter>,
     pub(super) stop: Stop,
-    /// Records after which a checkpoint is due besides the time.
+    /// For tests: records between two commits, each with a checkpoint.
     pub(super) every: Option<u64>,
 }
 
@@ -117,6 +117,9 @@ impl Session {
         let (tasks, labelled) = (spread.tasks() as usize, !labels.is_empty());
         let mut decoder = Decoder::new(Limits::default());
         let mut replay = Replay::new(inferences, labels, spread);
+        if let Some(every) = keep.as_ref().and_then(|keep| keep.every) {
+            replay = replay.committing_every(every);
+        }
         let (mut worst, mut rejects) = (None, BTreeMap::new());
         let (folder, mut engine, checkpoints) = match keep {
             None => (Folder::open(out)?, Engine::new(config.clone(), references, tasks, labelled, range), None),

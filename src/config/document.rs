@@ -11,9 +11,8 @@ pub fn table() -> String {
     for key in KEYS {
         let first = key.path.split('.').next().unwrap_or(key.path);
         let heading = match first {
-            "start" | "outcomes" | "instance" | "lanes" | "idle" | "judges" | "join" | "http" | "commit" | "state" => {
-                "The process"
-            }
+            "start" | "outcomes" | "instance" | "lanes" | "idle" | "no_data" | "judges" | "join" | "http"
+            | "commit" | "state" => "The process",
             "kafka" => "Brokers",
             "topics" => "Topics and the form of records",
             "defaults" => "Models: `defaults`",

@@ -31,7 +31,7 @@ pub use document::table;
 pub use error::{ConfigError, Problem};
 pub use keys::{KEYS, Key};
 pub use model::{Claim, Costs, Cycle, FeatureConfig, FeatureKind, ModelConfig, Slices, Task, ValuePolicy, fits};
-pub use service::{Commit, Guarantee, Http, Join, Kafka, Restore, Start, State};
+pub use service::{Commit, Http, Join, Kafka, Restore, Start, State};
 pub use terms::{ModelTerms, Terms};
 pub use topics::{Adapter, Topic, Topics};
 
@@ -65,6 +65,8 @@ pub struct Config {
     pub lanes: u32,
     /// Silence after which a caught-up partition is passed over.
     pub idle: Span,
+    /// Silence of a topic that is worth an alert; `None` for never.
+    pub no_data: Option<Span>,
     defaults: ModelConfig,
     models: BTreeMap<String, ModelConfig>,
     notes: Vec<String>,
@@ -85,6 +87,7 @@ impl Default for Config {
             judges: 1,
             lanes: 1,
             idle: service::IDLE,
+            no_data: Some(service::NO_DATA),
             defaults: ModelConfig::default(),
             models: BTreeMap::new(),
             notes: Vec::new(),
@@ -135,6 +138,7 @@ impl Config {
             judges: service::judges(&root.child("judges")),
             lanes: service::lanes(&root.child("lanes")),
             idle: root.child("idle").span().unwrap_or(service::IDLE),
+            no_data: service::no_data(&root),
             defaults,
             models,
             notes: notes::collect(&root),

@@ -34,6 +34,8 @@ const OWNED_PROPERTIES: [&str; 16] = [
 const MOST_LANES: u32 = 256;
 /// How long a silent partition is waited for, where nothing is said.
 pub(super) const IDLE: Span = Span::from_micros(60_000_000);
+/// How long a topic may be silent before that is worth an alert, where nothing is said.
+pub(super) const NO_DATA: Span = Span::from_micros(3_600_000_000);
 /// The most judges: a partition each, and more would only cost.
 const MOST_JUDGES: u32 = 1024;
 
@@ -65,29 +67,18 @@ pub enum Start {
     At(EventTime),
 }
 
-/// How safely progress is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guarantee {
-    /// Results and progress in one transaction.
-    ExactlyOnce,
-    /// Results may repeat after a crash.
-    AtLeastOnce,
-}
-
 /// How often and how safely progress is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Commit {
     /// Time between two commits.
     pub interval: Span,
-    /// How safely.
-    pub guarantee: Guarantee,
     /// The stricter form of transactions.
     pub strict: bool,
 }
 
 impl Default for Commit {
     fn default() -> Self {
-        Self { interval: Span::from_micros(1_000_000), guarantee: Guarantee::ExactlyOnce, strict: false }
+        Self { interval: Span::from_micros(1_000_000), strict: false }
     }
 }
 
@@ -189,12 +180,11 @@ pub(super) fn commit(node: &Node<'_>) -> Commit {
     if span == Span::ZERO {
         interval.refuse("accepted: a duration above 0s");
     }
-    let guarantees = [("exactly_once", Guarantee::ExactlyOnce), ("at_least_once", Guarantee::AtLeastOnce)];
-    Commit {
-        interval: span,
-        guarantee: node.child("guarantee").choice(&guarantees).unwrap_or(default.guarantee),
-        strict: node.child("strict").flag().unwrap_or(default.strict),
+    let guarantee = node.child("guarantee");
+    if guarantee.raw().is_some_and(|raw| raw.as_str() != Some("exactly_once")) {
+        guarantee.refuse("results that repeat after a crash are not in this release; accepted: exactly_once");
     }
+    Commit { interval: span, strict: node.child("strict").flag().unwrap_or(default.strict) }
 }
 
 pub(super) fn state(node: &Node<'_>) -> State {
@@ -243,6 +233,16 @@ pub(super) fn judges(node: &Node<'_>) -> u32 {
 
 pub(super) fn lanes(node: &Node<'_>) -> u32 {
     count(node, MOST_LANES)
+}
+
+/// Silence that is worth an alert; never, if null stands there.
+pub(super) fn no_data(root: &Node<'_>) -> Option<Span> {
+    let node = root.child("no_data");
+    let span = node.span();
+    if span == Some(Span::ZERO) {
+        node.refuse("accepted: a duration above 0s, or null for never");
+    }
+    if root.is_null_at("no_data") { None } else { Some(span.unwrap_or(NO_DATA)) }
 }
 
 /// A whole number from 1 on; 1 where nothing is said.

@@ -124,7 +124,7 @@ impl Keeper {
         mut hear: impl FnMut(u32, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let path = self.folder.join(rows_name(number));
-        let failed = |source| EmitError::Io { path: path.clone(), source };
+        let failed = |source| EmitError::Unreadable { path: path.clone(), source };
         let mut file = BufReader::with_capacity(1 << 18, File::open(&path).map_err(failed)?);
         let mut record = Vec::new();
         loop {
@@ -198,7 +198,7 @@ impl Keeper {
 
 /// A checkpoint file; `None` if there is none.
 fn read(path: &Path) -> Result<Option<Kept>, EmitError> {
-    let failed = |source| EmitError::Io { path: path.to_owned(), source };
+    let failed = |source| EmitError::Unreadable { path: path.to_owned(), source };
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -36,6 +36,14 @@ pub enum EmitError {
         /// A file in it.
         name: &'static str,
     },
+    /// A checkpoint is damaged, or the system said no.
+    #[error("cannot read '{}'; leave out --resume to begin anew", path.display())]
+    Unreadable {
+        /// What could not be read.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The system said no.
     #[error("cannot write '{}'", path.display())]
     Io {

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use super::changelog::{ChangelogError, Stand};
 use super::crew::Crew;
 use super::{Engine, Range};
-use crate::baseline::{self, BaselineError, References};
+use crate::baseline::{self, BaselineError, Profile, References};
 use crate::config::Config;
+use crate::event::FeatureNames;
 use crate::event::wire::{WireError, expect, put, put_bytes, put_time, take, take_byte, take_text, take_time};
 use crate::join::Due;
 use crate::judge::{Judge, RestoreError};
@@ -54,7 +55,9 @@ impl Engine {
         let mut dues = Vec::with_capacity(tasks);
         for task in 0..tasks {
             let (records, due) = self.crew.changelog(task, &[]);
-            records.iter().for_each(|record| put_record(task as u32, record));
+            for record in &records {
+                put_record(task as u32, record);
+            }
             dues.push((task as u32, due));
         }
         dues
@@ -70,9 +73,11 @@ impl Engine {
         self.judge.snapshot(put_piece);
     }
 
-    /// What was learnt, as bytes.
-    pub fn lessons(&self) -> Vec<u8> {
+    /// What was learnt, as bytes. `names` are those of the decoder of its records.
+    pub fn lessons(&self, names: &FeatureNames) -> Vec<u8> {
         let mut bytes = vec![FORMAT];
+        put(&mut bytes, names.len() as u64);
+        names.iter().for_each(|name| put_bytes(&mut bytes, name.as_bytes()));
         let learnt: Vec<_> = self.judge.references().learnt().collect();
         put(&mut bytes, learnt.len() as u64);
         for (model, from, profile, truth) in learnt {
@@ -84,9 +89,14 @@ impl Engine {
                 put_bytes(&mut bytes, baseline::write(std::slice::from_ref(profile)).as_bytes());
             }
         }
-        self.crew.encode_lessons(&mut bytes);
+        self.crew.encode_lessons(names, &mut bytes);
         bytes
     }
+}
+
+fn take_profile(bytes: &mut &[u8]) -> Result<Profile, CheckpointError> {
+    let one = baseline::read(take_text(bytes)?)?.into_iter().next();
+    Ok(one.ok_or(WireError::Truncated("a learnt baseline"))?)
 }
 
 /// An engine that is being restored.
@@ -110,22 +120,22 @@ impl Restoring {
     ) -> Result<Self, CheckpointError> {
         let bytes = &mut &lessons[..];
         expect("the format of a checkpoint", take_byte(bytes)?.into(), FORMAT.into())?;
+        // As the decoder that goes on will have them, in the same order.
+        let mut names = FeatureNames::default();
+        for place in 0..take(bytes)? {
+            names.slot(take_text(bytes)?, place as usize);
+        }
         for _ in 0..take(bytes)? {
             let model = take_text(bytes)?;
             let from = take_time(bytes)?.ok_or(WireError::Truncated("the time of a lesson"))?;
-            let mut profile = || -> Result<_, CheckpointError> {
-                let one = baseline::read(take_text(bytes)?)?.into_iter().next();
-                Ok(one.ok_or(WireError::Truncated("a learnt baseline"))?)
-            };
-            references.learn(model, from, profile()?);
+            references.learn(model, from, take_profile(bytes)?);
             if let Some(from) = take_time(bytes)? {
-                let one = baseline::read(take_text(bytes)?)?.into_iter().next();
-                references.learn_truth(model, from, one.ok_or(WireError::Truncated("a learnt baseline"))?);
+                references.learn_truth(model, from, take_profile(bytes)?);
             }
         }
         let judge = Judge::restore(config.clone(), references.clone(), labels, pieces)?;
         let mut crew = Crew::new(config, references, labels, range).with_journals();
-        crew.restore_lessons(bytes)?;
+        crew.restore_lessons(&mut names, bytes)?;
         (0..partitions).for_each(|partition| crew.open(partition));
         Ok(Self { engine: Engine { crew, judge, labels }, stands: BTreeMap::new() })
     }

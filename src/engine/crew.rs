@@ -346,25 +346,24 @@ impl Crew {
     }
 
     /// What was learnt, and all names, as bytes.
-    pub(super) fn encode_lessons(&self, bytes: &mut Vec<u8>) {
+    pub(super) fn encode_lessons(&self, names: &FeatureNames, bytes: &mut Vec<u8>) {
         let cohorts = self.named_cohorts();
         put(bytes, cohorts.len() as u64);
         for (_, model, version) in &cohorts {
             put_bytes(bytes, model.as_bytes());
             put_bytes(bytes, version.as_bytes());
         }
-        self.learning.encode(&self.cohorts, bytes);
+        self.learning.encode(&self.cohorts, names, bytes);
     }
 
     /// Goes on with what another crew had learnt; before any task is opened. The references hold its lessons already.
-    pub(super) fn restore_lessons(&mut self, bytes: &mut &[u8]) -> Result<(), WireError> {
+    pub(super) fn restore_lessons(&mut self, names: &mut FeatureNames, bytes: &mut &[u8]) -> Result<(), WireError> {
         for _ in 0..take(bytes)? {
             let (model, version) = (take_text(bytes)?, take_text(bytes)?);
             let placed = self.cohorts.of(model, version);
             placed.map_err(|_| WireError::Truncated("the names of models: there is no room for them"))?;
         }
-        let disorder = Disorder::of(&self.config);
-        self.learning.restore(&mut self.cohorts, &self.config, disorder, bytes)
+        self.learning.restore(&mut self.cohorts, &self.config, names, bytes)
     }
 
     /// The numbers of models and versions, with their names.

@@ -10,6 +10,7 @@ use super::Disorder;
 use super::cohorts::Cohorts;
 use super::gather::Gathering;
 use super::pupil::Pupil;
+use super::sample::{put_row, take_row};
 use crate::baseline::{BuildSettings, References, RowSample, SampleRow};
 use crate::config::{Config, FeatureKind, ModelConfig};
 use crate::event::wire::{WireError, put, put_bytes, put_time, take, take_byte, take_text, take_time};
@@ -146,7 +147,7 @@ impl Learning {
     }
 
     /// Appends everything that was seen as bytes.
-    pub(super) fn encode(&self, cohorts: &Cohorts, bytes: &mut Vec<u8>) {
+    pub(super) fn encode(&self, cohorts: &Cohorts, names: &FeatureNames, bytes: &mut Vec<u8>) {
         put(bytes, self.pupils.len() as u64);
         for (&model, pupil) in &self.pupils {
             put_bytes(bytes, cohorts.model(model).as_bytes());
@@ -157,7 +158,9 @@ impl Learning {
                 put_bytes(bytes, cohorts.name(cohort).1.as_bytes());
                 put_time(bytes, Some(earliest));
             }
-            pupil.rows.encode(bytes);
+            put(bytes, pupil.rows.seen());
+            put(bytes, pupil.rows.len() as u64);
+            pupil.rows.iter().for_each(|(key, row)| put_row(bytes, key, row, names));
         }
     }
 
@@ -166,14 +169,14 @@ impl Learning {
         &mut self,
         cohorts: &mut Cohorts,
         config: &Config,
-        disorder: Disorder,
+        names: &mut FeatureNames,
         bytes: &mut &[u8],
     ) -> Result<(), WireError> {
         let no_room = |_| WireError::Truncated("the names of models: there is no room for them");
         for _ in 0..take(bytes)? {
             let name = take_text(bytes)?;
             let model = cohorts.model_of(name).map_err(no_room)?;
-            self.meet(model, true, config.model(name), disorder);
+            self.meet(model, true, config.model(name), Disorder::of(config));
             let Some(pupil) = self.pupils.get_mut(&model) else { continue };
             if let Some(first) = take_time(bytes)? {
                 pupil.meet(first);
@@ -185,7 +188,14 @@ impl Learning {
                 let earliest = take_time(bytes)?.ok_or(WireError::Truncated("the first time of a version"))?;
                 pupil.versions.insert(cohort, earliest);
             }
-            pupil.rows = RowSample::decode(bytes)?;
+            if pupil.learnt_truth {
+                pupil.rows = RowSample::new(0);
+            }
+            pupil.rows.add_seen(take(bytes)?);
+            for _ in 0..take(bytes)? {
+                let (key, row) = take_row(bytes, names)?;
+                pupil.rows.insert(key, row);
+            }
         }
         Ok(())
     }

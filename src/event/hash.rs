@@ -21,6 +21,16 @@ pub fn murmur2_partition(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions
 }
 
+/// The partition that the default partitioner of librdkafka gives to a `key` that is not empty (CRC-32, modulo). Clients
+/// that stand on it do the same.
+///
+/// # Panics
+/// If `partitions` is zero.
+pub fn crc32_partition(key: &[u8], partitions: u32) -> u32 {
+    assert!(partitions > 0, "a topic has at least one partition");
+    crc32fast::hash(key) % partitions
+}
+
 fn murmur2(data: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     const R: u32 = 24;
@@ -61,6 +71,13 @@ mod tests {
         for (key, expected) in cases {
             assert_eq!(murmur2(key) as i32, expected, "{}", String::from_utf8_lossy(key));
         }
+    }
+
+    #[test]
+    fn crc32_agrees_with_its_published_check_value() {
+        // The check value of CRC-32/ISO-HDLC, the form of zlib and of librdkafka.
+        assert_eq!(crc32_partition(b"123456789", u32::MAX), 0xcbf4_3926);
+        assert_eq!(crc32_partition(b"123456789", 7), 0xcbf4_3926 % 7);
     }
 
     #[test]

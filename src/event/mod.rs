@@ -9,7 +9,7 @@ mod reject;
 mod time;
 pub mod wire;
 
-pub use hash::{fnv1a_64, murmur2_partition, value_hash};
+pub use hash::{crc32_partition, fnv1a_64, murmur2_partition, value_hash};
 pub use key::{LAST_ROW, RequestKey};
 pub use record::{
     Arm, BaselineRow, FeatureNames, Features, Inference, Label, MAX_FEATURE_NAMES, Probability, Slot, Split, Truth,

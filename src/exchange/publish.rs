@@ -1,6 +1,6 @@
 //! Where does a finding go, and under which key?
 //!
-//! The value is the same JSON that a replay writes into its files. Headers carry the attributes of CloudEvents. Ids are
+//! The value is the same JSON that a replay writes into its files. Headers carry the attributes of `CloudEvents`. Ids are
 //! made from what a finding is about, so that a consumer can drop repeats.
 
 use serde::Serialize;

@@ -7,7 +7,7 @@ use super::error::{KafkaTrouble, Right};
 use super::principal::principal;
 use super::topology::{Owner, Planned, Role, plan};
 use super::{probe, settings};
-use crate::config::{Config, Guarantee};
+use crate::config::Config;
 
 /// The topics as they were found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub fn check(config: &Config, instance: &str) -> Result<Topology, KafkaTrouble> 
     if !problems.is_empty() {
         return Err(KafkaTrouble::Wrong { problems });
     }
-    let missing = rights(&admin, config, instance, &topics, &mut notes)?;
+    let missing = rights(&admin, config, instance, &topics)?;
     if !missing.is_empty() {
         return Err(KafkaTrouble::NotAllowed { missing, principal: principal(config) });
     }
@@ -225,25 +225,15 @@ pub fn differences<'a>(
 }
 
 /// The rights that are missing.
-fn rights(
-    admin: &Admin<'_>,
-    config: &Config,
-    instance: &str,
-    topics: &[Planned],
-    notes: &mut Vec<String>,
-) -> Result<Vec<Right>, KafkaTrouble> {
+fn rights(admin: &Admin<'_>, config: &Config, instance: &str, topics: &[Planned]) -> Result<Vec<Right>, KafkaTrouble> {
     let mut missing = Vec::new();
     for topic in topics.iter().filter(|topic| topic.is_read()) {
         missing.extend(probe::reading(admin, config, &topic.name)?);
     }
-    if config.commit.guarantee == Guarantee::ExactlyOnce {
-        let written: Vec<&str> =
-            topics.iter().filter(|topic| topic.is_written()).map(|topic| topic.name.as_str()).collect();
-        let id = settings::transactional_id(config, instance, "check");
-        missing.extend(probe::writing(admin, config, &id, &written)?);
-    } else {
-        notes.push("rights to write were not checked: without transactions only a record could tell".into());
-    }
+    let written: Vec<&str> =
+        topics.iter().filter(|topic| topic.is_written()).map(|topic| topic.name.as_str()).collect();
+    let id = settings::transactional_id(config, instance, "check");
+    missing.extend(probe::writing(config, &id, &written)?);
     if let Some(rows) = topics.iter().find(|topic| topic.role == Role::Rows)
         && !missing.iter().any(|right| right.resource.ends_with(&rows.name))
         && !admin.may_trim(&rows.name)?

@@ -204,6 +204,7 @@ impl Member {
             Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Some(Incoming::End(partition))),
             // The client tries again by itself.
             Some(Err(error)) if is_passing(&error) => Ok(None),
+            Some(Err(error)) if is_gone(&error) => Err(KafkaTrouble::Wrong { problems: vec![GONE.to_owned()] }),
             Some(Err(error)) => Err(KafkaTrouble::of(&self.config, "reading", &error)),
         }
     }
@@ -324,6 +325,16 @@ impl Drop for Member {
     }
 }
 
+/// What to do when the next record to read has been deleted.
+const GONE: &str = "the next record to read is not there any more: the retention of an input has passed it, or the topic was \
+     made anew; counting on from elsewhere would be wrong without a word. To begin again with what is there, choose another \
+     `kafka.group` and `topics.prefix`; keep inputs longer than a process may be away";
+
+fn is_gone(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(error.rdkafka_error_code(), Some(Code::AutoOffsetReset | Code::OffsetOutOfRange))
+}
+
 /// Whether asking again may help.
 fn is_passing(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
@@ -338,6 +349,9 @@ fn is_passing(error: &KafkaError) -> bool {
                 | Code::CoordinatorNotAvailable
                 | Code::BrokerTransportFailure
                 | Code::RebalanceInProgress
+                // The client joins again by itself, and tells what it has lost.
+                | Code::PollExceeded
+                | Code::AssignmentLost
         )
     )
 }

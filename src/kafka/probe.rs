@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use rdkafka::consumer::Consumer as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
 use rdkafka::{Offset, TopicPartitionList};
@@ -56,28 +56,26 @@ pub(super) fn reading(admin: &Admin<'_>, config: &Config, topic: &str) -> Result
     Err(trouble(&last.unwrap_or(KafkaError::MessageConsumption(Code::OperationTimedOut))))
 }
 
-/// The rights that writing `topics` in transactions with the offsets of the group lacks. `id` is a transactional id
+/// The rights that writing `topics` in transactions with the offsets of both groups lacks. `id` is a transactional id
 /// that nobody else uses now.
-pub(super) fn writing(
-    admin: &Admin<'_>,
-    config: &Config,
-    id: &str,
-    topics: &[&str],
-) -> Result<Vec<Right>, KafkaTrouble> {
+pub(super) fn writing(config: &Config, id: &str, topics: &[&str]) -> Result<Vec<Right>, KafkaTrouble> {
     let mut missing = Vec::new();
     // The group has a transaction of its own, because one refused topic ends the transaction for all others.
-    let group = attempt(admin, config, id, &[])?.code;
-    match group {
-        Some(Code::TransactionalIdAuthorizationFailed) => {
-            return Ok(vec![Right::new("Write", "transactional id", id)]);
+    let mut group = None;
+    for name in [config.kafka.group.clone(), settings::judges_group(config)] {
+        group = attempt(config, id, &name, &[])?.code;
+        match group {
+            Some(Code::TransactionalIdAuthorizationFailed) => {
+                return Ok(vec![Right::new("Write", "transactional id", id)]);
+            }
+            Some(Code::GroupAuthorizationFailed) => missing.push(Right::new("Read", "group", &name)),
+            _ => {}
         }
-        Some(Code::GroupAuthorizationFailed) => missing.push(Right::new("Read", "group", &config.kafka.group)),
-        _ => {}
     }
     // The first refusal ends a transaction, and others may not have been asked for: ask again without those refused.
     let mut rest = topics.to_vec();
     while !rest.is_empty() {
-        let Lesson { words, code } = attempt(admin, config, id, &rest)?;
+        let Lesson { words, code } = attempt(config, id, &config.kafka.group, &rest)?;
         let refused: Vec<&str> = rest.iter().copied().filter(|topic| is_denied(&words, topic)).collect();
         if refused.is_empty() {
             // Without any topic the same refusal is about the right to read the input, which `reading` has named.
@@ -102,7 +100,7 @@ struct Lesson {
 
 /// Lets `topics` and the group join one transaction that is then aborted. A client of its own each time, because a
 /// refused one may be of no further use.
-fn attempt(admin: &Admin<'_>, config: &Config, id: &str, topics: &[&str]) -> Result<Lesson, KafkaTrouble> {
+fn attempt(config: &Config, id: &str, group: &str, topics: &[&str]) -> Result<Lesson, KafkaTrouble> {
     let mut client = settings::producer(config, Some(id));
     // Longer than the attempt takes: the records never leave the client.
     client.set("linger.ms", "20000").set("message.timeout.ms", "25000").set("transaction.timeout.ms", "30000");
@@ -134,7 +132,7 @@ fn attempt(admin: &Admin<'_>, config: &Config, id: &str, topics: &[&str]) -> Res
         producer.poll(JOIN);
     }
     // The coordinator answers in order: after this answer, those about the topics are there.
-    let code = join_group(admin, config, &producer).err();
+    let code = join_group(config, group, &producer).err();
     producer.poll(Duration::ZERO);
     let words = producer.client().context().take();
     abort(&producer);
@@ -160,8 +158,12 @@ fn abort(producer: &BaseProducer<Heard>) {
 ///
 /// The offset is never committed. A group with members does not even take it, because it does not know this one, so
 /// nobody who asks for the offset has to wait for the end of the transaction.
-fn join_group(admin: &Admin<'_>, config: &Config, producer: &BaseProducer<Heard>) -> Result<(), Code> {
-    let Some(group) = admin.reader().group_metadata() else { return Ok(()) };
+fn join_group(config: &Config, group: &str, producer: &BaseProducer<Heard>) -> Result<(), Code> {
+    // It joins nothing; only its name is needed.
+    let mut client = settings::reader(config);
+    client.set("group.id", group);
+    let Ok(reader) = client.create_with_context::<_, BaseConsumer<Heard>>(Heard::default()) else { return Ok(()) };
+    let Some(group) = reader.group_metadata() else { return Ok(()) };
     let mut offsets = TopicPartitionList::new();
     if offsets.add_partition_offset(&config.topics.inferences.name, 0, Offset::Offset(0)).is_err() {
         return Ok(());

@@ -4,7 +4,7 @@
 //! order. What the client holds until it is written is bounded; a full queue makes the sender wait.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
@@ -14,9 +14,6 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _,
 use super::log::client_line;
 use super::{KafkaTrouble, settings};
 use crate::config::Config;
-
-/// How long the last records may take to be written. The client gives up on each one before.
-const DRAIN: Duration = Duration::from_secs(30);
 
 /// The context of the client of [`Publisher`]: the first record that was not written, and its topic.
 #[derive(Default)]
@@ -106,16 +103,10 @@ impl<'a> Publisher<'a> {
     /// # Errors
     /// When a record was not.
     pub fn finish(&self) -> Result<(), KafkaTrouble> {
-        let begun = Instant::now();
+        // The client gives up on a record that cannot be written, so this ends.
         while self.producer.in_flight_count() > 0 {
             self.producer.poll(Duration::from_millis(1));
             self.told()?;
-            if begun.elapsed() > DRAIN {
-                return Err(KafkaTrouble::Failed {
-                    doing: "writing records".to_owned(),
-                    reason: format!("{} are not written after {} s", self.producer.in_flight_count(), DRAIN.as_secs()),
-                });
-            }
         }
         self.told()
     }

@@ -34,6 +34,11 @@ pub fn consumer(config: &Config, group: &str, instance: &str) -> ClientConfig {
     client
 }
 
+/// The group of the judges, who read what the members of the configured group have counted.
+pub fn judges_group(config: &Config) -> String {
+    format!("{}.judges", config.kafka.group)
+}
+
 /// A consumer that belongs to no group and is told what to read: for restores, replays and checks. It never commits.
 pub fn reader(config: &Config) -> ClientConfig {
     let mut client = base(config, |client| {
@@ -61,7 +66,7 @@ pub fn reader(config: &Config) -> ClientConfig {
 pub(super) fn stretches(config: &Config, partitions: u32, (least, most): (u64, u64), records: u64) -> ClientConfig {
     let mut client = reader(config);
     let partitions = u64::from(partitions.max(1));
-    let all = (config.state.memory / SHARE_OF_MEMORY >> 10).clamp(PREFETCH_KIB.0, PREFETCH_KIB.1);
+    let all = ((config.state.memory / SHARE_OF_MEMORY) >> 10).clamp(PREFETCH_KIB.0, PREFETCH_KIB.1);
     let kib = (all / partitions).clamp(least, most);
     let records = (records / partitions).clamp(500, 10_000);
     let own = [

@@ -272,6 +272,9 @@ impl Transactions {
         let offsets = std::mem::take(&mut self.producer.context().deliveries().offsets);
         let committed = Committed { offsets, records: self.records, bytes: self.bytes, took: begun.elapsed() };
         (self.records, self.bytes) = (0, 0);
+        if self.config.commit.strict {
+            self.restart().map_err(Failure::Trouble)?;
+        }
         Ok(committed)
     }
 

@@ -131,13 +131,21 @@ pub struct Replay {
     labels: Vec<Aligned<Label>>,
     spread: Spread,
     records: u64,
+    commit: u64,
 }
 
 impl Replay {
     /// A replay of sources of which nothing was read.
     pub fn new(inferences: Vec<Box<dyn Feed>>, labels: Vec<Box<dyn Feed>>, spread: Spread) -> Self {
         let inferences = inferences.into_iter().map(Aligned::new).collect();
-        Self { inferences, labels: labels.into_iter().map(Aligned::new).collect(), spread, records: 0 }
+        Self { inferences, labels: labels.into_iter().map(Aligned::new).collect(), spread, records: 0, commit: COMMIT }
+    }
+
+    /// The same with another number of records between two commits; for tests. At least one.
+    #[must_use]
+    pub fn committing_every(mut self, records: u64) -> Self {
+        self.commit = records.max(1);
+        self
     }
 
     /// Goes on where `marks` were taken, after `records` records. The engine must be the one of that commit.
@@ -171,7 +179,7 @@ impl Replay {
         while self.step(engine, decoder, &mut listen)? {
             self.records += 1;
             uncommitted += 1;
-            if uncommitted == COMMIT {
+            if uncommitted == self.commit {
                 uncommitted = 0;
                 engine.commit(&mut findings);
                 tell(&mut findings, &mut listen)?;

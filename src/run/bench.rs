@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::alarms::{Alarms, Herald};
 use super::control::Told;
 use super::error::RunError;
+use super::feed::Side;
 use super::lessons::Lessons;
 use super::setup::Setup;
 use super::stop::Stop;
-use super::{control, lessons, memory, show};
+use super::{clock, control, lessons, memory, show};
 use crate::engine::{Court, Folded};
 use crate::event::EventTime;
 use crate::exchange::{fires, send};
@@ -43,6 +45,8 @@ struct Seat {
     written_at: Option<i64>,
     at_end: bool,
     status: Arc<JudgePart>,
+    /// When it began here, by the wall clock.
+    since: EventTime,
     /// Up to which window tasks may go on, as they were told last.
     horizon: Option<EventTime>,
     /// How much of what people asked for the court has heard.
@@ -59,12 +63,19 @@ pub(super) struct Bench {
     committed: Instant,
     lessons: Lessons,
     told: Told,
+    alarms: Alarms,
+    herald: Herald,
     stop: Stop,
 }
 
 impl Bench {
     /// A bench that has joined its group and has no partitions yet.
-    pub(super) fn start(setup: Arc<Setup>, (lessons, told): (Lessons, Told), stop: Stop) -> Result<Self, RunError> {
+    pub(super) fn start(
+        setup: Arc<Setup>,
+        (lessons, told): (Lessons, Told),
+        alarms: Alarms,
+        stop: Stop,
+    ) -> Result<Self, RunError> {
         let config = setup.config.clone();
         let transactions = Transactions::start(config.clone(), setup.transactional_id("judges"))?;
         let member =
@@ -79,6 +90,8 @@ impl Bench {
             committed: Instant::now(),
             lessons,
             told,
+            herald: Herald::new(alarms.clone()),
+            alarms,
             stop,
         })
     }
@@ -122,7 +135,13 @@ impl Bench {
             let Some(incoming) = self.member.poll(NAP).map_err(Failure::Trouble)? else { return Ok(()) };
             match incoming {
                 Incoming::Record(message) => {
-                    take(&self.setup, &mut self.seats, &mut self.transactions, &mut self.findings, &message)?
+                    let mut hands = Hands {
+                        setup: &self.setup,
+                        transactions: &mut self.transactions,
+                        findings: &mut self.findings,
+                        alarms: &self.alarms,
+                    };
+                    take(&mut hands, &mut self.seats, &message)?;
                 }
                 Incoming::End(partition) => {
                     if let Some(seat) = self.seats.get_mut(&partition) {
@@ -168,6 +187,7 @@ impl Bench {
         let committed = self.member.committed(&places, PATIENCE)?;
         let reader = Reader::new(self.setup.config.clone())?;
         let controls = self.told.catch_up(&reader)?;
+        let mut new = Vec::new();
         for (place, committed) in places.iter().zip(committed) {
             let judge = place.partition;
             if self.seats.get(&judge).is_some_and(|seat| seat.committed == committed && committed == Some(seat.next)) {
@@ -186,9 +206,26 @@ impl Bench {
                 "judge restored"
             );
             let status = self.setup.status.judge(judge as u32, Instant::now());
-            let (written, written_at, at_end, horizon, heard) = (begun, None, false, None, 0);
-            let seat = Seat { court, next, committed, written, written_at, at_end, status, horizon, heard };
+            new.push((judge, status.clone()));
+            let seat = Seat {
+                court,
+                next,
+                committed,
+                written: begun,
+                written_at: None,
+                at_end: false,
+                status,
+                since: clock::now(),
+                horizon: None,
+                heard: 0,
+            };
             self.seats.insert(judge, seat);
+        }
+        if !new.is_empty() {
+            // The outputs need no right to be read; without it the page begins empty.
+            if let Err(error) = show::restore(&self.setup, &reader, &new) {
+                tracing::info!("what was published before is not shown: {error}");
+            }
         }
         let starts: Vec<(TopicPartition, i64)> =
             places.into_iter().map(|place| (place.clone(), self.seats[&place.partition].next)).collect();
@@ -200,6 +237,8 @@ impl Bench {
     /// Makes what was found since the last commit visible, with the offsets; `whole` also writes the courts down.
     fn commit(&mut self, whole: bool) -> Result<(), Failed> {
         self.committed = Instant::now();
+        self.look_for_silence();
+        self.herald.send(&mut self.transactions, &self.setup)?;
         let mut offsets = Vec::new();
         for (&judge, seat) in &mut self.seats {
             let moved = Some(seat.next) != seat.committed;
@@ -231,13 +270,29 @@ impl Bench {
             return Ok(());
         }
         self.transactions.commit(&self.member, &offsets)?;
+        self.herald.committed();
         for seat in self.seats.values_mut() {
             seat.committed = Some(seat.next);
             let (inputs, labels) = seat.court.watermarks();
             seat.status.set_clock(inputs, labels);
             seat.status.set_open_windows(seat.court.judge().open_windows() as u64);
         }
+        if let Some(seat) = self.seats.values().next() {
+            self.alarms.to_show().iter().for_each(|alert| seat.status.alert(alert));
+        }
         Ok(())
+    }
+
+    /// Says how long both topics have been silent. One judge of all processes does: all of them hear the same of it.
+    fn look_for_silence(&self) {
+        let (Some(limit), Some(seat)) = (self.setup.no_data, self.seats.get(&0)) else { return };
+        let (inferences, labels) = seat.court.last_read();
+        // While nobody ran, nobody was silent.
+        let last = |read: Option<EventTime>| read.unwrap_or(seat.since).max(seat.since);
+        self.alarms.silence(Side::Inferences, last(inferences), limit);
+        if self.setup.names.labels.is_some() {
+            self.alarms.silence(Side::Labels, last(labels), limit);
+        }
     }
 
     fn settle(&mut self, ended: Result<(), Failed>) -> Result<(), RunError> {
@@ -279,14 +334,17 @@ impl From<Failure> for Failed {
     }
 }
 
+/// What folding needs besides the court.
+struct Hands<'a> {
+    setup: &'a Setup,
+    transactions: &'a mut Transactions,
+    findings: &'a mut Vec<Finding>,
+    alarms: &'a Alarms,
+}
+
 /// Folds one delta and sends what was found.
-fn take(
-    setup: &Setup,
-    seats: &mut BTreeMap<i32, Seat>,
-    transactions: &mut Transactions,
-    findings: &mut Vec<Finding>,
-    message: &Message<'_>,
-) -> Result<(), Failed> {
+fn take(hands: &mut Hands<'_>, seats: &mut BTreeMap<i32, Seat>, message: &Message<'_>) -> Result<(), Failed> {
+    let Hands { setup, transactions, findings, alarms } = hands;
     let judge = message.partition();
     let Some(seat) = seats.get_mut(&judge) else { return Ok(()) };
     if message.offset() < seat.next {
@@ -303,6 +361,7 @@ fn take(
     if let Folded::Gap { task, expected, found } = folded {
         seat.status.add_gaps(1);
         tracing::error!(judge, task, ?expected, ?found, "a delta is missing: sums no longer stand for the whole log");
+        alarms.gap(task, &expected, &found);
     }
     for lesson in seat.court.lessons() {
         lessons::publish(transactions, setup, &lesson)?;

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::clock;
 use super::feed::{Feed, Held, Side};
+use super::placement::Sampler;
 use super::setup::Setup;
 use crate::decode::{Decoder, Limits};
 use crate::engine::{Crew, Head, Range};
@@ -26,6 +27,8 @@ pub(super) struct Desk {
     inference: Inference,
     label: Label,
     pub(super) seen: Seen,
+    /// Of predictions and of labels, while it is looked at where they lie.
+    pub(super) samplers: Option<[Sampler; 2]>,
 }
 
 /// What went over the desk since the last commit.
@@ -47,6 +50,7 @@ impl Desk {
         let labels = config.topics.labels.is_some();
         let crew = Crew::new(config, setup.references.clone(), labels, Range::default()).with_journals();
         let decoder = Decoder::new(Limits::default());
+        let samplers = setup.looks_at_placement().then(Default::default);
         Self {
             setup,
             crew,
@@ -56,6 +60,7 @@ impl Desk {
             inference: Inference::default(),
             label: Label::default(),
             seen: Seen::default(),
+            samplers,
         }
     }
 
@@ -73,7 +78,7 @@ impl Desk {
         }
         let raw = Raw { key: message.key(), value: message.value(), time: message.time() };
         let taken = match feed.side {
-            Side::Inferences => match self.read_inference(feed.task as usize, raw) {
+            Side::Inferences => match self.read_inference(feed, raw) {
                 Ok(()) if self.crew.must_wait(feed.task as usize, &self.inference) => {
                     // Nothing of it is counted yet, but how far its partition has come is known.
                     feed.furthest = feed.furthest.max(Some(self.inference.event_time));
@@ -85,7 +90,7 @@ impl Desk {
                 Ok(()) => self.count_inference(feed.task as usize),
                 Err(refused) => Err(refused),
             },
-            Side::Labels => self.take_label(feed.task as usize, raw),
+            Side::Labels => self.take_label(feed, raw),
         };
         let (records, bytes) = &mut self.seen.records[feed.side as usize];
         *records += 1;
@@ -145,11 +150,28 @@ impl Desk {
         self.crew.delta(task as usize, self.setup.judges, self.decoder.names(), head)
     }
 
-    fn read_inference(&mut self, task: usize, raw: Raw<'_>) -> Result<(), Refused> {
+    fn read_inference(&mut self, feed: &Feed, raw: Raw<'_>) -> Result<(), Refused> {
         self.reading.inference(&mut self.decoder, raw, &mut self.inference).map_err(|reject| {
-            self.crew.reject_inference(task);
+            self.crew.reject_inference(feed.task as usize);
             ("decode", reject)
-        })
+        })?;
+        self.look(feed, raw);
+        Ok(())
+    }
+
+    /// Looks where the record just read lies, if it is one of the sample.
+    #[inline]
+    fn look(&mut self, feed: &Feed, raw: Raw<'_>) {
+        let Some(samplers) = &mut self.samplers else { return };
+        let sampler = &mut samplers[feed.side as usize];
+        // A label without a value has its id from the key, which thus says nothing.
+        if raw.value.is_some() && sampler.wants() {
+            let id = match feed.side {
+                Side::Inferences => &self.inference.request_id,
+                Side::Labels => &self.label.request_id,
+            };
+            sampler.see(raw.key, id, feed.place.partition as u32, self.setup.partitions);
+        }
     }
 
     fn count_inference(&mut self, task: usize) -> Result<EventTime, Refused> {
@@ -157,11 +179,13 @@ impl Desk {
         taken.map(|()| self.inference.event_time).map_err(|reject| ("join", reject))
     }
 
-    fn take_label(&mut self, task: usize, raw: Raw<'_>) -> Result<EventTime, Refused> {
+    fn take_label(&mut self, feed: &Feed, raw: Raw<'_>) -> Result<EventTime, Refused> {
+        let task = feed.task as usize;
         if let Err(reject) = self.reading.label(&mut self.decoder, raw, &mut self.label) {
             self.crew.reject_label(task);
             return Err(("decode", reject));
         }
+        self.look(feed, raw);
         let taken = self.crew.label(task, &self.label);
         taken.map(|()| self.label.event_time).map_err(|reject| ("join", reject))
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::alarms::{Alarms, Herald};
 use super::books::Books;
 use super::changelog;
 use super::desk::Desk;
@@ -16,6 +17,7 @@ use super::feed::{Feed, Inbox, Side};
 use super::inputs::Inputs;
 use super::janitor::Rubbish;
 use super::lessons::Lessons;
+use super::placement::{Meetings, Sampler};
 use super::setup::Setup;
 use super::stop::Stop;
 use crate::engine::Head;
@@ -53,6 +55,10 @@ pub(super) struct Lane {
     /// How much of the lessons the crew has.
     taught: u64,
     rubbish: Rubbish,
+    alarms: Alarms,
+    herald: Herald,
+    /// What had become of the labels of each task at the last commit.
+    met: BTreeMap<u32, Meetings>,
     trimmed: Instant,
     status: Arc<status::Lane>,
     recorder: Recorder,
@@ -64,10 +70,10 @@ impl Lane {
     pub(super) fn start(
         setup: Arc<Setup>,
         number: u32,
-        shared: (Lessons, Rubbish),
+        shared: (Lessons, Rubbish, Alarms),
         stop: Stop,
     ) -> Result<Self, RunError> {
-        let (lessons, rubbish) = shared;
+        let (lessons, rubbish, alarms) = shared;
         let config = setup.config.clone();
         let transactions = Transactions::start(config.clone(), setup.transactional_id(&format!("lane-{number}")))?;
         let inputs = Inputs::of(&setup);
@@ -90,6 +96,9 @@ impl Lane {
             lessons,
             taught: 0,
             rubbish,
+            herald: Herald::new(alarms.clone()),
+            alarms,
+            met: BTreeMap::new(),
             trimmed: Instant::now(),
             status,
             recorder: Recorder::default(),
@@ -290,6 +299,8 @@ impl Lane {
     fn commit(&mut self) -> Result<(), Failure> {
         let now = Instant::now();
         self.committed = now;
+        self.look_at_placement();
+        self.herald.send(&mut self.desk.transactions, &self.setup)?;
         let mut covered = Vec::new();
         let mut logged = Vec::new();
         for (&task, books) in &mut self.books {
@@ -344,6 +355,7 @@ impl Lane {
         }
         let offsets: Vec<(u32, Vec<i64>)> = covered.iter().map(|(task, next, _)| (*task, next.clone())).collect();
         let committed = self.desk.transactions.commit(&self.member, &self.inputs.offsets(&offsets))?;
+        self.herald.committed();
         for (task, next, due) in covered {
             let mine = committed.offsets.iter().filter(|(ticket, _)| logged[ticket - 1] == task);
             let first = mine.map(|&(_, offset)| offset).min();
@@ -357,6 +369,26 @@ impl Lane {
             self.trim();
         }
         Ok(())
+    }
+
+    /// Hands on what was seen of where records lie, and what became of labels since the last time.
+    fn look_at_placement(&mut self) {
+        let Some(samplers) = &mut self.desk.samplers else { return };
+        let tallies = samplers.each_mut().map(Sampler::take);
+        let mut before = std::mem::take(&mut self.met);
+        let mut since = Meetings::default();
+        for &task in self.books.keys() {
+            let labels = self.desk.crew.counts_of(task as usize).labels;
+            let now = Meetings {
+                met: labels.joined + labels.duplicate + labels.corrected + labels.withdrawn + labels.ignored,
+                missed: labels.orphan + labels.buffered,
+            };
+            // A task that has just come was counted elsewhere.
+            let new = before.remove(&task).map_or_else(Meetings::default, |before| now.since(before));
+            since = Meetings { met: since.met + new.met, missed: since.missed + new.missed };
+            self.met.insert(task, now);
+        }
+        self.alarms.placed(tallies, since);
     }
 
     /// Says how the lane is doing.

@@ -8,6 +8,7 @@
 //! `changelog` (what survives a process), `lane`; `memory`, `control` (what people ask for), `bench`; `service` (all threads together).
 //! The engine that runs here is the one of a replay. This room knows topics and the wall clock, and no statistics.
 
+mod alarms;
 mod bench;
 mod books;
 mod changelog;
@@ -21,6 +22,7 @@ mod janitor;
 mod lane;
 mod lessons;
 mod memory;
+mod placement;
 mod service;
 mod setup;
 mod show;

@@ -5,6 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use super::alarms::Alarms;
 use super::bench::Bench;
 use super::control::Told;
 use super::error::RunError;
@@ -29,11 +30,12 @@ pub fn serve(setup: &Arc<Setup>, lanes: u32, stop: &Stop) -> Result<(), RunError
     let rubbish = Rubbish::default();
     let lessons = Lessons::new(setup);
     let told = Told::new(setup);
+    let alarms = Alarms::new(setup);
     let follower = Follower::start(setup, lessons.clone(), told.clone())?;
     let mut crew = Threads::default();
     for number in 0..lanes {
         let (setup, stop) = (setup.clone(), stop.clone());
-        let shared = (lessons.clone(), rubbish.clone());
+        let shared = (lessons.clone(), rubbish.clone(), alarms.clone());
         let work = move || Lane::start(setup, number, shared, stop)?.work();
         crew.start(format!("lane-{number}"), Box::new(work));
     }
@@ -43,7 +45,7 @@ pub fn serve(setup: &Arc<Setup>, lanes: u32, stop: &Stop) -> Result<(), RunError
     let asked = judges.clone();
     bench.start("lessons".to_owned(), Box::new(move || follower.work(&asked)));
     let (shared, asked) = (setup.clone(), judges.clone());
-    bench.start("judges".to_owned(), Box::new(move || Bench::start(shared, (lessons, told), asked)?.work()));
+    bench.start("judges".to_owned(), Box::new(move || Bench::start(shared, (lessons, told), alarms, asked)?.work()));
     let mut ended = Ok(());
     while ended.is_ok() && !stop.is_wanted() {
         ended = crew.look(LOOK).and_then(|()| bench.look(Duration::ZERO));

@@ -9,7 +9,7 @@ use crate::baseline::References;
 use crate::config::Config;
 use crate::control::Controls;
 use crate::event::Span;
-use crate::kafka::{Names, transactional_id};
+use crate::kafka::{Names, judges_group, transactional_id};
 use crate::status::Status;
 
 /// What never changes while a service runs.
@@ -34,6 +34,8 @@ pub struct Setup {
     pub status: Arc<Status>,
     /// Silence after which a caught-up partition is passed over.
     pub idle: Duration,
+    /// Silence of a topic that is worth an alert; `None` for never.
+    pub no_data: Option<Span>,
 }
 
 impl Setup {
@@ -49,7 +51,7 @@ impl Setup {
 
     /// The group of the judges.
     pub(super) fn judges_group(&self) -> String {
-        format!("{}.judges", self.config.kafka.group)
+        judges_group(&self.config)
     }
 
     /// The out-of-orderness of a side.
@@ -59,6 +61,11 @@ impl Setup {
             Side::Inferences => inferences,
             Side::Labels => self.config.topics.labels.as_ref().map_or(inferences, |topic| topic.out_of_order),
         }
+    }
+
+    /// Whether records have to lie where their request ids put them, so that a prediction and its label meet.
+    pub(super) fn looks_at_placement(&self) -> bool {
+        self.names.labels.is_some() && self.partitions > 1 && !self.config.join.repartition
     }
 
     /// Another process has this one's name.

@@ -68,11 +68,17 @@ pub(crate) struct Site {
 impl Site {
     /// `topics` are further keys of both topics, such as `out_of_order`; `models` all keys about models.
     pub(crate) fn new(inputs: &Inputs, topics: [&str; 2], models: &str, judges: u32) -> Self {
+        // So long that nothing is closed by the clock on the wall.
+        Self::patient(inputs, topics, models, judges, "1h")
+    }
+
+    /// The same, where silence counts after `idle`.
+    pub(crate) fn patient(inputs: &Inputs, topics: [&str; 2], models: &str, judges: u32, idle: &str) -> Self {
         let id = crate::broker::unique("site");
         let common = format!(
             "kafka:\n  brokers: '{}'\n  group: {id}\n  properties: {{session.timeout.ms: '6000', heartbeat.interval.ms: '1000'}}\n\
              topics:\n  inferences: {{name: {}, {}}}\n  labels: {{name: {}, {}}}\n  prefix: {id}\n\
-             commit: {{interval: 250ms}}\nidle: 1h\njudges: {judges}\n{models}",
+             commit: {{interval: 250ms}}\nidle: {idle}\njudges: {judges}\n{models}",
             broker().bootstrap(),
             inputs.inferences,
             topics[0],

@@ -87,14 +87,13 @@ impl Said {
             let flag = read.get("final").or_else(|| read.get("basis_final"));
             flag.is_none_or(|flag| flag == &Json::Bool(true))
         };
-        let until = |key: &str, read: &Json| match read["basis"].as_str() {
+        // What labels say is final only when the predictions have come past it too: until then one may come again.
+        let until = |read: &Json| match read["basis"].as_str() {
             Some("inputs" | "predictions") => passed.inferences,
-            Some("labels") => passed.labels,
-            _ if key.starts_with("summary") => passed.labels,
             _ => passed.inferences.min(passed.labels),
         };
         let all = self.once().into_iter();
-        all.filter(|(key, (read, _))| is_final(read) && read["as_of"].as_i64().unwrap() <= until(key, read))
+        all.filter(|(_, (read, _))| is_final(read) && read["as_of"].as_i64().unwrap() <= until(read))
             .map(|(key, (_, line))| (key, line))
             .collect()
     }

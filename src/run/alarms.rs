@@ -1,0 +1,147 @@
+//! What is wrong with the streams now, as this process sees it, and who tells?
+//!
+//! All threads of a process share one life cycle of live alerts. Whoever sees something says it here; the next thread that
+//! commits publishes what has changed, in its own transaction. An alert that could not be committed is sent again by the
+//! same thread; its id is the same, so that a consumer can drop a repeat.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::clock;
+use super::feed::Side;
+use super::placement::{Meetings, Placements, Tally};
+use super::setup::Setup;
+use crate::event::{EventTime, Span};
+use crate::exchange::send;
+use crate::finding::{Alert, AlertState};
+use crate::judge::{Finding, Gap, Live, Topic, WallTime};
+use crate::kafka::{Failure, Transactions};
+
+/// Alerts that wait for somebody to publish or to show them; older ones go first. There are a handful of kinds, so that
+/// more can only wait while nothing at all is committed.
+const MOST: usize = 256;
+
+/// The live alerts of a process. Shared by all of its threads.
+#[derive(Clone)]
+pub(super) struct Alarms {
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    live: Live,
+    placements: Placements,
+    unsent: Vec<Alert>,
+    unshown: Vec<Alert>,
+}
+
+impl Alarms {
+    /// Nothing is wrong.
+    pub(super) fn new(setup: &Setup) -> Self {
+        let placements = Placements::new(setup.partitions);
+        let state = State { live: Live::new(), placements, unsent: Vec::new(), unshown: Vec::new() };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A lane has looked at records of both topics, and knows what became of labels meanwhile.
+    pub(super) fn placed(&self, tallies: [Tally; 2], labels: Meetings) {
+        if tallies.iter().all(|tally| tally.records == 0) && labels == Meetings::default() {
+            return;
+        }
+        let now = now();
+        let state = &mut *self.state();
+        state.placements.add(tallies, labels);
+        for (topic, verdict) in [Topic::Inferences, Topic::Labels].into_iter().zip(state.placements.verdicts()) {
+            let change = verdict.and_then(|verdict| state.live.placement(topic, verdict, now));
+            state.say(change);
+        }
+    }
+
+    /// The last record of a topic was read at `last`.
+    pub(super) fn silence(&self, side: Side, last: EventTime, limit: Span) {
+        let state = &mut *self.state();
+        let change = state.live.silence(topic(side), WallTime(last.micros()), now(), limit);
+        state.say(change);
+    }
+
+    /// A delta does not continue the chain of its task: offsets of each input, in their order.
+    pub(super) fn gap(&self, task: u32, expected: &[i64], found: &[i64]) {
+        let state = &mut *self.state();
+        for (topic, (&expected, &found)) in
+            [Topic::Inferences, Topic::Labels].into_iter().zip(expected.iter().zip(found))
+        {
+            if expected != found {
+                let change = state.live.gap(Gap { topic, partition: task as i32, expected, found }, now());
+                state.say(change);
+            }
+        }
+    }
+
+    /// Published alerts that the page has not shown yet.
+    pub(super) fn to_show(&self) -> Vec<Alert> {
+        std::mem::take(&mut self.state().unshown)
+    }
+}
+
+impl State {
+    fn say(&mut self, change: Option<Alert>) {
+        let Some(alert) = change else { return };
+        if alert.state == AlertState::Firing {
+            tracing::error!(indicator = alert.indicator, source = alert.subject.source, "firing: {}", alert.text);
+        } else {
+            tracing::info!(indicator = alert.indicator, source = alert.subject.source, "resolved: {}", alert.text);
+        }
+        keep(&mut self.unsent, alert);
+    }
+}
+
+fn keep(alerts: &mut Vec<Alert>, alert: Alert) {
+    if alerts.len() >= MOST {
+        alerts.remove(0);
+    }
+    alerts.push(alert);
+}
+
+fn topic(side: Side) -> Topic {
+    match side {
+        Side::Inferences => Topic::Inferences,
+        Side::Labels => Topic::Labels,
+    }
+}
+
+fn now() -> WallTime {
+    WallTime(clock::now().micros())
+}
+
+/// The alerts that one thread publishes.
+pub(super) struct Herald {
+    alarms: Alarms,
+    /// Taken and not known to be committed.
+    taken: Vec<Alert>,
+}
+
+impl Herald {
+    /// Somebody who has taken nothing yet.
+    pub(super) fn new(alarms: Alarms) -> Self {
+        Self { alarms, taken: Vec::new() }
+    }
+
+    /// Sends what has changed into the open transaction, and what an earlier transaction lost.
+    pub(super) fn send(&mut self, transactions: &mut Transactions, setup: &Setup) -> Result<(), Failure> {
+        self.taken.append(&mut self.alarms.state().unsent);
+        for alert in &self.taken {
+            send(transactions, &setup.names, &setup.config.topics.prefix, &Finding::Alert(Box::new(alert.clone())))?;
+        }
+        Ok(())
+    }
+
+    /// What was sent is committed.
+    pub(super) fn committed(&mut self) {
+        if !self.taken.is_empty() {
+            let state = &mut *self.alarms.state();
+            self.taken.drain(..).for_each(|alert| keep(&mut state.unshown, alert));
+        }
+    }
+}

@@ -10,16 +10,20 @@ use std::time::SystemTime;
 use clap::{Args, Subcommand, ValueHint};
 use serde::Deserialize;
 
+use super::baseline::AcceptArgs as AcceptBaselineArgs;
 use super::{Exit, Output, UsageError, args, session, validate};
+use crate::baseline;
 use crate::config::{self, Config, fits};
 use crate::control::{Change, Controls, Meaning, Record, Request, changes};
-use crate::event::{EventTime, Span};
+use crate::event::{EventTime, Span, Window};
 use crate::indicator::Indicator;
 use crate::kafka::{Admin, Found, KafkaTrouble, Names, Publisher, Reader, Stretches, TopicPartition};
 use crate::run::{RunError, meaning_of, no_way, read_controls};
 
 /// How many of the last results of a partition are looked at.
 const LAST: i64 = 64;
+/// The largest baseline that a record takes.
+const LARGEST_BASELINE: usize = 7 << 20;
 
 /// What to ask for.
 #[derive(Clone, Debug, Subcommand)]
@@ -320,6 +324,49 @@ fn set(args: &SetArgs, output: &mut Output) -> anyhow::Result<Exit> {
     desk.say_when(output)
 }
 
+/// `truthline baseline accept`: one more request.
+pub(super) fn accept_baseline(args: &AcceptBaselineArgs, output: &mut Output) -> anyhow::Result<Exit> {
+    let mut profiles = session::read_baseline(&args.baseline)?;
+    profiles.retain(|profile| profile.model == args.model);
+    if profiles.is_empty() {
+        let file = args.baseline.display();
+        return Err(UsageError(format!("'{file}' holds no profile of model '{}'", args.model)).into());
+    }
+    let desk = Desk::open(&args.ask)?;
+    let window = Window::holding(args.from, desk.config.model(&args.model).window);
+    if window.start != args.from {
+        return Err(UsageError(format!(
+            "--from {} is not the start of a window of model '{}'; the next one starts at {}",
+            args.from.rfc3339(),
+            args.model,
+            window.end.rfc3339()
+        ))
+        .into());
+    }
+    desk.must_be_ahead("--from", Some(args.from))?;
+    let document = baseline::write(&profiles);
+    if document.len() > LARGEST_BASELINE {
+        let (bytes, most) = (document.len(), LARGEST_BASELINE);
+        return Err(
+            UsageError(format!("the profiles of the model have {bytes} bytes; accepted: at most {most}")).into()
+        );
+    }
+    desk.send(&Record::Baseline {
+        event_time: args.from,
+        model: args.model.clone(),
+        baseline: document,
+        by: desk.by.clone(),
+        reason: args.reason.clone(),
+    })?;
+    output.line(&format!(
+        "windows of model {} that start at {} or later are compared with this baseline, if nothing has been counted in \
+         them yet",
+        args.model,
+        args.from.rfc3339()
+    ))?;
+    desk.say_when(output)
+}
+
 fn list(args: &ListArgs, output: &mut Output) -> anyhow::Result<Exit> {
     let config = Arc::new(Config::load(args.config.as_deref(), config::environment())?);
     let names = Names::of(&config);
@@ -349,10 +396,11 @@ fn told(
     meaning: &mut std::collections::BTreeMap<String, String>,
 ) -> Vec<String> {
     let answers: Vec<String> = {
-        let answers: Vec<(u32, EventTime)> = controls.applied(request.offset).collect();
+        let answers: Vec<(u32, Option<EventTime>)> = controls.applied(request.offset).collect();
         let several = answers.len() > 1;
-        let say = |(judge, from): (u32, EventTime)| {
-            if several { format!("{} (judge {judge})", from.rfc3339()) } else { from.rfc3339() }
+        let say = |(judge, from): (u32, Option<EventTime>)| {
+            let from = from.map_or_else(|| "never: it came too late".to_owned(), EventTime::rfc3339);
+            if several { format!("{from} (judge {judge})") } else { from }
         };
         answers.into_iter().map(say).collect()
     };
@@ -389,6 +437,9 @@ fn told(
             lines = changes(meaning, settings).iter().map(|change: &Change| format!("  {change}")).collect();
             meaning.clone_from(settings);
             format!("set digest {digest}{}: {since}", who(by, reason))
+        }
+        Record::Baseline { event_time, model, by, reason, .. } => {
+            format!("baseline of model {model} from {}{}: {since}", event_time.rfc3339(), who(by, reason))
         }
         Record::Meaning { .. } | Record::Applied { .. } => return Vec::new(),
     };

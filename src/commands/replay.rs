@@ -14,8 +14,9 @@ use super::run::listen_to_signals;
 use super::session::{self, Ended, Keep, Session};
 use super::{Exit, Output, UsageError, validate};
 use crate::backfill::{Emitter, Plan, Planned, TopicFeed};
+use crate::baseline;
 use crate::config::Config;
-use crate::control::Controls;
+use crate::control::{Controls, Record};
 use crate::decode::Mapping;
 use crate::engine::Range;
 use crate::event::EventTime;
@@ -94,7 +95,7 @@ pub fn run(args: &ReplayArgs, output: &mut Output) -> anyhow::Result<Exit> {
     args::check_range(args.from, args.to)?;
     let sources = sources(args)?;
     let config = Arc::new(validate::load(args.config.as_deref())?);
-    let references = session::references(&config, &args.baseline)?;
+    let mut references = session::references(&config, &args.baseline)?;
     let controls = controls(args, &config, &sources)?;
     let range = Range { from: args.from, to: args.to };
     let stop = Stop::default();
@@ -130,6 +131,11 @@ pub fn run(args: &ReplayArgs, output: &mut Output) -> anyhow::Result<Exit> {
     let settings = meaning_of(&config, &references).settings;
     let orders = Arc::new(controls.orders_of_all(&config, &settings));
     let notes = remarks(&controls, &settings);
+    for asked in controls.baselines().filter(|asked| asked.holds != Some(false)) {
+        let profiles = baseline::read(asked.baseline);
+        let profiles = profiles.with_context(|| format!("the baseline at offset {} cannot be used", asked.offset))?;
+        references.accept(asked.model, asked.from, &profiles.into_iter().map(Arc::new).collect::<Vec<_>>());
+    }
     let session = Session { config, references, orders, notes, inferences, labels, spread, range, way, keep };
     let Some(ended) = session.run(&args.out, |_, _| {})? else {
         output.line("interrupted; the same command with --resume goes on where it stopped")?;
@@ -230,6 +236,10 @@ fn controls(args: &ReplayArgs, config: &Arc<Config>, sources: &Sources) -> anyho
         let mut controls = Controls::default();
         for (place, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let wrong = |why| UsageError(format!("{} line {}: {why}", path.display(), place + 1));
+            if let Ok(Record::Applied { .. }) = Record::read(line.as_bytes()) {
+                let why = "an answer of a judge counts on its topic alone; leave it out, and name an 'event_time' in the request";
+                return Err(wrong(why.to_owned()).into());
+            }
             controls.take(place as i64, Some(line.as_bytes())).map_err(wrong)?;
         }
         return Ok(controls);

@@ -30,8 +30,25 @@ pub struct Command {
     pub offset: i64,
     /// The first due time that was asked for.
     pub from: Option<EventTime>,
+    /// Whether tasks have to say first that they can follow: it changes how windows are counted.
+    pub is_of_tasks: bool,
     /// Whether alerts of the pipeline depend on it.
     pub bears_on_pipeline: bool,
+}
+
+/// A baseline that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Asked<'a> {
+    /// The offset of the request.
+    pub offset: i64,
+    /// Which model.
+    pub model: &'a str,
+    /// The start of the first window.
+    pub from: EventTime,
+    /// The baseline file.
+    pub baseline: &'a str,
+    /// What its judge said: `None` for nothing yet, else whether it holds.
+    pub holds: Option<bool>,
 }
 
 /// The records of the control topic, folded in order. Bound: 10,000 requests, and an answer of each judge to each.
@@ -39,7 +56,7 @@ pub struct Command {
 pub struct Controls {
     requests: BTreeMap<i64, Record>,
     meaning: Option<Meaning>,
-    applied: BTreeMap<(i64, u32), EventTime>,
+    applied: BTreeMap<(i64, u32), Option<EventTime>>,
     judges: u32,
     next: i64,
     refused: Vec<(i64, String)>,
@@ -98,8 +115,19 @@ impl Controls {
     }
 
     /// From when on judges obey a request; empty while none has answered.
-    pub fn applied(&self, offset: i64) -> impl Iterator<Item = (u32, EventTime)> {
+    pub fn applied(&self, offset: i64) -> impl Iterator<Item = (u32, Option<EventTime>)> {
         self.applied.range((offset, 0)..=(offset, u32::MAX)).map(|(&(_, judge), &from)| (judge, from))
+    }
+
+    /// All baselines that were asked for, in order.
+    pub fn baselines(&self) -> impl Iterator<Item = Asked<'_>> {
+        self.requests.iter().filter_map(|(&offset, record)| match record {
+            Record::Baseline { event_time, model, baseline, .. } => {
+                let holds = self.applied(offset).next().map(|(_, from)| from.is_some());
+                Some(Asked { offset, model, from: *event_time, baseline, holds })
+            }
+            _ => None,
+        })
     }
 
     /// Records that could not be used: how many, and why the first of them.
@@ -110,8 +138,7 @@ impl Controls {
     /// A number for all that a replay obeys.
     pub fn digest(&self) -> String {
         let records = self.requests.iter().map(|(offset, record)| format!("{offset} {record:?}\n"));
-        let answers =
-            self.applied.iter().map(|((offset, judge), from)| format!("{offset} {judge} {}\n", from.micros()));
+        let answers = self.applied.iter().map(|((offset, judge), from)| format!("{offset} {judge} {from:?}\n"));
         let meaning = self.meaning.iter().map(|meaning| format!("{meaning:?}\n"));
         format!("{:016x}", value_hash(&records.chain(answers).chain(meaning).collect::<String>()))
     }
@@ -135,6 +162,7 @@ impl Controls {
         open.map(|(&offset, record)| Command {
             offset,
             from: asked(record),
+            is_of_tasks: matches!(record, Record::Baseline { .. }),
             bears_on_pipeline: concerns(record).is_none(),
         })
         .collect()
@@ -142,7 +170,7 @@ impl Controls {
 
     /// What a judge obeys, given from when on it obeys what. `config` is the configuration of its process.
     pub fn orders(&self, config: &Arc<Config>, acks: &Acks) -> Orders {
-        Orders::new(vec![self.part(Some(config), |offset, _| acks.get(&offset).copied())])
+        Orders::new(vec![self.part(Some(config), |offset, _| acks.get(&offset).copied().flatten())])
     }
 
     /// What a replay obeys: what the judges said they did, and what was asked of them where they have said nothing. It
@@ -154,8 +182,13 @@ impl Controls {
         let part = |judge: u32| {
             self.part(base, |offset, record| {
                 let ours = concerns(record).is_none_or(|model| part_of(model, judges) == judge);
-                let said = self.applied.get(&(offset, judge)).copied();
-                ours.then(|| said.or_else(|| asked(record)).unwrap_or(EventTime::EARLIEST))
+                if !ours {
+                    return None;
+                }
+                match self.applied.get(&(offset, judge)) {
+                    Some(said) => *said,
+                    None => Some(asked(record).unwrap_or(EventTime::EARLIEST)),
+                }
             })
         };
         Orders::new((0..judges).map(part).collect())
@@ -184,6 +217,7 @@ fn concerns(record: &Record) -> Option<&str> {
         | Record::Unmute { model, .. }
         | Record::Accept { model, .. }
         | Record::Mark { model, .. } => model.as_deref(),
+        Record::Baseline { model, .. } => Some(model),
         Record::Meaning { .. } | Record::Set { .. } | Record::Applied { .. } => None,
     }
 }
@@ -195,6 +229,7 @@ fn asked(record: &Record) -> Option<EventTime> {
         | Record::Unmute { event_time, .. }
         | Record::Accept { event_time, .. }
         | Record::Set { event_time, .. } => *event_time,
+        Record::Baseline { event_time, .. } => Some(*event_time),
         // When something happened in the world says nothing about when that is told.
         Record::Mark { .. } | Record::Meaning { .. } | Record::Applied { .. } => None,
     }

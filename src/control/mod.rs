@@ -13,7 +13,7 @@ mod meaning;
 mod orders;
 mod record;
 
-pub use fold::{Command, Controls, Request};
+pub use fold::{Asked, Command, Controls, Request};
 pub use meaning::{Change, Meaning, changes};
 pub use orders::{Accepted, Acks, Mark, Orders};
 pub use record::{Record, RecordError};

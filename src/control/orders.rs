@@ -8,8 +8,8 @@ use super::record::Record;
 use crate::config::{Config, Terms, fits};
 use crate::event::EventTime;
 
-/// From which due time on a judge obeys which request, by its offset.
-pub type Acks = BTreeMap<i64, EventTime>;
+/// From which due time on a judge obeys which request, by its offset; `None` for never.
+pub type Acks = BTreeMap<i64, Option<EventTime>>;
 
 /// Indicators that stay silent for a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Part {
             Record::Mark { event_time, model, text, .. } => {
                 self.marks.push(Mark { from, at: event_time, model, text });
             }
-            Record::Meaning { .. } | Record::Set { .. } | Record::Applied { .. } => {}
+            Record::Meaning { .. } | Record::Set { .. } | Record::Baseline { .. } | Record::Applied { .. } => {}
         }
     }
 }
@@ -228,12 +228,12 @@ mod tests {
         let told = controls(&records);
         // A second answer of the same judge changes nothing.
         assert_eq!(mute(&of_all(&told, &config), Some("fraud"), "input.drift"), [7, 8]);
-        assert_eq!(mute(&told.orders(&config, &Acks::from([(0, day(7))])), Some("fraud"), "input.drift"), [7, 8]);
+        assert_eq!(mute(&told.orders(&config, &Acks::from([(0, Some(day(7)))])), Some("fraud"), "input.drift"), [7, 8]);
         assert_eq!(mute(&told.orders(&config, &Acks::new()), Some("fraud"), "input.drift"), NEVER, "not obeyed yet");
         assert_eq!(mute(&orders(&records[..1]), Some("fraud"), "input.drift"), [3, 4]);
         let open = told.unanswered(0, 1, &Acks::new());
         assert_eq!((open.len(), open[0].from, open[0].bears_on_pipeline), (1, Some(day(3)), false));
-        assert!(told.unanswered(0, 1, &Acks::from([(0, day(7))])).is_empty());
+        assert!(told.unanswered(0, 1, &Acks::from([(0, Some(day(7)))])).is_empty());
     }
 
     #[test]

@@ -136,6 +136,22 @@ pub enum Record {
         #[serde(default)]
         reason: Option<String>,
     },
+    /// A model is compared with another baseline.
+    Baseline {
+        /// The start of the first window.
+        #[serde(deserialize_with = "moment")]
+        event_time: EventTime,
+        /// Which model.
+        model: String,
+        /// The baseline file: profiles of the model's versions.
+        baseline: String,
+        /// Who.
+        #[serde(default)]
+        by: Option<String>,
+        /// Why.
+        #[serde(default)]
+        reason: Option<String>,
+    },
     /// A judge says from when on it obeys a record. Only truthline itself writes it.
     Applied {
         /// The offset of the record.
@@ -144,9 +160,9 @@ pub enum Record {
         judge: u32,
         /// How many there are.
         judges: u32,
-        /// The first due time.
-        #[serde(deserialize_with = "moment")]
-        event_time: EventTime,
+        /// The first due time, or the start of the first window; none for never, because it came too late.
+        #[serde(default, deserialize_with = "time")]
+        event_time: Option<EventTime>,
     },
 }
 
@@ -173,6 +189,7 @@ impl Record {
             Self::Unmute { model, .. } => ("unmute", model.as_deref()),
             Self::Accept { model, .. } => ("accept", model.as_deref()),
             Self::Mark { model, .. } => ("mark", model.as_deref()),
+            Self::Baseline { model, .. } => ("baseline", Some(model.as_str())),
             Self::Meaning { .. } => ("meaning", None),
             Self::Set { .. } => ("set", None),
             Self::Applied { .. } => ("applied", None),
@@ -285,8 +302,9 @@ mod tests {
             },
             Record::Mark { event_time: time, model, text: "new pricing".into(), by: by.clone() },
             Record::Meaning { digest: digest.clone(), settings: settings.clone(), terms: terms.clone() },
-            Record::Set { event_time: Some(time), digest, settings, terms, by, reason },
-            Record::Applied { offset: 7, judge: 1, judges: 2, event_time: time },
+            Record::Set { event_time: Some(time), digest, settings, terms, by: by.clone(), reason: reason.clone() },
+            Record::Baseline { event_time: time, model: "fraud".into(), baseline: "{}".into(), by, reason },
+            Record::Applied { offset: 7, judge: 1, judges: 2, event_time: Some(time) },
         ]
     }
 

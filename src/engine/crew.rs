@@ -52,6 +52,19 @@ pub struct Crew {
     waits_not: String,
     /// How long labels take, where somebody wants to know.
     measures: Option<Box<Recorder>>,
+    /// Baselines that were asked for, and of which nobody knows yet whether they hold. Bound: those of the control topic.
+    expected: Vec<Expected>,
+}
+
+/// A change of a model's baselines that may come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// The offset of the request.
+    pub request: i64,
+    /// Which model.
+    pub model: String,
+    /// The start of the first window.
+    pub from: EventTime,
 }
 
 impl Crew {
@@ -71,6 +84,7 @@ impl Crew {
             horizons: Vec::new(),
             waits_not: String::new(),
             measures: None,
+            expected: Vec::new(),
         }
     }
 
@@ -220,13 +234,38 @@ impl Crew {
         self.waits_not.clear();
     }
 
+    /// Changes of baselines that may come. Until it is known whether they do, nothing is counted in their windows, and each
+    /// delta says whether the task has kept out of them.
+    pub fn expect(&mut self, expected: Vec<Expected>) {
+        self.expected = expected;
+    }
+
+    /// Whether it is not known yet by which baselines some windows are counted.
+    pub const fn is_expecting(&self) -> bool {
+        !self.expected.is_empty()
+    }
+
+    /// Whether an inference lies in a window whose baseline is not decided.
+    fn is_expected(&self, partition: usize, record: &Inference) -> bool {
+        let window = || {
+            // A late record is counted where its partition stands.
+            let stands = self.watermarks_of(partition).0.max(Some(record.event_time)).unwrap_or(record.event_time);
+            Window::holding(stands, self.config.model(&record.model).window)
+        };
+        self.expected.iter().any(|expected| expected.model == record.model && window().start >= expected.from)
+    }
+
     /// Whether an inference must wait for a lesson: its model has no baseline, and what is known so far does not reach
-    /// its window. Nothing of it is counted then, but its time moves the task's watermark already: what it waits for may
+    /// its window; or whether its baseline changes is not decided. Nothing of it is counted then, but its time moves the task's watermark already: what it waits for may
     /// stand on it.
     ///
     /// # Panics
     /// If the partition has no task.
     pub fn must_wait(&mut self, partition: usize, record: &Inference) -> bool {
+        // A decision stands on no watermark, so the time of what waits for it moves nothing.
+        if self.is_expecting() && record.score.is_some() && self.is_expected(partition, record) {
+            return true;
+        }
         let waits = self.waits(partition, record);
         if waits {
             self.task(partition).come_to(record.event_time);
@@ -337,6 +376,12 @@ impl Crew {
             Counted::Labels { start, flow } => writers.iter_mut().for_each(|writer| writer.flow(start, flow)),
         });
         self.meanings = meanings;
+        let furthest = self.furthest(partition).0;
+        for Expected { request, model, from } in &self.expected {
+            // No record of any model has come so far: none of this one has.
+            let ready = furthest.is_none_or(|furthest| furthest < *from);
+            writers[judge_of(model, judges) as usize].ready(*request, ready);
+        }
         if let Some(gathering) = self.learning.told_by(partition) {
             gathering.take(&self.cohorts, names, |model, bytes| {
                 writers[judge_of(model, judges) as usize].lesson(model, bytes);

@@ -27,7 +27,7 @@ pub use changelog::{ChangelogError, Stand};
 pub use checkpoint::{CheckpointError, Restoring};
 pub use cohorts::{MAX_COHORTS, MAX_MODELS};
 pub use court::{Court, CourtError, DeltaError, Folded};
-pub use crew::Crew;
+pub use crew::{Crew, Expected};
 pub use delta::{Head, Reach, judge_of};
 pub(crate) use learn::build_settings;
 pub(crate) use task::facts;

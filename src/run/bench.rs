@@ -246,12 +246,18 @@ impl Bench {
                 lessons::publish_horizon(&mut self.transactions, &self.setup, judge, horizon)?;
                 seat.horizon = Some(horizon);
             }
-            let asked = self.told.since(&mut seat.heard);
+            let news = self.told.since(&mut seat.heard);
+            let asked = news.or_else(|| seat.court.has_answers().then(|| self.told.now()));
             let judges = self.setup.judges;
             let obeyed = asked.map_or_else(Vec::new, |asked| seat.court.obey(&asked, judge as u32, judges));
             for &obeyed in &obeyed {
                 control::publish(&mut self.transactions, &self.setup, judge, obeyed)?;
-                tracing::info!(judge, offset = obeyed.0, from = obeyed.1.rfc3339(), "obeying what was asked");
+                tracing::info!(
+                    judge,
+                    offset = obeyed.0,
+                    from = obeyed.1.map(EventTime::rfc3339),
+                    "obeying what was asked"
+                );
             }
             let due = (whole || seat.written.elapsed() >= SNAPSHOT) && seat.written_at != Some(seat.next);
             // What a court obeys must survive it together with its saying so.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::error::RunError;
+use super::lessons::Lessons;
 use super::setup::Setup;
 use crate::baseline::{self, References};
 use crate::config::Config;
@@ -22,6 +23,8 @@ use crate::kafka::{
 const SEEN: Duration = Duration::from_secs(60);
 /// Between two looks for it.
 const LOOK: Duration = Duration::from_millis(100);
+/// Before the model and version of a baseline in a meaning.
+const BASELINE: &str = "the baseline of model ";
 
 fn place(names: &Names) -> TopicPartition {
     TopicPartition { topic: names.control.clone(), partition: 0 }
@@ -48,7 +51,7 @@ pub fn meaning_of(config: &Config, references: &References) -> Meaning {
     meaning.settings.retain(|key, _| key != "defaults.baseline" && !key.ends_with(".baseline"));
     for profile in references.all() {
         let content = value_hash(&baseline::write(std::slice::from_ref(profile)));
-        let key = format!("the baseline of model '{}' version '{}'", profile.model, profile.version);
+        let key = format!("{BASELINE}'{}' version '{}'", profile.model, profile.version);
         meaning.settings.insert(key, format!("{content:016x}"));
     }
     meaning
@@ -104,7 +107,12 @@ fn list(changes: &[Change]) -> String {
 /// Why a configuration is refused, and the ways out.
 fn refusal(config: &Config, changes: &[Change]) -> String {
     let prefix = &config.topics.prefix;
-    let way = if changes.iter().all(Change::is_of_terms) {
+    let is_of_baselines = |change: &Change| change.key.starts_with(BASELINE);
+    let way = if changes.iter().any(is_of_baselines) {
+        "a baseline is changed under a prefix that is in use by `truthline baseline accept`, which names the first window; the \
+         files of the configuration stay as they are"
+            .to_owned()
+    } else if changes.iter().all(Change::is_of_terms) {
         "to change it from the next look on: truthline control set --config FILE, with this file; then start again"
             .to_owned()
     } else {
@@ -129,11 +137,15 @@ pub(super) struct Told {
     controls: Arc<Mutex<Arc<Controls>>>,
     version: Arc<AtomicU64>,
     names: Arc<Names>,
+    /// Whom baselines concern.
+    lessons: Lessons,
 }
 
 impl Told {
-    pub(super) fn new(setup: &Setup) -> Self {
+    pub(super) fn new(setup: &Setup, lessons: Lessons) -> Self {
+        lessons.follow(&setup.controls);
         Self {
+            lessons,
             controls: Arc::new(Mutex::new(Arc::new(setup.controls.clone()))),
             version: Arc::new(AtomicU64::new(1)),
             names: Arc::new(setup.names.clone()),
@@ -160,7 +172,8 @@ impl Told {
         if let Err(why) = Arc::make_mut(&mut controls).take(offset, value) {
             tracing::warn!(offset, "a record of {} cannot be used: {why}", self.names.control);
         }
-        drop(controls);
+        let controls = controls.clone();
+        self.lessons.follow(&controls);
         self.version.fetch_add(1, Ordering::Release);
     }
 
@@ -200,7 +213,7 @@ pub(super) fn publish(
     transactions: &mut Transactions,
     setup: &Setup,
     judge: i32,
-    (offset, from): (i64, EventTime),
+    (offset, from): (i64, Option<EventTime>),
 ) -> Result<(), Failure> {
     let record = Said::Applied { offset, judge: judge as u32, judges: setup.judges, event_time: from };
     let (key, value) = (record.key(), record.write());

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use super::alarms::{Alarms, Herald};
 use super::books::Books;
 use super::changelog;
+use super::control::Told;
 use super::desk::Desk;
 use super::error::RunError;
 use super::feed::{Feed, Inbox, Side};
 use super::inputs::Inputs;
 use super::janitor::Rubbish;
-use super::lessons::Lessons;
+use super::lessons::{Known, Lessons};
 use super::placement::{Meetings, Sampler};
 use super::setup::Setup;
 use super::stop::Stop;
@@ -32,6 +33,8 @@ const BATCH: usize = 512;
 const NAP: Duration = Duration::from_millis(5);
 /// How long a lane waits for the offsets that a dead process left open: longer than its transaction can last.
 const PATIENCE: Duration = Duration::from_secs(45);
+/// How long a lane waits to hear whether a baseline holds by which rows were counted.
+const HEARSAY: Duration = Duration::from_millis(200);
 /// How often an idle task says how far it is.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How often the changelogs are looked through for what is not needed any more.
@@ -52,6 +55,7 @@ pub(super) struct Lane {
     committed: Instant,
     drift: Span,
     lessons: Lessons,
+    told: Told,
     /// How much of the lessons the crew has.
     taught: u64,
     rubbish: Rubbish,
@@ -70,10 +74,10 @@ impl Lane {
     pub(super) fn start(
         setup: Arc<Setup>,
         number: u32,
-        shared: (Lessons, Rubbish, Alarms),
+        shared: (Lessons, Told, Rubbish, Alarms),
         stop: Stop,
     ) -> Result<Self, RunError> {
-        let (lessons, rubbish, alarms) = shared;
+        let (lessons, told, rubbish, alarms) = shared;
         let config = setup.config.clone();
         let transactions = Transactions::start(config.clone(), setup.transactional_id(&format!("lane-{number}")))?;
         let inputs = Inputs::of(&setup);
@@ -94,6 +98,7 @@ impl Lane {
             committed: Instant::now(),
             drift,
             lessons,
+            told,
             taught: 0,
             rubbish,
             herald: Herald::new(alarms.clone()),
@@ -138,8 +143,9 @@ impl Lane {
 
     /// Takes what models have learnt meanwhile.
     fn learn(&mut self) {
-        if let Some((references, horizons)) = self.lessons.since(&mut self.taught) {
+        if let Some(Known { references, horizons, expected, .. }) = self.lessons.since(&mut self.taught) {
             self.desk.crew.take_lessons(references, horizons);
+            self.desk.crew.expect(expected);
         }
     }
 
@@ -198,6 +204,9 @@ impl Lane {
         let places: Vec<_> = tasks.iter().flat_map(|&task| self.inputs.of_task(task)).collect();
         let committed = self.member.committed(&places, PATIENCE)?;
         let reader = Reader::new(self.setup.config.clone())?;
+        // Who had a task before us may have promised to keep out of windows whose baseline changes.
+        self.told.catch_up(&reader)?;
+        self.learn();
         for (&task, committed) in tasks.iter().zip(committed.chunks(self.inputs.len())) {
             if !self.books.get(&task).is_some_and(|books| books.is_at(committed)) {
                 let books = self.rebuild(&reader, task, committed)?;
@@ -241,7 +250,18 @@ impl Lane {
         let begun = Instant::now();
         self.status.beat(begun);
         self.setup.status.wait_for(&waits(self.number), format!("restore of partition {task}"));
-        let books = match changelog::restore(&self.setup, reader, &mut self.desk.crew, task, committed)? {
+        let books = loop {
+            match changelog::restore(&self.setup, reader, &mut self.desk.crew, task, committed) {
+                // Rows may be counted by a baseline of which we have not heard yet that it holds.
+                Err(RunError::Torn(_)) if self.desk.crew.is_expecting() && begun.elapsed() < PATIENCE => {
+                    std::thread::sleep(HEARSAY);
+                    self.told.catch_up(reader)?;
+                    self.learn();
+                }
+                ended => break ended?,
+            }
+        };
+        let books = match books {
             Some(books) => books,
             None => Books::new(self.inputs.beginning(&self.setup, &self.member, task)?),
         };

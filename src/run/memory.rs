@@ -61,10 +61,9 @@ pub(super) fn restore(
     })?;
     let labels = setup.config.topics.labels.is_some();
     let folded = pieces.remove(OFFSET).and_then(|bytes| take_signed(&mut &bytes[..]).ok());
-    let mut court = Court::restore(setup.config.clone(), references, labels, &pieces)
+    let mut court = Court::restore(setup.config.clone(), references, labels, &pieces, controls)
         .map_err(|source| RunError::Snapshot { topic: place.topic.clone(), partition: judge, source })?;
     court.judge_mut().set_publishes_pipeline(judge == 0);
-    court.recall(controls);
     let Some(committed) = committed else { return Ok(court) };
     if folded.is_some_and(|folded| folded >= committed) {
         return Ok(court);

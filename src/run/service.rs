@@ -29,13 +29,13 @@ pub fn serve(setup: &Arc<Setup>, lanes: u32, stop: &Stop) -> Result<(), RunError
     let judges = Stop::default();
     let rubbish = Rubbish::default();
     let lessons = Lessons::new(setup);
-    let told = Told::new(setup);
+    let told = Told::new(setup, lessons.clone());
     let alarms = Alarms::new(setup);
     let follower = Follower::start(setup, lessons.clone(), told.clone())?;
     let mut crew = Threads::default();
     for number in 0..lanes {
         let (setup, stop) = (setup.clone(), stop.clone());
-        let shared = (lessons.clone(), rubbish.clone(), alarms.clone());
+        let shared = (lessons.clone(), told.clone(), rubbish.clone(), alarms.clone());
         let work = move || Lane::start(setup, number, shared, stop)?.work();
         crew.start(format!("lane-{number}"), Box::new(work));
     }

@@ -216,7 +216,12 @@ fn mute(args: &MuteArgs, output: &mut Output) -> anyhow::Result<Exit> {
         by: desk.by.clone(),
         reason: args.reason.clone(),
     })?;
-    output.line(&format!("{} of {} stays silent {}{end}", args.indicator, whom(&args.model), begin(args.from)))?;
+    output.line(&format!(
+        "{} of {} stays silent {}{end}",
+        args.indicator,
+        whom(args.model.as_ref()),
+        begin(args.from)
+    ))?;
     desk.say_when(output)
 }
 
@@ -230,7 +235,7 @@ fn unmute(args: &UnmuteArgs, output: &mut Output) -> anyhow::Result<Exit> {
     if !desk.controls.requests().any(|request| names(&request)) {
         return Err(UsageError(format!(
             "no mute of {} fits '{}'; `truthline control list` prints them, those of the configuration stand there",
-            whom(&args.model),
+            whom(args.model.as_ref()),
             args.indicator
         ))
         .into());
@@ -242,7 +247,7 @@ fn unmute(args: &UnmuteArgs, output: &mut Output) -> anyhow::Result<Exit> {
         by: desk.by.clone(),
         reason: args.reason.clone(),
     })?;
-    output.line(&format!("{} of {} speaks again {}", args.indicator, whom(&args.model), begin(args.from)))?;
+    output.line(&format!("{} of {} speaks again {}", args.indicator, whom(args.model.as_ref()), begin(args.from)))?;
     desk.say_when(output)
 }
 
@@ -283,7 +288,7 @@ fn mark(args: &MarkArgs, output: &mut Output) -> anyhow::Result<Exit> {
     })?;
     output.line(&format!(
         "incidents of {} that begin within a base window of {} will name it, in revisions from the next look on",
-        whom(&args.model),
+        whom(args.model.as_ref()),
         at.rfc3339()
     ))?;
     desk.say_when(output)
@@ -421,17 +426,17 @@ fn told(
                 (None, Some(lasts)) => format!(" for {lasts}"),
                 (None, None) => String::new(),
             };
-            format!("mute {pattern} of {}{end}{}: {since}", whom(model), who(by, reason))
+            format!("mute {pattern} of {}{end}{}: {since}", whom(model.as_ref()), who(by, reason))
         }
         Record::Unmute { model, pattern, by, reason, .. } => {
-            format!("unmute {pattern} of {}{}: {since}", whom(model), who(by, reason))
+            format!("unmute {pattern} of {}{}: {since}", whom(model.as_ref()), who(by, reason))
         }
         Record::Accept { model, incident, by, reason, .. } => {
             let of = model.as_ref().map_or_else(|| "the pipeline".to_owned(), |model| format!("model {model}"));
             format!("accept incident {incident} of {of}{}: {since}", who(by, reason))
         }
         Record::Mark { event_time, model, text, by } => {
-            format!("mark {} at {} of {}{}: {since}", text, event_time.rfc3339(), whom(model), who(by, &None))
+            format!("mark {} at {} of {}{}: {since}", text, event_time.rfc3339(), whom(model.as_ref()), who(by, &None))
         }
         Record::Set { settings, digest, by, reason, .. } => {
             lines = changes(meaning, settings).iter().map(|change: &Change| format!("  {change}")).collect();
@@ -447,8 +452,8 @@ fn told(
     lines
 }
 
-fn whom(model: &Option<String>) -> String {
-    model.as_ref().map_or_else(|| "every model and the pipeline".to_owned(), |model| format!("model {model}"))
+fn whom(model: Option<&String>) -> String {
+    model.map_or_else(|| "every model and the pipeline".to_owned(), |model| format!("model {model}"))
 }
 
 fn begin(from: Option<EventTime>) -> String {

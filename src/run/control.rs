@@ -20,7 +20,7 @@ use crate::kafka::{
 };
 
 /// How long the first meaning of a prefix may take to be seen by whoever wrote it.
-const SEEN: Duration = Duration::from_secs(60);
+const SEEN: Duration = Duration::from_mins(1);
 /// Between two looks for it.
 const LOOK: Duration = Duration::from_millis(100);
 /// Before the model and version of a baseline in a meaning.

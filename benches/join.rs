@@ -72,8 +72,7 @@ struct Stream {
     next: i64,
     /// Whether batches of keys are read ahead.
     ahead: bool,
-    /// What is kept is written down.
-    journal: Option<Journal>,
+    journal: Journal,
     codes: [u8; 20],
 }
 
@@ -100,13 +99,13 @@ impl Stream {
             sums: Sums::default(),
             next: 0,
             ahead: false,
-            journal: None,
+            journal: Journal::default(),
             codes: std::array::from_fn(|place| place as u8),
         }
     }
 
-    /// A thousand inferences.
-    fn inferences(&mut self) {
+    /// A thousand inferences. `WRITE`: what is kept is written down.
+    fn inferences<const WRITE: bool>(&mut self) {
         for n in self.next..self.next + BATCH {
             if self.ahead && n % AHEAD == 0 {
                 let keys: [RequestKey; AHEAD as usize] = std::array::from_fn(|place| key(n + place as i64));
@@ -129,8 +128,8 @@ impl Stream {
                 layout: 0,
             };
             let placed = black_box(self.join.inference(row, &mut self.sums));
-            if let Some(journal) = self.journal.as_mut().filter(|_| placed == Placed::New) {
-                journal.row(&row, self.join.last_due());
+            if WRITE && placed == Placed::New {
+                self.journal.row(&row, self.join.last_due());
             }
         }
         self.next += BATCH;
@@ -142,7 +141,7 @@ impl Stream {
     }
 
     /// The labels of a thousand rows, in jumbled order.
-    fn labels(&mut self) {
+    fn labels<const WRITE: bool>(&mut self) {
         let asked = |n: i64| (n / BLOCK - 1) * BLOCK + (n % BLOCK * 0x2_9e37 + 1) % BLOCK;
         for n in self.next - BATCH..self.next {
             if self.ahead && n % AHEAD == 0 {
@@ -162,17 +161,17 @@ impl Stream {
                 all_rows: false,
             };
             let placed = black_box(self.join.label(label, &mut self.sums)).ok();
-            if let Some(journal) = self.journal.as_mut().filter(|_| placed == Some(LabelPlaced::Met)) {
-                journal.label(&label, self.join.last_due());
+            if WRITE && placed == Some(LabelPlaced::Met) {
+                self.journal.label(&label, self.join.last_due());
             }
         }
     }
 
     fn fill(&mut self) {
         while self.next < 2 * OPEN_ROWS {
-            self.inferences();
+            self.inferences::<false>();
             self.expire();
-            self.labels();
+            self.labels::<false>();
         }
     }
 
@@ -182,9 +181,9 @@ impl Stream {
         let batches = count.div_ceil(BATCH as u64);
         for _ in 0..batches {
             for (turn, step) in [
-                (Kind::Inference, Self::inferences as fn(&mut Self)),
+                (Kind::Inference, Self::inferences::<false> as fn(&mut Self)),
                 (Kind::Close, Self::expire),
-                (Kind::Label, Self::labels),
+                (Kind::Label, Self::labels::<false>),
             ] {
                 let start = Instant::now();
                 step(self);
@@ -208,7 +207,9 @@ enum Kind {
 fn report_medians(stream: &mut Stream) {
     let mut spent = [const { Vec::new() }; 3];
     for _ in 0..2_000 {
-        for (kind, step) in [Stream::inferences as fn(&mut Stream), Stream::expire, Stream::labels].iter().enumerate() {
+        for (kind, step) in
+            [Stream::inferences::<false> as fn(&mut Stream), Stream::expire, Stream::labels::<false>].iter().enumerate()
+        {
             let start = Instant::now();
             step(stream);
             spent[kind].push(start.elapsed().as_nanos() / BATCH as u128);
@@ -256,18 +257,16 @@ fn report_memory() {
 /// have left in the same blocks.
 fn report_restore() {
     let mut stream = Stream::new();
-    stream.journal = Some(Journal::default());
     let mut blocks: Vec<(Vec<u8>, Due)> = Vec::new();
     while stream.next < 2 * OPEN_ROWS {
         // A commit each ten batches.
         for _ in 0..10 {
-            stream.inferences();
+            stream.inferences::<true>();
             stream.expire();
-            stream.labels();
+            stream.labels::<true>();
         }
-        let journal = stream.journal.as_mut().expect("it was set above");
-        blocks.push((journal.bytes().to_vec(), journal.due()));
-        journal.clear();
+        blocks.push((stream.journal.bytes().to_vec(), stream.journal.due()));
+        stream.journal.clear();
         blocks.retain(|(_, due)| !stream.join.has_outlived(*due));
     }
     let bytes: usize = blocks.iter().map(|(bytes, _)| bytes.len()).sum();
@@ -323,7 +322,6 @@ fn main() {
         return;
     }
     report_memory();
-    report_restore();
     let mut stream = Stream::new();
     stream.fill();
     report_medians(&mut stream);
@@ -342,4 +340,6 @@ fn main() {
         stream.sums.score,
         stream.sums.closed
     );
+    drop(stream);
+    report_restore();
 }

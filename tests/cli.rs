@@ -38,7 +38,7 @@ fn data_goes_to_standard_output_and_trouble_to_standard_error() {
 
 #[test]
 fn a_wrong_command_line_ends_with_2() {
-    for words in ["", "dance", "replay", "validate --nope", "run --nope", "schemas list"] {
+    for words in ["", "dance", "replay", "validate --nope", "run --nope", "schemas list", "demo --rate 5"] {
         let (code, out, err) = run(words);
         assert_eq!((code, out.as_str()), (2, ""), "{words}");
         assert!(!err.is_empty(), "{words}");

@@ -117,7 +117,8 @@ struct Lane {
 impl Lane {
     /// A lane that takes over these tasks where they were committed.
     fn start(config: &Arc<Config>, topics: &Topics, tasks: Vec<usize>) -> Self {
-        let crew = Crew::new(config.clone(), topics.references.clone(), true, Range::default()).with_journals();
+        let crew = Crew::new(config.clone(), topics.references.clone(), true, Range::default());
+        let crew = crew.with_journals().among_others();
         let mut lane =
             Self { crew, decoder: Decoder::new(Limits::default()), tasks: tasks.clone(), next: BTreeMap::new() };
         for task in tasks {

@@ -6,7 +6,7 @@
 //! Nothing may be said twice.
 //!
 //! `TRUTHLINE_SEEDS=10` tries ten streams and schedules instead of two, `TRUTHLINE_SEED=7` one of them, and
-//! `TRUTHLINE_KILLS=20` with it kills so many times.
+//! `TRUTHLINE_KILLS=20` with it kills so many times; `TRUTHLINE_KEEP=DIR` leaves there what was read and said.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 #![allow(clippy::disallowed_methods, reason = "a test may read the environment and wait")]
@@ -262,6 +262,22 @@ fn storm(trial: &Trial, site: &Site, chance: &mut Chance, kills: u32) -> u32 {
     fleet.end()
 }
 
+/// Leaves what was read and said, to look at.
+fn keep(trial: &Trial, site: &Site, said: &Said, folder: &std::path::Path) {
+    let all = said.once().into_values().map(|(_, line)| line + "\n").collect::<String>();
+    let files = files(&trial.posts);
+    let baseline = std::fs::read_to_string(trial.folder.path().join("baseline.json")).unwrap();
+    let mut kept =
+        vec![("live.jsonl", all), ("predictions.jsonl", files[0].clone()), ("labels.jsonl", files[1].clone())];
+    kept.push(("baseline.json", baseline));
+    kept.into_iter().for_each(|(name, text)| std::fs::write(folder.join(name), text).unwrap());
+    for entry in std::fs::read_dir(site.folder.path()).unwrap().map(Result::unwrap) {
+        if entry.path().is_file() {
+            std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
 fn try_seed(seed: u64, storms: Option<u32>) {
     let begun = Instant::now();
     let trial = Trial::new(seed);
@@ -275,7 +291,11 @@ fn try_seed(seed: u64, storms: Option<u32>) {
     let passed = Passed::of(&trial.posts, PARTITIONS);
     let end = trial.log.end + TAIL;
     assert_eq!((passed.inferences, passed.labels), (end, end), "the tail closes every window on every partition");
-    let live = Said::on_topics(&site).finals(passed);
+    let said = Said::on_topics(&site);
+    if let Some(folder) = std::env::var_os("TRUTHLINE_KEEP") {
+        keep(&trial, &site, &said, std::path::Path::new(&folder));
+    }
+    let live = said.finals(passed);
 
     let files = files(&trial.posts);
     let replayed = trial.replay(&site, "replayed", &files).finals(passed);

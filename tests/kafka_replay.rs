@@ -74,7 +74,7 @@ impl Stage {
         let id = &stage.id;
         let text = format!(
             "kafka: {{brokers: '{}', group: {id}}}\ntopics:\n  inferences: {{name: {id}.in, out_of_order: 10m}}\n  \
-             labels: {{name: {id}.la, out_of_order: 10m}}\n  prefix: {id}\nmodels:\n  fraud:\n    window: 6h\n    \
+             labels: {{name: {id}.la, out_of_order: 10m}}\n  prefix: {id}\ndefaults: {{label_window: 3d}}\nmodels:\n  fraud:\n    window: 6h\n    \
              label_window: 3d\n{more}",
             shared().bootstrap()
         );

@@ -4,6 +4,7 @@
 //! reading begins early enough that everything which matters for that part is seen: predictions that may still wait for
 //! their labels when it begins, and labels that came before their predictions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::{Config, ModelConfig};
@@ -28,7 +29,7 @@ pub struct Planned {
 /// What a replay of topics reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Partitions of each topic.
+    /// Partitions of the topic that has most; of each, unless records are written anew.
     pub partitions: u32,
     /// Partitions of predictions: topic by topic, in the order of their numbers.
     pub inferences: Vec<Planned>,
@@ -42,20 +43,22 @@ impl Plan {
     /// Asks the brokers where the topics begin and end.
     ///
     /// # Errors
-    /// When no broker answers, a topic is missing, or topics have different numbers of partitions.
+    /// When no broker answers, a topic is missing, or topics have different numbers of partitions although their records
+    /// are not written anew.
     pub fn of(
         config: &Arc<Config>,
         inferences: &[String],
         labels: &[String],
         range: Range,
     ) -> Result<Self, KafkaTrouble> {
-        let partitions = count(config, inferences.iter().chain(labels))?;
+        let counts = counts(config, inferences.iter().chain(labels))?;
+        let partitions = counts.values().copied().max().unwrap_or(1);
         let stretches = Stretches::open(config.clone(), partitions)?;
         let since = range.from.map(|from| from - reach(config));
         let side = |topics: &[String]| -> Result<Vec<Planned>, KafkaTrouble> {
             let mut planned = Vec::new();
             for topic in topics {
-                let places: Vec<TopicPartition> = (0..partitions as i32)
+                let places: Vec<TopicPartition> = (0..counts[topic.as_str()] as i32)
                     .map(|partition| TopicPartition { topic: topic.clone(), partition })
                     .collect();
                 let starts = match since {
@@ -100,8 +103,11 @@ fn reach(config: &Config) -> Span {
     largest(|model| model.label_window) + largest(|model| model.early) + disorder + FUTURE
 }
 
-/// The number of partitions that all topics have.
-fn count<'a>(config: &Config, topics: impl Iterator<Item = &'a String>) -> Result<u32, KafkaTrouble> {
+/// The number of partitions of each topic, which is the same unless a record's request id says where it belongs.
+fn counts<'a>(
+    config: &Config,
+    topics: impl Iterator<Item = &'a String>,
+) -> Result<BTreeMap<&'a str, u32>, KafkaTrouble> {
     let admin = Admin::connect(config)?;
     let (mut counts, mut missing, mut hidden) = (Vec::new(), Vec::new(), Vec::new());
     for topic in topics {
@@ -126,16 +132,19 @@ fn count<'a>(config: &Config, topics: impl Iterator<Item = &'a String>) -> Resul
                 .collect(),
         });
     }
-    let Some(&(first, partitions)) = counts.first() else { return Ok(1) };
-    match counts.iter().find(|(_, other)| *other != partitions) {
-        None => Ok(partitions),
-        Some((other, differs)) => Err(KafkaTrouble::Wrong {
+    if let Some(&(first, partitions)) = counts.first()
+        && let Some((other, differs)) = counts.iter().find(|(_, other)| *other != partitions)
+        && !config.join.repartition
+    {
+        return Err(KafkaTrouble::Wrong {
             problems: vec![format!(
                 "topic {first} has {partitions} partitions and topic {other} has {differs}: a prediction and its label would \
-                 not meet; a replay needs topics with equally many partitions and the same partitioner"
+                 not meet; a replay needs topics with equally many partitions and the same partitioner, or \
+                 `join.repartition: true`"
             )],
-        }),
+        });
     }
+    Ok(counts.into_iter().map(|(topic, partitions)| (topic.as_str(), partitions)).collect())
 }
 
 #[cfg(test)]

@@ -408,7 +408,9 @@ fn topics(config: &Arc<Config>, planned: &[Planned], inferences: &[String], stop
         feeds.into_iter().map(|feed| -> Box<dyn Feed> { Box::new(feed) }).collect();
     let labels = inferences.split_off(of_inferences);
     let offsets = planned.iter().map(|planned| (planned.to - planned.from).max(0) as u64).sum();
-    Ok(Opened { inferences, labels, spread: Spread::AsRead(partitions), way: Way::Offsets(offsets) })
+    // Where the request id says what belongs together, one task sees all; each partition keeps its own order.
+    let spread = if config.join.repartition { Spread::ByKey(1) } else { Spread::AsRead(partitions) };
+    Ok(Opened { inferences, labels, spread, way: Way::Offsets(offsets) })
 }
 
 /// Opens sources; the first has the number `from` in the run.

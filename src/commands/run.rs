@@ -67,6 +67,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         judges: topology.judges,
         interval: duration(config.commit.interval),
         idle: duration(config.idle),
+        sources: sources(&config, &topology),
         no_data: config.no_data,
         config,
     });
@@ -78,6 +79,12 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     ended?;
     tracing::info!("stopped; everything read so far is committed");
     Ok(Exit::Done)
+}
+
+/// The partitions of both inputs, where they are written anew.
+fn sources(config: &Config, topology: &kafka::Topology) -> Option<[u16; 2]> {
+    let count = |partitions: u32| u16::try_from(partitions).unwrap_or(u16::MAX);
+    config.join.repartition.then(|| [count(topology.inferences), count(topology.labels.unwrap_or_default())])
 }
 
 #[expect(clippy::disallowed_methods, reason = "signs of life need a clock; nothing final does")]

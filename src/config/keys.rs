@@ -58,7 +58,13 @@ pub const KEYS: &[Key] = &[
         "predictions",
         "The topic of the predictions: its name, or a section with the keys below.",
     ),
-    key("topics.inferences.name", "text", "inferences", "predictions", "The name of the topic."),
+    key(
+        "topics.inferences.name",
+        "text, or a list of texts",
+        "inferences",
+        "[card_payments, transfers]",
+        "The name of the topic. Several topics of one form are read side by side: they need equally many partitions, and a record is late by the order of its own topic and partition.",
+    ),
     key(
         "topics.inferences.out_of_order",
         SPAN,
@@ -122,7 +128,13 @@ pub const KEYS: &[Key] = &[
         "1.0",
         "The share of requests that are watched. Other values are not in this release.",
     ),
-    key("join.repartition", FLAG, "false", "true", "Whether both topics are first written anew by request id."),
+    key(
+        "join.repartition",
+        FLAG,
+        "false",
+        "true",
+        "Whether both topics are first written anew by request id, because their keys or numbers of partitions are others. See [Kafka](kafka.md).",
+    ),
     key("http.listen", "host:port", "127.0.0.1:9464", "0.0.0.0:9464", "Where the page and the metrics are served."),
     key("outcomes", "false", "false", "false", "Whether joined records are written. Not in this release."),
     key(

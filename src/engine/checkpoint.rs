@@ -44,7 +44,7 @@ impl Engine {
     #[must_use]
     pub fn with_journals(mut self) -> Self {
         let tasks = self.crew.tasks().count();
-        self.crew = self.crew.with_journals();
+        self.crew = self.crew.with_own_journals();
         (0..tasks).for_each(|task| self.crew.open(task));
         self
     }
@@ -134,7 +134,7 @@ impl Restoring {
             }
         }
         let judge = Judge::restore(config.clone(), references.clone(), labels, pieces)?;
-        let mut crew = Crew::new(config, references, labels, range).with_journals();
+        let mut crew = Crew::new(config, references, labels, range).with_own_journals();
         crew.restore_lessons(&mut names, bytes)?;
         (0..partitions).for_each(|partition| crew.open(partition));
         Ok(Self { engine: Engine { crew, judge, labels }, stands: BTreeMap::new() })

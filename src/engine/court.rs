@@ -53,6 +53,9 @@ pub enum CourtError {
     /// What the judge remembers is damaged, of another release, or of another configuration.
     #[error(transparent)]
     Judge(#[from] RestoreError),
+    /// The judge goes by a baseline that was learnt and that is not among the references: it has not been heard of yet.
+    #[error("the baseline that model '{0}' has learnt is not known here")]
+    NoLesson(String),
 }
 
 /// What became of a record.
@@ -361,7 +364,7 @@ impl Court {
     /// The court whose snapshot these pieces are, obeying what it said it would of what stands in `controls`.
     ///
     /// # Errors
-    /// When a piece is damaged or of another release.
+    /// When a piece is damaged or of another release, or when the references lack a lesson that the judge had given.
     pub fn restore(
         config: Arc<Config>,
         mut references: References,
@@ -372,12 +375,17 @@ impl Court {
         let (acks, ready) = pieces.get(ACKS).map_or_else(|| Ok(Default::default()), |bytes| take_acks(bytes))?;
         let mut followed = BTreeSet::new();
         follow_baselines(controls, &acks, &mut followed, &mut references);
+        let mut school = School::default();
+        for (key, value) in pieces.iter().filter(|(key, _)| School::owns(key)) {
+            school.restore(key, value, &config)?;
+        }
+        // Before the judge: its windows can be read only with the references they were counted by.
+        if let Some(model) = school.unheard(&references) {
+            return Err(CourtError::NoLesson(model.to_owned()));
+        }
         let others = pieces.iter().filter(|(key, _)| *key != CHAINS && *key != ACKS && !School::owns(key));
         let judge = Judge::restore(config.clone(), references, labels, others)?;
-        let mut court = Self::around(config, judge);
-        for (key, value) in pieces.iter().filter(|(key, _)| School::owns(key)) {
-            court.school.restore(key, value, &court.config)?;
-        }
+        let mut court = Self { school, ..Self::around(config, judge) };
         if let Some(bytes) = pieces.get(CHAINS) {
             court.take_chains(bytes)?;
         }

@@ -19,7 +19,7 @@ use crate::baseline::{Profile, References};
 use crate::config::Config;
 use crate::event::wire::{WireError, put, put_bytes, take, take_text};
 use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RejectReason, Span, Window};
-use crate::join::{Counts, Due, Entries, Entry, Limits, NewRow};
+use crate::join::{Counts, Due, Entries, Entry, Limits, NewRow, Side};
 use crate::judge::LabelFlow;
 use crate::observe::Sums;
 use crate::status::Recorder;
@@ -41,6 +41,8 @@ pub struct Crew {
     learning: Learning,
     labels: bool,
     journals: bool,
+    /// How many sources of each side a partition mixes.
+    sources: [u16; 2],
     range: Range,
     /// Whether a lesson was given since [`Crew::new_lessons`] was asked.
     learnt: bool,
@@ -78,6 +80,7 @@ impl Crew {
             learning: Learning::default(),
             labels,
             journals: false,
+            sources: [1, 1],
             range,
             learnt: false,
             meanings: BTreeMap::new(),
@@ -88,18 +91,40 @@ impl Crew {
         }
     }
 
-    /// The same crew, whose tasks write down what has to survive them: see [`Crew::changelog`].
+    /// The same crew, whose tasks write down what has to survive them, see [`Crew::changelog`]. It learns nothing itself
+    /// and hears from others what models have learnt.
     #[must_use]
     pub fn with_journals(mut self) -> Self {
         self.journals = true;
+        self
+    }
+
+    /// The same crew, where it is one of several: models learn their baselines elsewhere, from what the tasks of all
+    /// crews tell; and it measures how long labels take.
+    #[must_use]
+    pub fn among_others(mut self) -> Self {
         self.learning = Learning::elsewhere();
         self.measures = Some(Box::default());
+        self
+    }
+
+    /// The same crew, whose tasks write down what has to survive them, and which learns by itself.
+    #[must_use]
+    pub(super) const fn with_own_journals(mut self) -> Self {
+        self.journals = true;
         self
     }
 
     /// How long labels took since the recorder was emptied; `None` where nobody wants to know.
     pub fn measures(&mut self) -> Option<&mut Recorder> {
         self.measures.as_deref_mut()
+    }
+
+    /// The same crew, whose partitions mix the records of so many sources of each side.
+    #[must_use]
+    pub fn with_sources(mut self, inferences: u16, labels: u16) -> Self {
+        self.sources = [inferences, labels];
+        self
     }
 
     /// Adds a task that knows nothing yet; one that is there already begins anew.
@@ -110,7 +135,8 @@ impl Crew {
         }
         self.cohorts.forget_task(partition);
         self.learning.forget_task(partition);
-        let task = Task::new(disorder, early, self.labels, Limits::default());
+        let mut task = Task::new(disorder, early, self.labels, Limits::default());
+        task.declare_sources(self.sources[0], self.sources[1]);
         self.tasks[partition] = Some(if self.journals { task.with_journal() } else { task });
     }
 
@@ -139,11 +165,28 @@ impl Crew {
     /// # Panics
     /// If the partition has no task.
     pub fn inference(&mut self, partition: usize, record: &Inference, names: &FeatureNames) -> Result<(), Reject> {
+        self.inference_from(partition, 0, record, names)
+    }
+
+    /// The same of one source of the partition, by whose order it is late or not.
+    ///
+    /// # Errors
+    /// As [`Crew::inference`].
+    ///
+    /// # Panics
+    /// If the partition has no task, or mixes fewer sources.
+    pub fn inference_from(
+        &mut self,
+        partition: usize,
+        source: u16,
+        record: &Inference,
+        names: &FeatureNames,
+    ) -> Result<(), Reject> {
         self.learning.turn_to(partition);
         let placed = self.place(partition, record);
         let (model, cohort) = placed.inspect_err(|_| self.task(partition).reject_inference())?;
-        // A late record is counted where its partition stands.
-        let stands = self.task(partition).inferences();
+        // A late record is counted where its source stands.
+        let stands = self.task(partition).inferences_of(source);
         let counted = stands.max(Some(record.event_time)).unwrap_or(record.event_time);
         self.lessons(model, counted, names);
         let shared = Shared {
@@ -154,11 +197,16 @@ impl Crew {
             measures: self.measures.as_deref_mut(),
         };
         let placed = Place { model, cohort, inside: self.range.holds(record.event_time) };
-        open(&mut self.tasks, partition).inference(record, placed, names, shared, &mut self.learning)
+        open(&mut self.tasks, partition).inference(source, record, placed, names, shared, &mut self.learning)
+    }
+
+    /// Whether a prediction moves the watermark of its source: one without a score is rejected before that.
+    pub const fn moves(record: &Inference) -> bool {
+        record.score.is_some()
     }
 
     fn place(&mut self, partition: usize, record: &Inference) -> Result<(u16, u16), Reject> {
-        if record.score.is_none() {
+        if !Self::moves(record) {
             return Err(Reject::new(
                 RejectReason::MissingField,
                 "'score' is missing; this release judges models with a score in [0, 1], other predictions are set aside",
@@ -197,6 +245,17 @@ impl Crew {
     /// # Panics
     /// If the partition has no task.
     pub fn label(&mut self, partition: usize, record: &Label) -> Result<(), Reject> {
+        self.label_from(partition, 0, record)
+    }
+
+    /// The same of one source of the partition, by whose order it is late or not.
+    ///
+    /// # Errors
+    /// As [`Crew::label`].
+    ///
+    /// # Panics
+    /// If the partition has no task, or mixes fewer sources.
+    pub fn label_from(&mut self, partition: usize, source: u16, record: &Label) -> Result<(), Reject> {
         self.learning.turn_to(partition);
         let shared = Shared {
             cohorts: &mut self.cohorts,
@@ -205,7 +264,29 @@ impl Crew {
             range: self.range,
             measures: self.measures.as_deref_mut(),
         };
-        open(&mut self.tasks, partition).label(record, shared, &mut self.learning)
+        open(&mut self.tasks, partition).label(source, record, shared, &mut self.learning)
+    }
+
+    /// A source of a partition has come so far, whichever partition its records went to.
+    ///
+    /// # Panics
+    /// If the partition has no task.
+    pub fn raise_source(&mut self, partition: usize, side: Side, source: u16, watermark: EventTime) {
+        let task = open(&mut self.tasks, partition);
+        if usize::from(source) >= task.sources(side).len() {
+            // An input has got more partitions since the start.
+            let count = source.saturating_add(1);
+            task.declare_sources(
+                if side == Side::Inferences { count } else { 0 },
+                if side == Side::Labels { count } else { 0 },
+            );
+        }
+        task.raise_source(side, source, watermark);
+    }
+
+    /// The watermarks of the sources of a side of a partition, in their order.
+    pub fn sources_of(&self, partition: usize, side: Side) -> &[Option<EventTime>] {
+        self.tasks.get(partition).and_then(Option::as_ref).map_or(&[], |task| task.sources(side))
     }
 
     /// Counts a label that could not be decoded.
@@ -246,36 +327,50 @@ impl Crew {
     }
 
     /// Whether an inference lies in a window whose baseline is not decided.
-    fn is_expected(&self, partition: usize, record: &Inference) -> bool {
-        let window = || {
-            // A late record is counted where its partition stands.
-            let stands = self.watermarks_of(partition).0.max(Some(record.event_time)).unwrap_or(record.event_time);
-            Window::holding(stands, self.config.model(&record.model).window)
-        };
-        self.expected.iter().any(|expected| expected.model == record.model && window().start >= expected.from)
+    fn is_expected(&mut self, partition: usize, source: u16, record: &Inference) -> bool {
+        if !self.expected.iter().any(|expected| expected.model == record.model) {
+            return false;
+        }
+        let window = self.counted_in(partition, source, record);
+        self.expected.iter().any(|expected| expected.model == record.model && window.start >= expected.from)
+    }
+
+    /// The window that an inference is counted in: a late one is counted where its source stands.
+    fn counted_in(&mut self, partition: usize, source: u16, record: &Inference) -> Window {
+        let stands =
+            self.task(partition).inferences_of(source).max(Some(record.event_time)).unwrap_or(record.event_time);
+        Window::holding(stands, self.config.model(&record.model).window)
     }
 
     /// Whether an inference must wait for a lesson: its model has no baseline, and what is known so far does not reach
-    /// its window; or whether its baseline changes is not decided. Nothing of it is counted then, but its time moves the task's watermark already: what it waits for may
-    /// stand on it.
+    /// its window. Nothing of it is counted then, but its time moves the task's watermark already: what it waits for may
+    /// stand on it. Or it must wait until it is decided whether its baseline changes; nothing moves then.
     ///
     /// # Panics
     /// If the partition has no task.
     pub fn must_wait(&mut self, partition: usize, record: &Inference) -> bool {
+        self.must_wait_from(partition, 0, record)
+    }
+
+    /// The same of one source of the partition.
+    ///
+    /// # Panics
+    /// If the partition has no task, or mixes fewer sources.
+    pub fn must_wait_from(&mut self, partition: usize, source: u16, record: &Inference) -> bool {
         // A decision stands on no watermark, so the time of what waits for it moves nothing.
-        if self.is_expecting() && record.score.is_some() && self.is_expected(partition, record) {
+        if self.is_expecting() && Self::moves(record) && self.is_expected(partition, source, record) {
             return true;
         }
-        let waits = self.waits(partition, record);
+        let waits = self.waits(partition, source, record);
         if waits {
-            self.task(partition).come_to(record.event_time);
+            self.task(partition).come_to(source, record.event_time);
         }
         waits
     }
 
-    fn waits(&mut self, partition: usize, record: &Inference) -> bool {
+    fn waits(&mut self, partition: usize, source: u16, record: &Inference) -> bool {
         // One without a score will be rejected, and moves nothing.
-        if record.model == self.waits_not || record.score.is_none() {
+        if record.model == self.waits_not || !Self::moves(record) {
             return false;
         }
         if self.references.has_file(&record.model) {
@@ -286,9 +381,7 @@ impl Crew {
         if judges == 0 {
             return true;
         }
-        // A late record is counted where its partition stands.
-        let counted = self.watermarks_of(partition).0.max(Some(record.event_time)).unwrap_or(record.event_time);
-        let window = Window::holding(counted, self.config.model(&record.model).window);
+        let window = self.counted_in(partition, source, record);
         let horizon = self.horizons[judge_of(&record.model, judges) as usize];
         horizon.is_none_or(|horizon| window.start >= horizon)
     }

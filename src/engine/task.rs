@@ -15,7 +15,7 @@ use super::windows::{Shared, Windows};
 use crate::baseline::{Profile, SampleRow};
 use crate::config::ModelConfig;
 use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RequestKey, Span, Window};
-use crate::join::{Counts, Due, Join, Journal, LabelPlaced, Limits, Mark, NewLabel, NewRow, Placed, Rules};
+use crate::join::{Counts, Due, Join, Journal, LabelPlaced, Limits, Mark, NewLabel, NewRow, Placed, Rules, Side};
 use crate::judge::LabelFlow;
 use crate::observe::{CodedRow, Facts, Mapping, Sums};
 
@@ -65,6 +65,27 @@ impl Task {
     pub(super) fn with_journal(mut self) -> Self {
         self.journals.push(Journal::default());
         self
+    }
+
+    /// Its partition mixes the records of so many sources of each side.
+    pub(super) fn declare_sources(&mut self, inferences: u16, labels: u16) {
+        self.join.declare_inference_sources(inferences);
+        self.join.declare_label_sources(labels);
+    }
+
+    /// A source has come so far.
+    pub(super) fn raise_source(&mut self, side: Side, source: u16, watermark: EventTime) {
+        self.join.raise_source(side, source, watermark);
+    }
+
+    /// The watermarks of all sources of a side.
+    pub(super) fn sources(&self, side: Side) -> &[Option<EventTime>] {
+        self.join.sources(side)
+    }
+
+    /// How far a source of the predictions has come.
+    pub(super) fn inferences_of(&self, source: u16) -> Option<EventTime> {
+        self.join.watermark_of(Side::Inferences, source)
     }
 
     pub(super) fn set_rules(&mut self, model: u16, settings: &ModelConfig) {
@@ -127,6 +148,7 @@ impl Task {
 
     pub(super) fn inference(
         &mut self,
+        source: u16,
         record: &Inference,
         placed: Place,
         names: &FeatureNames,
@@ -168,7 +190,7 @@ impl Task {
         };
         // A row may meet its label inside this call, so it must have been counted as a prediction first or after; sums
         // add, so after is as good.
-        let placed = self.join.inference(row, &mut observer);
+        let placed = self.join.inference_from(source, row, &mut observer);
         let told = observer.told;
         if placed == Placed::New
             && let Some(journal) = Self::journal(&mut self.journals)
@@ -214,7 +236,13 @@ impl Task {
         mapping_of(&mut self.mappings, profile).2
     }
 
-    pub(super) fn label(&mut self, record: &Label, shared: Shared<'_>, learning: &mut Learning) -> Result<(), Reject> {
+    pub(super) fn label(
+        &mut self,
+        source: u16,
+        record: &Label,
+        shared: Shared<'_>,
+        learning: &mut Learning,
+    ) -> Result<(), Reject> {
         let label = NewLabel {
             key: RequestKey::new(&record.request_id, record.row.unwrap_or(0)),
             time: record.event_time,
@@ -235,7 +263,7 @@ impl Task {
             told: None,
             furthest,
         };
-        let placed = self.join.label(label, &mut observer);
+        let placed = self.join.label_from(source, label, &mut observer);
         if matches!(placed, Ok(LabelPlaced::Met | LabelPlaced::Buffered))
             && let Some(journal) = Self::journal(&mut self.journals)
         {
@@ -247,7 +275,7 @@ impl Task {
             self.labels.entry(start).or_default().read += 1;
         }
         if matches!(placed, Ok(LabelPlaced::Late))
-            && let Some(watermark) = self.join.watermarks().1
+            && let Some(watermark) = self.join.watermark_of(Side::Labels, source)
         {
             self.labels.entry(Window::holding(watermark, window).start).or_default().late += 1;
         }
@@ -268,9 +296,9 @@ impl Task {
         self.join.expire(&mut observer);
     }
 
-    /// The next prediction has this time.
-    pub(super) fn come_to(&mut self, time: EventTime) {
-        self.join.end_of_inferences(time - self.disorder.inferences);
+    /// The next prediction of a source has this time.
+    pub(super) fn come_to(&mut self, source: u16, time: EventTime) {
+        self.join.raise_source(Side::Inferences, source, time - self.disorder.inferences);
     }
 
     /// No record will come any more: the watermarks move to these moments.
@@ -331,12 +359,14 @@ impl Task {
 
     /// The largest event time of its inferences, whatever became of them.
     pub(super) fn last_inference(&self) -> Option<EventTime> {
-        self.inferences().map(|watermark| watermark + self.disorder.inferences)
+        let furthest = self.join.sources(Side::Inferences).iter().max().copied().flatten();
+        furthest.map(|watermark| watermark + self.disorder.inferences)
     }
 
     /// The largest event time of its labels.
     pub(super) fn last_label(&self) -> Option<EventTime> {
-        self.labels().map(|watermark| watermark + self.disorder.labels)
+        let furthest = self.join.sources(Side::Labels).iter().max().copied().flatten();
+        furthest.map(|watermark| watermark + self.disorder.labels)
     }
 
     pub(super) const fn unknown_labels(&self) -> u64 {

@@ -169,7 +169,27 @@ impl Join {
         }
     }
 
+    /// The watermark of one source; `None` before its first record.
+    ///
+    /// # Panics
+    /// If the source was not declared.
+    pub fn watermark_of(&self, side: Side, source: u16) -> Option<EventTime> {
+        match side {
+            Side::Inferences => self.inferences.of(source),
+            Side::Labels => self.labels.of(source),
+        }
+    }
+
+    /// The watermarks of all sources of a side, in their order.
+    pub fn sources(&self, side: Side) -> &[Option<EventTime>] {
+        match side {
+            Side::Inferences => self.inferences.marks(),
+            Side::Labels => self.labels.marks(),
+        }
+    }
+
     /// Takes one inference of the first source; see [`Join::inference_from`].
+    #[inline]
     pub fn inference(&mut self, row: NewRow<'_>, watch: &mut impl Watch) -> Placed {
         self.inference_from(0, row, watch)
     }
@@ -242,6 +262,7 @@ impl Join {
         Placed::New
     }
 
+    #[inline]
     pub(super) fn insert_row(&mut self, new: &NewRow<'_>) -> Option<Number> {
         let Held { width, .. } = *held(&self.rules, new.model);
         let due = held(&self.rules, new.model).last_label(new.time);
@@ -252,6 +273,7 @@ impl Join {
     }
 
     /// Takes one label of the first source; see [`Join::label_from`].
+    #[inline]
     pub fn label(&mut self, label: NewLabel, watch: &mut impl Watch) -> Result<LabelPlaced, Reject> {
         self.label_from(0, label, watch)
     }
@@ -383,6 +405,7 @@ impl Join {
         self.labels.raise_all(at);
     }
 
+    #[inline]
     fn raise_inferences(&mut self, source: u16, at: EventTime) {
         if self.inferences.raise(source, at) {
             self.raise_floor();

@@ -4,7 +4,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::row::{Labels, Row};
+use super::row::Row;
 use super::settle::{MAX_LABELS_PER_ROW, Told};
 use super::store::Number;
 
@@ -34,13 +34,19 @@ impl Lists {
     }
 
     /// The row goes.
+    #[inline]
     pub(super) fn give_back(&mut self, number: Number, row: &Row) {
-        if let Labels::Many = row.labels() {
-            let mut list = self.several.remove(&number).expect("a row with several labels has their list");
-            list.clear();
-            if self.spare.len() < SPARE {
-                self.spare.push(list);
-            }
+        if row.has_many_labels() {
+            self.give_back_list(number);
+        }
+    }
+
+    #[cold]
+    fn give_back_list(&mut self, number: Number) {
+        let mut list = self.several.remove(&number).expect("a row with several labels has their list");
+        list.clear();
+        if self.spare.len() < SPARE {
+            self.spare.push(list);
         }
     }
 

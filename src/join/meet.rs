@@ -13,6 +13,7 @@ use super::{LabelPlaced, NewLabel, NewRow, Watch};
 use crate::event::{EventTime, RequestKey};
 
 /// The row that owns a label, if it is here. There is at most one.
+#[inline]
 pub(super) fn owner<'a>(
     rows: &'a Store<Row>,
     rules: &[Option<Held>],
@@ -114,7 +115,8 @@ impl Join {
             return Heard::Full;
         }
         let horizon = row.time() + rules.corrections;
-        let before = settle(known, horizon, rules.policy);
+        // Most labels are the only one of their row.
+        let before = if known.is_empty() { Settled::default() } else { settle(known, horizon, rules.policy) };
         let after = match row.labels() {
             Labels::None => {
                 self.rows.get_mut(number).set_only_label(&told);
@@ -126,19 +128,18 @@ impl Join {
             }
             Labels::Many => settle(self.lists.add(number, None, told), horizon, rules.policy),
         };
-        self.count_labels(&before, -1);
-        self.count_labels(&after, 1);
+        self.count_labels(&before, &after);
         self.stand(number, &before, &after, watch);
         self.last_due = Due { rows: Some(due), labels: None };
         Heard::New
     }
 
-    fn count_labels(&mut self, settled: &Settled, sign: i64) {
+    fn count_labels(&mut self, before: &Settled, after: &Settled) {
         let labels = &mut self.counts.labels;
-        labels.joined += sign * settled.joined;
-        labels.corrected += sign * settled.corrected;
-        labels.withdrawn += sign * settled.withdrawn;
-        labels.ignored += sign * settled.ignored;
+        labels.joined += after.joined - before.joined;
+        labels.corrected += after.corrected - before.corrected;
+        labels.withdrawn += after.withdrawn - before.withdrawn;
+        labels.ignored += after.ignored - before.ignored;
     }
 
     /// Writes what now stands into the row, counts it and tells the observer.

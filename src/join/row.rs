@@ -239,6 +239,10 @@ impl Row {
         self.set(ALL, told.all_rows);
     }
 
+    pub(super) const fn has_many_labels(&self) -> bool {
+        self.has(MANY)
+    }
+
     pub(super) const fn set_many_labels(&mut self) {
         self.set(ONE, false);
         self.set(MANY, true);

@@ -62,12 +62,17 @@ pub(super) fn settle(told: &[Told], horizon: EventTime, policy: Policy) -> Settl
         Policy::First => left.min_by_key(|(order, _)| *order),
     };
 
-    let own = || told.iter().filter(|label| !label.all_rows);
-    let eligible = own().filter(counts).count() as i64;
-    let withdrawn = own().filter(counts).filter(|label| label.truth.is_none()).count() as i64;
-    let values = eligible - withdrawn;
+    let (mut values, mut withdrawn, mut beyond) = (0, 0, 0);
+    for label in told.iter().filter(|label| !label.all_rows) {
+        if !counts(&label) {
+            beyond += 1;
+        } else if label.truth.is_some() {
+            values += 1;
+        } else {
+            withdrawn += 1;
+        }
+    }
     let further = (values - 1).max(0);
-    let beyond = own().count() as i64 - eligible;
     Settled {
         standing: standing.map(|(_, standing)| standing),
         joined: values - further,

@@ -52,11 +52,13 @@ impl Sources {
         self.side
     }
 
+    #[inline]
     pub(super) fn of(&self, source: u16) -> Option<EventTime> {
         *self.marks.get(usize::from(source)).expect("a source is declared before its first record")
     }
 
     /// Raises a source to `at`, if it is lower. Returns whether the side rose.
+    #[inline]
     pub(super) fn raise(&mut self, source: u16, at: EventTime) -> bool {
         let mark = self.marks.get_mut(usize::from(source)).expect("a source is declared before its first record");
         let before = *mark;

@@ -96,6 +96,9 @@ pub enum Placement {
     },
 }
 
+/// How the id of a live alert ends.
+const LIVE: &str = "-live";
+
 /// The lives of the live alerts of a process. Bound: one entry for each topic and kind, and one gap for each partition.
 #[derive(Clone, Debug, Default)]
 pub struct Live {
@@ -126,6 +129,20 @@ impl Live {
     /// What fires now, sorted by fingerprint: for whoever repeats it.
     pub fn firing(&self) -> impl Iterator<Item = &Alert> {
         self.firing.values()
+    }
+
+    /// Takes over what another process has published, oldest first: what fires still can then be resolved here. Alerts that
+    /// are not live are ignored.
+    pub fn remember(&mut self, alert: Alert) {
+        if !alert.id.ends_with(LIVE) {
+            return;
+        }
+        let known = self.firing.get(&alert.fingerprint);
+        if alert.state == AlertState::Firing {
+            self.firing.entry(alert.fingerprint.clone()).or_insert(alert);
+        } else if known.is_some_and(|known| known.as_of <= alert.as_of) {
+            self.firing.remove(&alert.fingerprint);
+        }
     }
 
     /// `pipeline.no_data`: the last record of a topic came at `last`, or the process began to read then. It fires once
@@ -308,7 +325,7 @@ impl Trouble {
             self.evidence.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         evidence.insert("strength".to_owned(), self.strength.into());
         Alert {
-            id: format!("{fingerprint}-{}-{word}-live", now.0),
+            id: format!("{fingerprint}-{}-{word}{LIVE}", now.0),
             fingerprint,
             indicator: self.indicator.name().to_owned(),
             state,

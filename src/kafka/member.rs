@@ -14,7 +14,7 @@ use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
@@ -74,6 +74,11 @@ impl<'a> Message<'a> {
     /// The value.
     pub fn value(&self) -> Option<&[u8]> {
         self.0.payload()
+    }
+
+    /// The value of a header, the first one of this name.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.0.headers()?.iter().find(|header| header.key == name)?.value
     }
 
     /// The record's own time; `None` where the broker gave none.
@@ -239,6 +244,19 @@ impl Member {
         partitions: &[TopicPartition],
         patience: Duration,
     ) -> Result<Vec<Option<i64>>, KafkaTrouble> {
+        let committed = self.committed_with_notes(partitions, patience)?;
+        Ok(committed.into_iter().map(|known| known.map(|(offset, _)| offset)).collect())
+    }
+
+    /// The same, with the note that was committed beside each offset.
+    ///
+    /// # Errors
+    /// As [`Member::committed`].
+    pub fn committed_with_notes(
+        &self,
+        partitions: &[TopicPartition],
+        patience: Duration,
+    ) -> Result<Vec<Option<(i64, String)>>, KafkaTrouble> {
         const ONCE: Duration = Duration::from_secs(5);
         let list = list(partitions.iter().map(|partition| (partition, Offset::Invalid)));
         let mut tries = (patience.as_millis() / ONCE.as_millis()).max(1);
@@ -248,7 +266,7 @@ impl Member {
                     let offset = |partition: &TopicPartition| {
                         let found = committed.find_partition(&partition.topic, partition.partition)?;
                         match found.offset() {
-                            Offset::Offset(offset) => Some(offset),
+                            Offset::Offset(offset) => Some((offset, found.metadata().to_owned())),
                             _ => None,
                         }
                     };

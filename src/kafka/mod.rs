@@ -29,7 +29,7 @@ pub use log::{Heard, client_line};
 pub use member::{Incoming, Member, Message, News, Queue, TopicPartition};
 pub use publisher::Publisher;
 pub use reader::{Ended, Reader, Stored};
-pub use settings::{admin, consumer, judges_group, producer, reader, transactional_id};
+pub use settings::{admin, consumer, judges_group, producer, reader, rewriters_group, transactional_id};
 pub use stretch::{Stretch, Stretches};
 pub use tail::Tail;
 pub use topology::{Names, Owner, Partitions, Planned, Role, plan};

@@ -56,13 +56,14 @@ pub(super) fn reading(admin: &Admin<'_>, config: &Config, topic: &str) -> Result
     Err(trouble(&last.unwrap_or(KafkaError::MessageConsumption(Code::OperationTimedOut))))
 }
 
-/// The rights that writing `topics` in transactions with the offsets of both groups lacks. `id` is a transactional id
+/// The rights that writing `topics` in transactions with the offsets of all groups lacks. `id` is a transactional id
 /// that nobody else uses now.
 pub(super) fn writing(config: &Config, id: &str, topics: &[&str]) -> Result<Vec<Right>, KafkaTrouble> {
     let mut missing = Vec::new();
     // The group has a transaction of its own, because one refused topic ends the transaction for all others.
     let mut group = None;
-    for name in [config.kafka.group.clone(), settings::judges_group(config)] {
+    let rewriters = config.join.repartition.then(|| settings::rewriters_group(config));
+    for name in [config.kafka.group.clone(), settings::judges_group(config)].into_iter().chain(rewriters) {
         group = attempt(config, id, &name, &[])?.code;
         match group {
             Some(Code::TransactionalIdAuthorizationFailed) => {

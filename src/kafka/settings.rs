@@ -39,6 +39,11 @@ pub fn judges_group(config: &Config) -> String {
     format!("{}.judges", config.kafka.group)
 }
 
+/// The group of those who write the inputs anew by request id, where that is asked for.
+pub fn rewriters_group(config: &Config) -> String {
+    format!("{}.rewrite", config.kafka.group)
+}
+
 /// A consumer that belongs to no group and is told what to read: for restores, replays and checks. It never commits.
 pub fn reader(config: &Config) -> ClientConfig {
     let mut client = base(config, |client| {

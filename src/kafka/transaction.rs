@@ -232,6 +232,18 @@ impl Transactions {
     /// # Errors
     /// When it is not committed or that is not known.
     pub fn commit(&mut self, member: &Member, offsets: &[(TopicPartition, i64)]) -> Result<Committed, Failure> {
+        self.commit_with_notes(member, offsets.iter().map(|(place, offset)| (place, *offset, "")))
+    }
+
+    /// The same with a note beside each offset, of at most some hundred bytes; [`Member::committed_with_notes`] reads it.
+    ///
+    /// # Errors
+    /// As [`Transactions::commit`].
+    pub fn commit_with_notes<'a>(
+        &mut self,
+        member: &Member,
+        offsets: impl Iterator<Item = (&'a TopicPartition, i64, &'a str)>,
+    ) -> Result<Committed, Failure> {
         let begun = Instant::now();
         if !self.open {
             self.producer.begin_transaction().map_err(|error| self.judge("beginning a transaction", error))?;
@@ -242,9 +254,12 @@ impl Transactions {
             return Err(Failure::Doubt("the assignment was lost".to_owned()));
         }
         let mut list = TopicPartitionList::new();
-        for (partition, offset) in offsets {
-            let added = list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset));
-            added.map_err(|error| Failure::Doubt(error.to_string()))?;
+        for (partition, offset, note) in offsets {
+            let mut added = list.add_partition(&partition.topic, partition.partition);
+            added.set_offset(Offset::Offset(offset)).map_err(|error| Failure::Doubt(error.to_string()))?;
+            if !note.is_empty() {
+                added.set_metadata(note);
+            }
         }
         self.call("sending offsets", |producer| {
             let sent = member.with_identity(|identity| producer.send_offsets_to_transaction(&list, identity, CALL));

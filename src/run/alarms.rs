@@ -50,13 +50,9 @@ impl Alarms {
         if tallies.iter().all(|tally| tally.records == 0) && labels == Meetings::default() {
             return;
         }
-        let now = now();
         let state = &mut *self.state();
         state.placements.add(tallies, labels);
-        for (topic, verdict) in [Topic::Inferences, Topic::Labels].into_iter().zip(state.placements.verdicts()) {
-            let change = verdict.and_then(|verdict| state.live.placement(topic, verdict, now));
-            state.say(change);
-        }
+        state.judge_placement();
     }
 
     /// The last record of a topic was read at `last`.
@@ -79,6 +75,16 @@ impl Alarms {
         }
     }
 
+    /// An alert that an earlier process or another one has published, in their order.
+    pub(super) fn remember(&self, alert: Alert) {
+        self.state().live.remember(alert);
+    }
+
+    /// Everything that was published before is remembered: lanes may have seen already that some of it is over.
+    pub(super) fn reconsider(&self) {
+        self.state().judge_placement();
+    }
+
     /// Published alerts that the page has not shown yet.
     pub(super) fn to_show(&self) -> Vec<Alert> {
         std::mem::take(&mut self.state().unshown)
@@ -86,6 +92,14 @@ impl Alarms {
 }
 
 impl State {
+    fn judge_placement(&mut self) {
+        let now = now();
+        for (topic, verdict) in [Topic::Inferences, Topic::Labels].into_iter().zip(self.placements.verdicts()) {
+            let change = verdict.and_then(|verdict| self.live.placement(topic, verdict, now));
+            self.say(change);
+        }
+    }
+
     fn say(&mut self, change: Option<Alert>) {
         let Some(alert) = change else { return };
         if alert.state == AlertState::Firing {

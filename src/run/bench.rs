@@ -29,6 +29,9 @@ const NAP: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(45);
 /// How often the courts are written down.
 const SNAPSHOT: Duration = Duration::from_secs(30);
+/// How long a bench that was asked to stop waits for what the lanes committed last. That it stood at the end before says
+/// nothing: the broker shows a transaction a moment after it was committed, and tells of an end only once.
+const FIRST: Duration = Duration::from_secs(1);
 /// How long a bench that was asked to stop goes on folding what the lanes committed last.
 const LAST: Duration = Duration::from_secs(10);
 
@@ -102,7 +105,8 @@ impl Bench {
         loop {
             if self.stop.is_wanted() {
                 let since = *asked.get_or_insert_with(Instant::now);
-                if self.seats.values().all(|seat| seat.at_end) || since.elapsed() > LAST {
+                let ended = since.elapsed() > FIRST && self.seats.values().all(|seat| seat.at_end);
+                if ended || since.elapsed() > LAST {
                     break;
                 }
             }
@@ -194,7 +198,7 @@ impl Bench {
                 continue;
             }
             let begun = Instant::now();
-            let court = memory::restore(&self.setup, &reader, self.lessons.references(), &controls, judge, committed)?;
+            let court = memory::restore(&self.setup, &reader, &self.lessons, &controls, judge, committed)?;
             let next = match committed {
                 Some(next) => next,
                 None => self.member.bounds(place)?.0,
@@ -223,7 +227,7 @@ impl Bench {
         }
         if !new.is_empty() {
             // The outputs need no right to be read; without it the page begins empty.
-            if let Err(error) = show::restore(&self.setup, &reader, &new) {
+            if let Err(error) = show::restore(&self.setup, &reader, &new, &self.alarms) {
                 tracing::info!("what was published before is not shown: {error}");
             }
         }

@@ -10,7 +10,7 @@ use super::error::RunError;
 use super::feed::Side;
 use super::setup::Setup;
 use crate::config::Start;
-use crate::kafka::{KafkaTrouble, Member, TopicPartition};
+use crate::kafka::{KafkaTrouble, Member, Names, TopicPartition};
 
 /// The topics that are read, in order.
 pub(super) struct Inputs {
@@ -19,9 +19,21 @@ pub(super) struct Inputs {
 
 impl Inputs {
     pub(super) fn of(setup: &Setup) -> Self {
-        let mut topics = vec![(setup.names.inferences.clone(), Side::Inferences)];
-        topics.extend(setup.names.labels.clone().map(|name| (name, Side::Labels)));
+        let Names { inferences, labels, keyed_inferences, keyed_labels, .. } = &setup.names;
+        let anew = setup.sources.is_some();
+        let mut topics = vec![(if anew { keyed_inferences } else { inferences }.clone(), Side::Inferences)];
+        let configured = &setup.config.topics;
+        topics.extend(configured.inferences.others.iter().map(|other| (other.clone(), Side::Inferences)));
+        topics.extend(labels.as_ref().map(|labels| (if anew { keyed_labels } else { labels }.clone(), Side::Labels)));
+        let others = configured.labels.iter().flat_map(|topic| &topic.others);
+        topics.extend(others.map(|other| (other.clone(), Side::Labels)));
         Self { topics }
+    }
+
+    /// Which of the topics of its side an input is.
+    pub(super) fn number(&self, input: usize) -> u16 {
+        let side = self.side(input);
+        self.topics[..input].iter().filter(|(_, other)| *other == side).count() as u16
     }
 
     pub(super) fn topics(&self) -> Vec<&str> {
@@ -72,6 +84,8 @@ impl Inputs {
         for place in self.of_task(task) {
             let (first, last) = member.bounds(&place)?;
             next.push(match setup.config.start {
+                // What was written anew begins where the inputs were begun.
+                _ if setup.sources.is_some() => first,
                 Start::Earliest => first,
                 Start::Latest => last,
                 Start::At(time) => member.offset_at(&place, time)?.unwrap_or(last),

@@ -14,14 +14,14 @@ use super::changelog;
 use super::control::Told;
 use super::desk::Desk;
 use super::error::RunError;
-use super::feed::{Feed, Inbox, Side};
+use super::feed::{Feed, Inbox, Known, Side};
 use super::inputs::Inputs;
 use super::janitor::Rubbish;
-use super::lessons::{Known, Lessons};
+use super::lessons::{Heard, Lessons};
 use super::placement::{Meetings, Sampler};
 use super::setup::Setup;
 use super::stop::Stop;
-use crate::engine::Head;
+use crate::engine::{Crew, Head};
 use crate::event::Span;
 use crate::exchange::Reading;
 use crate::kafka::{Committed, Failure, Incoming, Member, News, Reader, Record, Transactions};
@@ -33,8 +33,6 @@ const BATCH: usize = 512;
 const NAP: Duration = Duration::from_millis(5);
 /// How long a lane waits for the offsets that a dead process left open: longer than its transaction can last.
 const PATIENCE: Duration = Duration::from_secs(45);
-/// How long a lane waits to hear whether a baseline holds by which rows were counted.
-const HEARSAY: Duration = Duration::from_millis(200);
 /// How often an idle task says how far it is.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How often the changelogs are looked through for what is not needed any more.
@@ -143,10 +141,7 @@ impl Lane {
 
     /// Takes what models have learnt meanwhile.
     fn learn(&mut self) {
-        if let Some(Known { references, horizons, expected, .. }) = self.lessons.since(&mut self.taught) {
-            self.desk.crew.take_lessons(references, horizons);
-            self.desk.crew.expect(expected);
-        }
+        learn(&self.lessons, &mut self.taught, &mut self.desk.crew);
     }
 
     /// Lets the client speak. A record comes here only if it was fetched before its partition had a queue of its own.
@@ -157,8 +152,9 @@ impl Lane {
             let here =
                 |feed: &&mut Feed| feed.place.topic == message.topic() && feed.place.partition == message.partition();
             if let Some(feed) = self.inbox.feeds.iter_mut().find(here) {
-                self.desk.take(feed, &message)?;
-                feed.note_read();
+                if self.desk.take(feed, &message)? {
+                    feed.note_read();
+                }
             }
         }
         Ok(())
@@ -227,14 +223,17 @@ impl Lane {
             for (input, place) in self.inputs.of_task(task).into_iter().enumerate() {
                 self.inbox.queues.push(self.member.split(&place)?);
                 let side = self.inputs.side(input);
+                let known = self.known(task, side);
                 let (inferences, labels) = self.desk.crew.furthest(task as usize);
                 self.inbox.feeds.push(Feed {
                     place,
                     side,
                     task,
                     input,
+                    number: self.inputs.number(input),
                     next: next[input],
                     furthest: if side == Side::Inferences { inferences } else { labels },
+                    known,
                     at_end: false,
                     held: None,
                     moved: Instant::now(),
@@ -245,23 +244,24 @@ impl Lane {
         Ok(())
     }
 
+    /// What a task knows of the sources of a side that was written anew.
+    fn known(&self, task: u32, side: Side) -> Vec<Known> {
+        if self.setup.sources.is_none() {
+            return Vec::new();
+        }
+        let disorder = self.setup.disorder(side);
+        let sources = self.desk.crew.sources_of(task as usize, side.of_join()).iter();
+        sources.map(|mark| Known { furthest: mark.map(|mark| mark + disorder), idle: None }).collect()
+    }
+
     /// Rebuilds a task from its changelog, or begins it.
     fn rebuild(&mut self, reader: &Reader, task: u32, committed: &[Option<i64>]) -> Result<Books, RunError> {
         let begun = Instant::now();
         self.status.beat(begun);
         self.setup.status.wait_for(&waits(self.number), format!("restore of partition {task}"));
-        let books = loop {
-            match changelog::restore(&self.setup, reader, &mut self.desk.crew, task, committed) {
-                // Rows may be counted by a baseline of which we have not heard yet that it holds.
-                Err(RunError::Torn(_)) if self.desk.crew.is_expecting() && begun.elapsed() < PATIENCE => {
-                    std::thread::sleep(HEARSAY);
-                    self.told.catch_up(reader)?;
-                    self.learn();
-                }
-                ended => break ended?,
-            }
-        };
-        let books = match books {
+        let (lessons, taught) = (self.lessons.clone(), &mut self.taught);
+        let learn = |crew: &mut Crew| learn(&lessons, taught, crew);
+        let books = match changelog::restore(&self.setup, reader, &mut self.desk.crew, task, committed, learn)? {
             Some(books) => books,
             None => Books::new(self.inputs.beginning(&self.setup, &self.member, task)?),
         };
@@ -289,13 +289,14 @@ impl Lane {
     fn read_from(&mut self, place: usize) -> Result<usize, Failure> {
         let Inbox { feeds, queues } = &mut self.inbox;
         let (feed, queue) = (&mut feeds[place], &queues[place]);
-        let mut read = 0;
+        let (mut read, mut of_users) = (0, 0);
         while read < BATCH {
             if feed.held.is_some() {
                 if !self.desk.go_on(feed)? {
                     break;
                 }
                 read += 1;
+                of_users += 1;
                 continue;
             }
             match self.member.next(queue).map_err(Failure::Trouble)? {
@@ -304,13 +305,13 @@ impl Lane {
                     feed.at_end = true;
                     break;
                 }
-                Some(Incoming::Record(message)) => self.desk.take(feed, &message)?,
+                Some(Incoming::Record(message)) => of_users += u64::from(self.desk.take(feed, &message)?),
             }
             read += 1;
         }
-        if read > 0 {
+        if of_users > 0 {
             feed.note_read();
-            self.desk.seen.batches.push((feed.moved, read as u64));
+            self.desk.seen.batches.push((feed.moved, of_users));
         }
         Ok(read)
     }
@@ -401,7 +402,7 @@ impl Lane {
             let labels = self.desk.crew.counts_of(task as usize).labels;
             let now = Meetings {
                 met: labels.joined + labels.duplicate + labels.corrected + labels.withdrawn + labels.ignored,
-                missed: labels.orphan + labels.buffered,
+                missed: labels.orphan,
             };
             // A task that has just come was counted elsewhere.
             let new = before.remove(&task).map_or_else(Meetings::default, |before| now.since(before));
@@ -492,4 +493,12 @@ fn waits(lane: u32) -> String {
 
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Brings a crew what models have learnt, and which baselines have changed or may change, since it heard of them last.
+fn learn(lessons: &Lessons, taught: &mut u64, crew: &mut Crew) {
+    if let Some(Heard { references, horizons, expected, .. }) = lessons.since(taught) {
+        crew.take_lessons(references, horizons);
+        crew.expect(expected);
+    }
 }

@@ -40,13 +40,13 @@ struct Published {
 /// What is known of lessons. Shared by all threads of a process.
 #[derive(Clone)]
 pub(super) struct Lessons {
-    known: Arc<Mutex<Known>>,
+    known: Arc<Mutex<Heard>>,
     version: Arc<AtomicU64>,
 }
 
 /// What a lane has to know of references: those that it counts by, up to which windows, and what may still change.
 #[derive(Clone)]
-pub(super) struct Known {
+pub(super) struct Heard {
     pub(super) references: References,
     pub(super) horizons: Vec<Option<EventTime>>,
     /// Changes of baselines that are not decided.
@@ -59,16 +59,16 @@ impl Lessons {
     /// Nothing but the baselines of files is known.
     pub(super) fn new(setup: &Setup) -> Self {
         let (references, horizons) = (setup.references.clone(), vec![None; setup.judges as usize]);
-        let known = Known { references, horizons, expected: Vec::new(), followed: BTreeSet::new() };
+        let known = Heard { references, horizons, expected: Vec::new(), followed: BTreeSet::new() };
         Self { known: Arc::new(Mutex::new(known)), version: Arc::new(AtomicU64::new(1)) }
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn known(&self) -> std::sync::MutexGuard<'_, Heard> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is known, if that is more than what was known at `seen`.
-    pub(super) fn since(&self, seen: &mut u64) -> Option<Known> {
+    pub(super) fn since(&self, seen: &mut u64) -> Option<Heard> {
         let version = self.version.load(Ordering::Acquire);
         if version == *seen {
             return None;

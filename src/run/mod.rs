@@ -1,11 +1,13 @@
 //! How does truthline watch topics, day and night?
 //!
-//! Two kinds of threads, which share nothing but topics. A **lane** is a member of the group: it joins and counts its
-//! partitions and commits deltas. A **bench** is a member of the judges' group: it folds deltas and publishes findings.
+//! Kinds of threads, which share nothing but topics. A **lane** is a member of the group: it joins and counts its
+//! partitions and commits deltas. Where the inputs are not keyed by request id, a **rewriter** writes them anew for the
+//! lanes. A **bench** is a member of the judges' group: it folds deltas and publishes findings.
 //! Each commits results and progress in one transaction. More lanes, more processes: the groups spread the work.
 //!
 //! In reading order: `setup`, `inputs` and `feed` (what is read), `desk` (what happens to a record), `books` and
-//! `changelog` (what survives a process), `lane`; `memory`, `control` (what people ask for), `bench`; `service` (all threads together).
+//! `changelog` (what survives a process), `lane`; `origin` and `rewrite`; `memory`, `control` (what people ask for),
+//! `bench`; `alarms` and `placement` (what is wrong with the streams now); `service` (all threads together).
 //! The engine that runs here is the one of a replay. This room knows topics and the wall clock, and no statistics.
 
 mod alarms;
@@ -22,10 +24,13 @@ mod janitor;
 mod lane;
 mod lessons;
 mod memory;
+mod origin;
 mod placement;
+mod rewrite;
 mod service;
 mod setup;
 mod show;
+mod source;
 mod stop;
 
 pub use control::{agree, meaning_of, no_way, read_controls};

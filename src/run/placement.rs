@@ -10,7 +10,8 @@
 //!
 //! Where no habit says whether both topics agree (keys that are something else on both, a partitioner that is not known),
 //! what became of the labels says it: where records lie by chance, one label in so many partitions meets its prediction.
-//! They lie together if more of them meet than half-way from there to all.
+//! They lie together if more of them meet than half-way from there to all. A label counts when its fate is decided: one that
+//! waits says nothing, for its prediction may only be read later.
 
 use crate::event::{crc32_partition, murmur2_partition};
 use crate::judge::{Partitioner, Placement};
@@ -132,12 +133,12 @@ impl Sampler {
     }
 }
 
-/// Labels since some moment, signed: one that waits may meet its prediction later.
+/// What became of labels since some moment. Signed, because a correction may move one from one count to another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Meetings {
     /// Those that met their predictions.
     pub(super) met: i64,
-    /// Those that wait for one, or will never meet one.
+    /// Those that will never meet one.
     pub(super) missed: i64,
 }
 

@@ -12,6 +12,7 @@ use super::error::RunError;
 use super::janitor::{self, Rubbish};
 use super::lane::Lane;
 use super::lessons::{Follower, Lessons};
+use super::rewrite::Rewriter;
 use super::setup::Setup;
 use super::stop::Stop;
 
@@ -33,6 +34,10 @@ pub fn serve(setup: &Arc<Setup>, lanes: u32, stop: &Stop) -> Result<(), RunError
     let alarms = Alarms::new(setup);
     let follower = Follower::start(setup, lessons.clone(), told.clone())?;
     let mut crew = Threads::default();
+    if setup.sources.is_some() {
+        let (setup, stop) = (setup.clone(), stop.clone());
+        crew.start("rewriter".to_owned(), Box::new(move || Rewriter::start(setup, lanes, stop)?.work()));
+    }
     for number in 0..lanes {
         let (setup, stop) = (setup.clone(), stop.clone());
         let shared = (lessons.clone(), told.clone(), rubbish.clone(), alarms.clone());

@@ -9,7 +9,7 @@ use crate::baseline::References;
 use crate::config::Config;
 use crate::control::Controls;
 use crate::event::Span;
-use crate::kafka::{Names, judges_group, transactional_id};
+use crate::kafka::{Names, judges_group, rewriters_group, transactional_id};
 use crate::status::Status;
 
 /// What never changes while a service runs.
@@ -34,6 +34,9 @@ pub struct Setup {
     pub status: Arc<Status>,
     /// Silence after which a caught-up partition is passed over.
     pub idle: Duration,
+    /// Where both inputs are written anew by request id: partitions of the predictions and of the labels, each a source
+    /// with an order of its own.
+    pub sources: Option<[u16; 2]>,
     /// Silence of a topic that is worth an alert; `None` for never.
     pub no_data: Option<Span>,
 }
@@ -63,9 +66,23 @@ impl Setup {
         }
     }
 
+    /// The topic of a side, as its user knows it.
+    pub(super) fn input(&self, side: Side) -> &str {
+        let inferences = &self.config.topics.inferences.name;
+        match side {
+            Side::Inferences => inferences,
+            Side::Labels => self.config.topics.labels.as_ref().map_or(inferences, |topic| &topic.name),
+        }
+    }
+
+    /// The group of the stage that writes the inputs anew.
+    pub(super) fn rewriters_group(&self) -> String {
+        rewriters_group(&self.config)
+    }
+
     /// Whether records have to lie where their request ids put them, so that a prediction and its label meet.
     pub(super) fn looks_at_placement(&self) -> bool {
-        self.names.labels.is_some() && self.partitions > 1 && !self.config.join.repartition
+        self.names.labels.is_some() && self.partitions > 1 && self.sources.is_none()
     }
 
     /// Another process has this one's name.

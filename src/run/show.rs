@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use super::alarms::Alarms;
 use super::error::RunError;
 use super::feed::Side;
 use super::setup::Setup;
@@ -39,8 +40,14 @@ fn plan(setup: &Setup, model: &str) -> Plan {
     }
 }
 
-/// Shows again what judges had published before they came here: alerts as they stand, and incidents.
-pub(super) fn restore(setup: &Setup, reader: &Reader, seats: &[(i32, Arc<JudgePart>)]) -> Result<(), RunError> {
+/// Shows again what judges had published before they came here: alerts as they stand, and incidents. The live ones go on
+/// with their lives here.
+pub(super) fn restore(
+    setup: &Setup,
+    reader: &Reader,
+    seats: &[(i32, Arc<JudgePart>)],
+    alarms: &Alarms,
+) -> Result<(), RunError> {
     let seat_of = |model: Option<&str>| {
         // What belongs to no model is published by the first judge.
         let judge = model.map_or(0, |model| judge_of(model, setup.judges) as i32);
@@ -49,8 +56,10 @@ pub(super) fn restore(setup: &Setup, reader: &Reader, seats: &[(i32, Arc<JudgePa
     each(setup, reader, &setup.names.alert_state, |alert: Alert| {
         if let Some(status) = seat_of(alert.model.as_deref()) {
             status.restored_alert(&alert);
+            alarms.remember(alert);
         }
     })?;
+    alarms.reconsider();
     each(setup, reader, &setup.names.incidents, |incident: Incident| {
         if let Some(status) = seat_of(incident.model.as_deref()) {
             status.restored_incident(&incident);

@@ -41,6 +41,11 @@ pub(crate) struct Inputs {
 
 impl Inputs {
     pub(crate) fn new(partitions: i32) -> Self {
+        Self::uneven(partitions, partitions)
+    }
+
+    /// With so many partitions of predictions and of labels.
+    pub(crate) fn uneven(partitions: i32, of_labels: i32) -> Self {
         let id = crate::broker::unique("in");
         let inputs = Self { inferences: format!("{id}.predictions"), labels: format!("{id}.outcomes"), partitions };
         // The records are as old, or as new, as their times say.
@@ -50,9 +55,8 @@ impl Inputs {
             ("message.timestamp.after.max.ms", "9223372036854775807"),
             ("max.message.bytes", "20000000"),
         ];
-        for topic in [&inputs.inferences, &inputs.labels] {
-            broker().create_topic(topic, partitions, &settings);
-        }
+        broker().create_topic(&inputs.inferences, partitions, &settings);
+        broker().create_topic(&inputs.labels, of_labels, &settings);
         inputs
     }
 }
@@ -131,13 +135,27 @@ impl Site {
     pub(crate) fn settle(&self, mut look: impl FnMut()) {
         let begun = Instant::now();
         for topic in [&self.inputs.inferences, &self.inputs.labels] {
-            self.wait(&self.id, topic, begun, &mut look);
+            self.wait(&self.id, (topic, "read_committed"), begun, &mut look);
         }
-        self.wait(&format!("{}.judges", self.id), &self.topic("deltas"), begun, &mut look);
+        // The offsets of a transaction can be seen a moment before its records: so all that are written count here.
+        let deltas = self.topic("deltas");
+        self.wait(&format!("{}.judges", self.id), (&deltas, "read_uncommitted"), begun, &mut look);
     }
 
-    fn wait(&self, group: &str, topic: &str, begun: Instant, look: &mut impl FnMut()) {
-        let ends = last_offsets(topic);
+    /// The same, where a stage writes the inputs anew before the lanes read them.
+    pub(crate) fn settle_rewritten(&self, mut look: impl FnMut()) {
+        let begun = Instant::now();
+        for topic in [&self.inputs.inferences, &self.inputs.labels] {
+            self.wait(&format!("{}.rewrite", self.id), (topic, "read_committed"), begun, &mut look);
+        }
+        for end in ["inferences", "labels"] {
+            self.wait(&self.id, (&self.topic(end), "read_committed"), begun, &mut look);
+        }
+        self.wait(&format!("{}.judges", self.id), (&self.topic("deltas"), "read_uncommitted"), begun, &mut look);
+    }
+
+    fn wait(&self, group: &str, (topic, isolation): (&str, &str), begun: Instant, look: &mut impl FnMut()) {
+        let ends = last_offsets(topic, isolation);
         let client: BaseConsumer = broker().client().set("group.id", group).create().unwrap();
         let mut wanted = TopicPartitionList::new();
         (0..ends.len()).for_each(|partition| drop(wanted.add_partition(topic, partition as i32)));
@@ -166,6 +184,7 @@ pub(crate) struct Got {
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Option<Vec<u8>>,
     pub(crate) headers: Vec<(String, Vec<u8>)>,
+    pub(crate) millis: Option<i64>,
 }
 
 impl Got {
@@ -177,8 +196,12 @@ impl Got {
 
 /// Everything that is committed in a topic.
 pub(crate) fn read(topic: &str) -> Vec<Got> {
+    read_as(topic, "read_committed")
+}
+
+fn read_as(topic: &str, isolation: &str) -> Vec<Got> {
     let mut client = broker().client();
-    client.set("group.id", "reader").set("isolation.level", "read_committed").set("enable.partition.eof", "true");
+    client.set("group.id", "reader").set("isolation.level", isolation).set("enable.partition.eof", "true");
     client.set("enable.auto.commit", "false").set("fetch.queue.backoff.ms", "10");
     let consumer: BaseConsumer = client.create().unwrap();
     let partitions = partitions(&consumer, topic);
@@ -200,6 +223,7 @@ pub(crate) fn read(topic: &str) -> Vec<Got> {
                     key: message.key().map(<[u8]>::to_vec),
                     value: message.payload().map(<[u8]>::to_vec),
                     headers,
+                    millis: message.timestamp().to_millis(),
                 });
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => drop(ended.insert(partition)),
@@ -215,11 +239,11 @@ fn partitions(consumer: &BaseConsumer, topic: &str) -> i32 {
     i32::try_from(metadata.topics()[0].partitions().len()).unwrap()
 }
 
-/// The offset of the last committed record of each partition; markers of transactions are none.
-fn last_offsets(topic: &str) -> Vec<Option<i64>> {
+/// The offset of the last record of each partition; markers of transactions are none.
+fn last_offsets(topic: &str, isolation: &str) -> Vec<Option<i64>> {
     let consumer: BaseConsumer = broker().client().create().unwrap();
     let mut last = vec![None; partitions(&consumer, topic) as usize];
-    for got in read(topic) {
+    for got in read_as(topic, isolation) {
         let last = &mut last[got.partition as usize];
         *last = (*last).max(Some(got.offset));
     }

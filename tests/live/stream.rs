@@ -118,8 +118,17 @@ impl Publisher {
     }
 
     pub(crate) fn compressed(codec: &str) -> Self {
+        Self::with(codec, "murmur2_random")
+    }
+
+    /// One whose client keeps its own default: `consistent_random`, which takes CRC-32.
+    pub(crate) fn careless() -> Self {
+        Self::with("none", "consistent_random")
+    }
+
+    fn with(codec: &str, partitioner: &str) -> Self {
         let mut client = broker().client();
-        client.set("enable.idempotence", "true").set("partitioner", "murmur2_random").set("linger.ms", "5");
+        client.set("enable.idempotence", "true").set("partitioner", partitioner).set("linger.ms", "5");
         client.set("message.max.bytes", "20000000").set("compression.type", codec);
         Self { producer: client.create().unwrap() }
     }

@@ -47,6 +47,30 @@ fn silence_fires_at_its_limit_once_and_ends_with_the_next_record() {
 }
 
 #[test]
+fn what_another_process_left_firing_is_resolved_here_and_nothing_else() {
+    let limit = Span::from_micros(900 * SECOND);
+    let mut dead = Live::new();
+    let fired = dead.silence(Topic::Labels, at(0), at(900), limit).unwrap();
+    let resolved = dead.silence(Topic::Labels, at(950), at(951), limit).unwrap();
+    let again = dead.silence(Topic::Labels, at(950), at(2_000), limit).unwrap();
+    let over = |published: &[&Alert]| {
+        let mut live = Live::new();
+        published.iter().for_each(|alert| live.remember((*alert).clone()));
+        live.silence(Topic::Labels, at(3_000), at(3_001), limit)
+    };
+    let ended = over(&[&fired]).unwrap();
+    check(&ended);
+    assert_eq!(
+        (ended.state, ended.starts_at, &ended.fingerprint),
+        (AlertState::Resolved, fired.starts_at, &fired.fingerprint)
+    );
+    assert_eq!(over(&[&fired, &resolved]), None);
+    assert_eq!(over(&[&fired, &resolved, &again]).map(|alert| alert.starts_at), Some(again.starts_at));
+    let judged = Alert { id: fired.id.replace("-live", ""), ..fired.clone() };
+    assert_eq!(over(&[&judged]), None, "the judge has the lives of its own alerts");
+}
+
+#[test]
 fn every_gap_is_said_with_its_offsets_and_the_last_mended_one_ends_it() {
     let mut live = Live::new();
     let gap = |partition, expected, found| Gap { topic: Topic::Inferences, partition, expected, found };

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use support::*;
 use truthline::baseline::{self, References, Taught};
 use truthline::config::Config;
+use truthline::control::Controls;
 use truthline::decode::{Decoder, Encoding, Limits};
 use truthline::engine::{Court, CourtError, Crew, Folded, Head, Range, judge_of};
 use truthline::event::{EventTime, Inference, Label, murmur2_partition};
@@ -199,7 +200,8 @@ struct Seat {
 impl Seat {
     fn start(config: &Arc<Config>, topics: &Topics, judge: usize) -> Self {
         let memory = &topics.memory[judge];
-        let mut court = Court::restore(config.clone(), topics.references.clone(), true, memory).unwrap();
+        let mut court =
+            Court::restore(config.clone(), topics.references.clone(), true, memory, &Controls::default()).unwrap();
         court.judge_mut().set_publishes_pipeline(judge == 0);
         let mut said_before = Vec::new();
         for record in &topics.deltas[judge][topics.remembered[judge]..topics.folded[judge]] {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::error::RunError;
 use super::lessons::Lessons;
 use super::setup::Setup;
+use crate::control::Controls;
 use crate::engine::{Court, CourtError};
 use crate::event::wire::{put_signed, take_signed};
 use crate::kafka::{Failure, Reader, Record, TopicPartition, Transactions};
@@ -50,6 +51,7 @@ pub(super) fn restore(
     setup: &Setup,
     reader: &Reader,
     lessons: &Lessons,
+    controls: &Controls,
     judge: i32,
     committed: Option<i64>,
 ) -> Result<Court, RunError> {
@@ -67,7 +69,7 @@ pub(super) fn restore(
     let folded = pieces.remove(OFFSET).and_then(|bytes| take_signed(&mut &bytes[..]).ok());
     let begun = Instant::now();
     let mut court = loop {
-        match Court::restore(setup.config.clone(), lessons.references(), labels, &pieces) {
+        match Court::restore(setup.config.clone(), lessons.references(), labels, &pieces, controls) {
             Ok(court) => break court,
             // Another process gave a lesson a moment ago, and ours has not heard of it yet.
             Err(CourtError::NoLesson(_)) if begun.elapsed() < PATIENCE => std::thread::sleep(PAUSE),

@@ -117,6 +117,18 @@ impl Site {
         path
     }
 
+    /// Changes the configuration, for what is started or asked from now on.
+    pub(crate) fn change(&mut self, was: &str, now: &str) {
+        assert!(self.common.contains(was), "'{was}' is not in {}", self.common);
+        self.common = self.common.replace(was, now);
+    }
+
+    /// The file of the baselines.
+    pub(crate) fn baseline(&self) -> String {
+        let (_, rest) = self.common.split_once("baseline: ").expect("the models have a baseline");
+        rest.split(['}', ',', '\n']).next().unwrap().to_owned()
+    }
+
     /// The program, with this site's configuration.
     pub(crate) fn command(&self, words: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_truthline"));

@@ -1,5 +1,6 @@
 //! Do the alerts of one trouble become one incident, with the cause, the advice and the verdict that its pattern asks for?
 
+use crate::control::Orders;
 use crate::event::{EventTime, Span, Window};
 use crate::finding::{
     Advice, Alert, AlertState, Basis, Cause, Incident, IncidentState, Severity, Subject, Verdict, fingerprint,
@@ -75,7 +76,7 @@ fn raised(alerts: Vec<Alert>) -> Vec<Raised> {
 }
 
 fn take(incidents: &mut Incidents, day: i64, alerts: Vec<Alert>) -> Vec<Incident> {
-    incidents.take(at(day + 1), &raised(alerts)).incidents
+    incidents.take(at(day + 1), &raised(alerts), &Orders::default()).incidents
 }
 
 /// The one incident that alerts of one day make.

@@ -306,7 +306,7 @@ fn live(log: &Log, models: &str, seed: u64, deaths: f64) -> (Vec<Finding>, Refer
     assert!(topics.trimmed > 10, "changelogs are trimmed while the service runs: {}", topics.trimmed);
     // A judge that goes by a lesson does not go on where nobody has heard of it yet.
     let unheard = |memory| {
-        let restored = Court::restore(config.clone(), references(), true, memory);
+        let restored = Court::restore(config.clone(), references(), true, memory, &Controls::default());
         matches!(restored, Err(CourtError::NoLesson(_)))
     };
     let learnt = topics.references.learnt().next().is_some();

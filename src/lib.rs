@@ -17,6 +17,7 @@ pub mod observe;
 
 pub mod baseline;
 pub mod config;
+pub mod control;
 pub mod kafka;
 
 pub mod finding;

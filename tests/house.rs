@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each room and its floor. A room imports only from lower floors.
-const FLOORS: [(&str, u8); 25] = [
+const FLOORS: [(&str, u8); 26] = [
     ("event", 0),
     ("telemetry", 0),
     ("decode", 1),
@@ -20,6 +20,7 @@ const FLOORS: [(&str, u8); 25] = [
     ("config", 3),
     ("observe", 3),
     ("baseline", 4),
+    ("control", 4),
     ("kafka", 4),
     ("judge", 5),
     ("engine", 6),

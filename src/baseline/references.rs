@@ -2,7 +2,8 @@
 //!
 //! With the baseline of its version; without one, with the newest baseline of its model, marked as inherited; without
 //! any, with what the model's first days taught. The window's start alone decides, never the moment of arrival. What was
-//! learnt has two lessons: features and scores first, the truth when the labels of those days are mature.
+//! learnt has two lessons: features and scores first, the truth when the labels of those days are mature. A baseline that
+//! was accepted while the model was watched stands in place of all of these, from the window on that was named with it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,12 +33,22 @@ pub struct Taught {
     pub with_truth: bool,
 }
 
+/// The baselines of a model that were accepted together.
+#[derive(Clone, Debug)]
+struct Dated {
+    from: EventTime,
+    versions: BTreeMap<String, Arc<Profile>>,
+    newest: Arc<Profile>,
+}
+
 /// All references. Cheap to clone; tasks and judge hold the same ones.
 #[derive(Clone, Debug, Default)]
 pub struct References {
     files: BTreeMap<String, BTreeMap<String, Arc<Profile>>>,
     newest: BTreeMap<String, Arc<Profile>>,
     learnt: BTreeMap<String, Learnt>,
+    /// By model, in the order of their first windows.
+    accepted: BTreeMap<String, Vec<Dated>>,
 }
 
 impl References {
@@ -55,6 +66,18 @@ impl References {
             versions.insert(profile.version.clone(), profile);
         }
         references
+    }
+
+    /// Compares the windows of a model that start at `from` or later with these baselines of it. Of several that begin with
+    /// the same window the last one stands.
+    pub fn accept(&mut self, model: &str, from: EventTime, profiles: &[Arc<Profile>]) {
+        let age = |profile: &Profile| (profile.span.map(|(_, to)| to), profile.version.clone());
+        let Some(newest) = profiles.iter().max_by_key(|profile| age(profile)).cloned() else { return };
+        let versions = profiles.iter().map(|profile| (profile.version.clone(), profile.clone())).collect();
+        let dated = self.accepted.entry(model.to_owned()).or_default();
+        dated.retain(|known| known.from != from);
+        let place = dated.partition_point(|known| known.from < from);
+        dated.insert(place, Dated { from, versions, newest });
     }
 
     /// Whether the model has a baseline from a file.
@@ -97,6 +120,10 @@ impl References {
 
     /// The reference of a window that starts at `start`.
     pub fn of(&self, model: &str, version: &str, start: EventTime) -> Option<Arc<Profile>> {
+        let accepted = self.accepted.get(model).and_then(|dated| dated.iter().rev().find(|dated| dated.from <= start));
+        if let Some(dated) = accepted {
+            return Some(dated.versions.get(version).unwrap_or(&dated.newest).clone());
+        }
         if let Some(versions) = self.files.get(model) {
             let own = versions.get(version);
             return own.or_else(|| self.newest.get(model)).cloned();
@@ -120,6 +147,7 @@ impl References {
     pub fn all(&self) -> impl Iterator<Item = &Profile> {
         let files = self.files.values().flat_map(BTreeMap::values);
         let learnt = self.learnt.values().map(|learnt| learnt.with_truth.as_ref().unwrap_or(&learnt.profile));
-        files.chain(learnt).map(AsRef::as_ref)
+        let accepted = self.accepted.values().flatten().flat_map(|dated| dated.versions.values());
+        files.chain(learnt).chain(accepted).map(AsRef::as_ref)
     }
 }

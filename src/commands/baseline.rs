@@ -6,10 +6,11 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::build::Gathered;
-use super::{Exit, Output, UsageError, args, replay, session};
+use super::{Exit, Output, UsageError, args, control, replay, session};
 use crate::baseline;
 use crate::config::{self, Config};
 use crate::decode::{Decoder, Limits};
+use crate::event::EventTime;
 
 /// What to do with baselines.
 #[derive(Clone, Debug, Subcommand)]
@@ -23,9 +24,8 @@ pub enum BaselineCommand {
     /// Not in this release
     #[command(hide = true, disable_help_flag = true)]
     Check(super::LaterArgs),
-    /// Not in this release
-    #[command(hide = true, disable_help_flag = true)]
-    Accept(super::LaterArgs),
+    /// Compare a model that is watched with another baseline, from a window on
+    Accept(AcceptArgs),
 }
 
 /// The options of `baseline build`.
@@ -80,6 +80,31 @@ pub struct DiffArgs {
     pub other: PathBuf,
 }
 
+/// The options of `baseline accept`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Example:\n  truthline baseline accept --baseline new.json --model fraud --from 2026-03-01T00:00:00Z\n\nThe window \
+                  has to lie ahead of everything that is read; `truthline control list` says whether it did. The files of \
+                  the configuration stay as they are."
+)]
+pub struct AcceptArgs {
+    /// What every request has.
+    #[command(flatten)]
+    pub ask: control::AskArgs,
+    /// The baseline, with profiles of the model
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub baseline: PathBuf,
+    /// The model
+    #[arg(long, value_name = "M")]
+    pub model: String,
+    /// The start of the first window that is compared with it
+    #[arg(long, value_name = "T", value_parser = args::time)]
+    pub from: EventTime,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
 /// Works on baselines.
 ///
 /// # Errors
@@ -101,10 +126,7 @@ pub fn run(command: &BaselineCommand, output: &mut Output) -> anyhow::Result<Exi
             let instead = "`truthline baseline show` prints what a baseline holds";
             Err(UsageError::not_in_this_release("baseline check", instead).into())
         }
-        BaselineCommand::Accept(_) => {
-            let instead = "give the accepted file to `truthline replay --baseline`";
-            Err(UsageError::not_in_this_release("baseline accept", instead).into())
-        }
+        BaselineCommand::Accept(args) => control::accept_baseline(args, output),
     }
 }
 

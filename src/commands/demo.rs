@@ -81,6 +81,8 @@ pub fn run(args: &DemoArgs, output: &mut Output) -> anyhow::Result<Exit> {
     let session = Session {
         config,
         references: References::new(profiles),
+        orders: Arc::default(),
+        notes: Vec::new(),
         inferences: vec![Box::new(StoryFeed::new("payments", story.inferences))],
         labels: vec![Box::new(StoryFeed::new("chargebacks", story.labels))],
         spread: Spread::ByKey(1),

@@ -58,7 +58,7 @@ impl Exit {
             if cause.is::<UsageError>() {
                 return Self::Usage;
             }
-            if matches!(cause.downcast_ref(), Some(RunError::Twin { .. } | RunError::Torn(_))) {
+            if matches!(cause.downcast_ref(), Some(RunError::Twin { .. } | RunError::Torn(_) | RunError::Meaning(_))) {
                 return Self::Configuration;
             }
             if let Some(RunError::Delta { source: DeltaError::OtherBaseline { .. }, .. }) = cause.downcast_ref() {

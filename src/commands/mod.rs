@@ -9,6 +9,7 @@ pub mod baseline;
 mod build;
 mod checkpoint;
 pub mod completions;
+pub mod control;
 pub mod demo;
 mod exit;
 pub mod explain;
@@ -100,9 +101,13 @@ pub enum Command {
     Completions(completions::CompletionsArgs),
     /// Watch topics, day and night
     Run(run::RunArgs),
-    /// Not in this release
-    #[command(hide = true, disable_help_flag = true)]
-    Control(LaterArgs),
+    /// Ask something of a service that runs: mutes, acceptances, marks, changes
+    #[command(after_help = "Example:\n  truthline control mute --model fraud --indicator input.* --for 7d")]
+    Control {
+        /// What to ask for.
+        #[command(subcommand)]
+        command: control::ControlCommand,
+    },
     /// Not in this release
     #[command(hide = true, disable_help_flag = true)]
     Schemas(LaterArgs),
@@ -132,7 +137,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Explain(args) => explain::run(args, output),
         Command::Completions(args) => completions::run(args, output),
         Command::Run(args) => run::run(args),
-        Command::Control(_) => later("control", "settings stand in the configuration"),
+        Command::Control { command } => control::run(command, output),
         Command::Schemas(_) => later("schemas", "docs/records.md describes the records"),
     }
 }
@@ -198,6 +203,10 @@ mod tests {
             "topics create --inputs",
             "topics create --inputs --partitions 0",
             "topics create --partitions 3",
+            "control mute --model fraud",
+            "control mute --indicator input.* --for 7d --until 2026-01-01T00:00:00Z",
+            "control accept",
+            "control mark",
             "dmeo",
         ] {
             let words = std::iter::once("truthline").chain(line.split_whitespace());
@@ -207,7 +216,7 @@ mod tests {
 
     #[test]
     fn what_a_later_release_brings_says_so_with_code_2() {
-        for line in ["control mute x", "schemas list", "baseline check x", "baseline accept", "explain --budget"] {
+        for line in ["schemas list", "baseline check x", "explain --budget"] {
             let words = std::iter::once("truthline").chain(line.split_whitespace());
             let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
             let error = run(&cli).unwrap_err();

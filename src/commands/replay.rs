@@ -1,5 +1,6 @@
 //! `truthline replay`: what would have been said about these files, or these topics?
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,15 +14,18 @@ use super::run::listen_to_signals;
 use super::session::{self, Ended, Keep, Session};
 use super::{Exit, Output, UsageError, validate};
 use crate::backfill::{Emitter, Plan, Planned, TopicFeed};
+use crate::baseline;
 use crate::config::Config;
+use crate::control::{Controls, Record};
 use crate::decode::Mapping;
 use crate::engine::Range;
 use crate::event::EventTime;
 use crate::event::fnv1a_64;
 use crate::finding::Severity;
 use crate::ingest::Source;
+use crate::kafka::{Admin, Found as Topic, Names, Reader};
 use crate::replay::{Feed, Spread};
-use crate::run::Stop;
+use crate::run::{Stop, meaning_of, read_controls};
 
 /// Notes that are printed; all of them stand in `run.json`.
 const NOTES: usize = 20;
@@ -48,6 +52,9 @@ pub struct ReplayArgs {
     /// Baseline files, as `truthline baseline build` writes them
     #[arg(long, value_name = "FILE", num_args = 1.., value_hint = ValueHint::FilePath)]
     pub baseline: Vec<PathBuf>,
+    /// Obey the records of this file, one JSON object a line, instead of the control topic
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub control: Option<PathBuf>,
     /// Leave out what was predicted before: RFC 3339, or microseconds since 1970
     #[arg(long, value_name = "T", value_parser = args::time)]
     pub from: Option<EventTime>,
@@ -88,10 +95,11 @@ pub fn run(args: &ReplayArgs, output: &mut Output) -> anyhow::Result<Exit> {
     args::check_range(args.from, args.to)?;
     let sources = sources(args)?;
     let config = Arc::new(validate::load(args.config.as_deref())?);
-    let references = session::references(&config, &args.baseline)?;
+    let mut references = session::references(&config, &args.baseline)?;
+    let controls = controls(args, &config, &sources)?;
     let range = Range { from: args.from, to: args.to };
     let stop = Stop::default();
-    let mut keep = if sources.are_piped() { None } else { Some(keep(args, &config, &sources, &stop)?) };
+    let mut keep = if sources.are_piped() { None } else { Some(keep(args, &config, (&sources, &controls), &stop)?) };
     if let Some(Keep { found: Some(Found { head, .. }), .. }) = &keep {
         output.line(&format!("going on after {} records", head.records))?;
         if let Some(report) = head.ended.clone() {
@@ -120,7 +128,15 @@ pub fn run(args: &ReplayArgs, output: &mut Output) -> anyhow::Result<Exit> {
             topics(&config, &planned, inferences, &stop)?
         }
     };
-    let session = Session { config, references, inferences, labels, spread, range, way, keep };
+    let settings = meaning_of(&config, &references).settings;
+    let orders = Arc::new(controls.orders_of_all(&config, &settings));
+    let notes = remarks(&controls, &settings);
+    for asked in controls.baselines().filter(|asked| asked.holds != Some(false)) {
+        let profiles = baseline::read(asked.baseline);
+        let profiles = profiles.with_context(|| format!("the baseline at offset {} cannot be used", asked.offset))?;
+        references.accept(asked.model, asked.from, &profiles.into_iter().map(Arc::new).collect::<Vec<_>>());
+    }
+    let session = Session { config, references, orders, notes, inferences, labels, spread, range, way, keep };
     let Some(ended) = session.run(&args.out, |_, _| {})? else {
         output.line("interrupted; the same command with --resume goes on where it stopped")?;
         return Ok(Exit::Interrupted);
@@ -190,8 +206,13 @@ impl Sources {
 }
 
 /// What makes this replay one that can be gone on with, and what there is to go on from.
-fn keep(args: &ReplayArgs, config: &Arc<Config>, sources: &Sources, stop: &Stop) -> anyhow::Result<Keep> {
-    let identity = identity(args, config, sources)?;
+fn keep(
+    args: &ReplayArgs,
+    config: &Arc<Config>,
+    (sources, controls): (&Sources, &Controls),
+    stop: &Stop,
+) -> anyhow::Result<Keep> {
+    let identity = identity(args, config, sources, controls)?;
     let emitter = |run: &str| -> anyhow::Result<Option<Emitter>> {
         Ok(if args.emit { Some(Emitter::start(config.clone(), run.to_owned())?) } else { None })
     };
@@ -208,8 +229,55 @@ fn keep(args: &ReplayArgs, config: &Arc<Config>, sources: &Sources, stop: &Stop)
     Ok(Keep { identity, run, plan: Vec::new(), found, emitter, stop: stop.clone(), every: args.checkpoint_records })
 }
 
+/// What people have asked for: of the service that watches the topics, or in a file.
+fn controls(args: &ReplayArgs, config: &Arc<Config>, sources: &Sources) -> anyhow::Result<Controls> {
+    if let Some(path) = &args.control {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read '{}'", path.display()))?;
+        let mut controls = Controls::default();
+        for (place, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let wrong = |why| UsageError(format!("{} line {}: {why}", path.display(), place + 1));
+            if let Ok(Record::Applied { .. }) = Record::read(line.as_bytes()) {
+                let why = "an answer of a judge counts on its topic alone; leave it out, and name an 'event_time' in the request";
+                return Err(wrong(why.to_owned()).into());
+            }
+            controls.take(place as i64, Some(line.as_bytes())).map_err(wrong)?;
+        }
+        return Ok(controls);
+    }
+    if matches!(sources, Sources::Files { .. }) {
+        return Ok(Controls::default());
+    }
+    let names = Names::of(config);
+    // Topics that nobody watches have none.
+    if Admin::connect(config)?.find(&names.control)? == Topic::Missing {
+        return Ok(Controls::default());
+    }
+    Ok(read_controls(&Reader::new(config.clone())?, &names)?)
+}
+
+/// What a reader should know of them.
+fn remarks(controls: &Controls, settings: &BTreeMap<String, String>) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let asked = controls.requests().count();
+    if asked > 0 {
+        remarks.push(format!("{asked} requests of `truthline control` were obeyed"));
+    }
+    let meanings = controls.meanings();
+    if !meanings.is_empty() && meanings.iter().all(|meaning| meaning.settings != *settings) {
+        remarks.push(
+            "the configuration or a baseline is another one than `run` has under this prefix: results differ from its"
+                .to_owned(),
+        );
+    }
+    let (refused, _) = controls.refused();
+    if refused > 0 {
+        remarks.push(format!("{refused} records of the control topic could not be used"));
+    }
+    remarks
+}
+
 /// Everything that a result depends on, as a text.
-fn identity(args: &ReplayArgs, config: &Config, sources: &Sources) -> anyhow::Result<String> {
+fn identity(args: &ReplayArgs, config: &Config, sources: &Sources, controls: &Controls) -> anyhow::Result<String> {
     let mut baselines = Vec::new();
     for path in session::baselines(config, &args.baseline) {
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read the baseline '{}'", path.display()))?;
@@ -226,6 +294,7 @@ fn identity(args: &ReplayArgs, config: &Config, sources: &Sources) -> anyhow::Re
         "program": env!("CARGO_PKG_VERSION"),
         "configuration": config.digest(),
         "baselines": baselines,
+        "control": controls.digest(),
         "brokers": brokers,
         "inferences": inferences,
         "labels": labels,

@@ -11,11 +11,11 @@ use super::{Exit, session, validate};
 use crate::config::Config;
 use crate::http;
 use crate::kafka::{self, Names};
-use crate::run::{Setup, Stop, serve};
+use crate::run::{Setup, Stop, agree, serve};
 use crate::status::{Limits, Process, Status};
 
 /// How long a thread may give no sign of life: longer than a commit may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The options.
 #[derive(Clone, Debug, Args)]
@@ -44,6 +44,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     for note in config.notes().iter().chain(&topology.notes) {
         tracing::warn!("{note}");
     }
+    let controls = agree(&config, &references)?;
     let process = Process {
         instance: instance.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -59,6 +60,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let setup = Arc::new(Setup {
         status: status.clone(),
         references,
+        controls,
         names: Names::of(&config),
         instance,
         partitions: topology.partitions,

@@ -11,6 +11,7 @@ use super::progress::{Pace, Progress, Way};
 use crate::backfill::{Emitter, Planned};
 use crate::baseline::{self, Profile, References};
 use crate::config::Config;
+use crate::control::Orders;
 use crate::decode::{Decoder, Limits};
 use crate::emit::Folder;
 use crate::engine::{Engine, Range};
@@ -26,6 +27,10 @@ use crate::run::Stop;
 pub(super) struct Session {
     pub(super) config: Arc<Config>,
     pub(super) references: References,
+    /// What people asked for.
+    pub(super) orders: Arc<Orders>,
+    /// What a reader of the results should know besides.
+    pub(super) notes: Vec<String>,
     pub(super) inferences: Vec<Box<dyn Feed>>,
     pub(super) labels: Vec<Box<dyn Feed>>,
     pub(super) spread: Spread,
@@ -108,7 +113,7 @@ impl<F: FnMut(&Finding, &Progress)> Desk<'_, F> {
 impl Session {
     /// Replays everything into a folder; `None` if it was interrupted. `hear` is told each finding as it comes.
     pub(super) fn run(self, out: &Path, mut hear: impl FnMut(&Finding, &Progress)) -> anyhow::Result<Option<Ended>> {
-        let Self { config, references, inferences, labels, spread, range, way, keep } = self;
+        let Self { config, references, orders, notes, inferences, labels, spread, range, way, keep } = self;
         let (tasks, labelled) = (spread.tasks() as usize, !labels.is_empty());
         let mut decoder = Decoder::new(Limits::default());
         let mut replay = Replay::new(inferences, labels, spread);
@@ -134,6 +139,7 @@ impl Session {
                 (folder, engine, Some(checkpoints))
             }
         };
+        engine.set_orders(orders);
         let mut desk = Desk { folder, checkpoints, progress: Progress::start(way), worst, rejects, hear: &mut hear };
         let sources = match replay.run(&mut engine, &mut decoder, |event| desk.listen(event)) {
             Err(ReplayError::Listener(Halt::Stopped) | ReplayError::Source(SourceError::Interrupted { .. })) => {
@@ -144,7 +150,8 @@ impl Session {
         let Desk { mut folder, checkpoints, progress, worst, rejects, .. } = desk;
         let records = sources.iter().map(|source| source.records).sum();
         let pace = progress.finish(records);
-        let report = account(&config, &engine, &decoder, sources, rejects, pace);
+        let mut report = account(&config, &engine, &decoder, sources, rejects, pace);
+        report.notes.extend(notes);
         if let Some(mut checkpoints) = checkpoints {
             checkpoints.ended(&report, &mut folder)?;
         }

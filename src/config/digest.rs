@@ -14,6 +14,21 @@ use crate::event::value_hash;
 type Lines = BTreeMap<String, String>;
 
 pub(super) fn digest(config: &Config) -> String {
+    let text: Vec<String> = lines(config).iter().map(|(key, value)| format!("{key}\u{1f}{value}\n")).collect();
+    format!("{:016x}", value_hash(&text.concat()))
+}
+
+/// The same settings for people: keys as in a file, and what they are where that is not the default.
+pub(super) fn meaning(config: &Config) -> BTreeMap<String, String> {
+    let shown = |(key, value): (String, String)| {
+        let key = key.replace('\u{1f}', ".");
+        let whole = key.starts_with("topics.") || key.starts_with("models.");
+        (if whole { key } else { format!("defaults.{key}") }, value.replace("\u{1f}gone", "null"))
+    };
+    lines(config).into_iter().map(shown).collect()
+}
+
+fn lines(config: &Config) -> Lines {
     let default = Config::default();
     let mut lines = different(process(config), &process(&default));
     let defaults = model(&config.defaults);
@@ -23,8 +38,7 @@ pub(super) fn digest(config: &Config) -> String {
             lines.insert(format!("models\u{1f}{name}\u{1f}{key}"), value);
         }
     }
-    let text: Vec<String> = lines.iter().map(|(key, value)| format!("{key}\u{1f}{value}\n")).collect();
-    format!("{:016x}", value_hash(&text.concat()))
+    lines
 }
 
 /// What is in `lines` and not the same in `other`; what only `other` has is marked as gone.

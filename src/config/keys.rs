@@ -58,7 +58,13 @@ pub const KEYS: &[Key] = &[
         "predictions",
         "The topic of the predictions: its name, or a section with the keys below.",
     ),
-    key("topics.inferences.name", "text", "inferences", "predictions", "The name of the topic."),
+    key(
+        "topics.inferences.name",
+        "text, or a list of texts",
+        "inferences",
+        "[card_payments, transfers]",
+        "The name of the topic. Several topics of one form are read side by side: they need equally many partitions, and a record is late by the order of its own topic and partition.",
+    ),
     key(
         "topics.inferences.out_of_order",
         SPAN,

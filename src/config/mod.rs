@@ -17,6 +17,7 @@ mod notes;
 mod reader;
 mod service;
 mod source;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod topics;
@@ -29,8 +30,9 @@ use std::path::Path;
 pub use document::table;
 pub use error::{ConfigError, Problem};
 pub use keys::{KEYS, Key};
-pub use model::{Claim, Costs, Cycle, FeatureConfig, FeatureKind, ModelConfig, Slices, Task, ValuePolicy};
+pub use model::{Claim, Costs, Cycle, FeatureConfig, FeatureKind, ModelConfig, Slices, Task, ValuePolicy, fits};
 pub use service::{Commit, Http, Join, Kafka, Restore, Start, State};
+pub use terms::{ModelTerms, Terms};
 pub use topics::{Adapter, Topic, Topics};
 
 use crate::event::Span;
@@ -169,6 +171,11 @@ impl Config {
     /// Settings that cannot change a result (brokers, commits, memory, addresses) do not count.
     pub fn digest(&self) -> String {
         digest::digest(self)
+    }
+
+    /// What the digest stands for: each setting that can change a result and is not the default, by its key.
+    pub fn meaning(&self) -> BTreeMap<String, String> {
+        digest::meaning(self)
     }
 }
 

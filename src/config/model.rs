@@ -184,7 +184,7 @@ impl Default for ModelConfig {
 impl ModelConfig {
     /// Whether the indicator of this name stays silent. A `*` in a pattern stands for any text.
     pub fn mutes(&self, indicator: &str) -> bool {
-        self.mute.iter().any(|pattern| matches(pattern, indicator))
+        self.mute.iter().any(|pattern| fits(pattern, indicator))
     }
 }
 
@@ -198,12 +198,13 @@ fn default_ages() -> Vec<Span> {
     vec![Span::ZERO, Span::HOUR, Span::DAY, Span::DAY.times(7)]
 }
 
-fn matches(pattern: &str, text: &str) -> bool {
+/// Whether a text fits a pattern, in which a `*` stands for any text.
+pub fn fits(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
-        Some((start, rest)) => text.strip_prefix(start).is_some_and(|tail| {
-            (0..=tail.len()).any(|skip| tail.is_char_boundary(skip) && matches(rest, &tail[skip..]))
-        }),
+        Some((start, rest)) => text
+            .strip_prefix(start)
+            .is_some_and(|tail| (0..=tail.len()).any(|skip| tail.is_char_boundary(skip) && fits(rest, &tail[skip..]))),
     }
 }
 
@@ -250,7 +251,7 @@ pub(super) fn read(node: &Node<'_>, base: &ModelConfig) -> ModelConfig {
 fn mute(node: &Node<'_>) -> Option<Vec<String>> {
     let patterns = node.texts("a list of indicator patterns, as in [input.*]")?;
     for pattern in &patterns {
-        if !Indicator::ALL.iter().any(|indicator| matches(pattern, indicator.name())) {
+        if !Indicator::ALL.iter().any(|indicator| fits(pattern, indicator.name())) {
             let near = Indicator::nearest(pattern).map_or("`truthline explain` lists them", Indicator::name);
             node.refuse(format_args!("'{pattern}' fits no indicator; try {near}"));
         }

@@ -31,6 +31,8 @@ impl Adapter {
 pub struct Topic {
     /// Its name.
     pub name: String,
+    /// Further topics of the same form, read beside it; each has equally many partitions.
+    pub others: Vec<String>,
     /// How far behind the latest event time a record may come and still be on time. Default 10 minutes.
     pub out_of_order: Span,
     /// The form of its records.
@@ -38,8 +40,18 @@ pub struct Topic {
 }
 
 impl Topic {
+    /// All names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.name.as_str()).chain(self.others.iter().map(String::as_str))
+    }
+
     fn named(name: &str) -> Self {
-        Self { name: name.into(), out_of_order: Span::from_micros(600_000_000), adapter: Adapter::Native }
+        Self {
+            name: name.into(),
+            others: Vec::new(),
+            out_of_order: Span::from_micros(600_000_000),
+            adapter: Adapter::Native,
+        }
     }
 }
 
@@ -81,8 +93,19 @@ fn topic(node: &Node<'_>, default: Topic) -> Topic {
     if matches!(node.raw(), Some(Json::String(_))) {
         return Topic { name: node.text().unwrap_or(default.name), ..default };
     }
+    let name = node.child("name");
+    let mut names = match name.raw() {
+        Some(Json::Array(_)) => name.texts("a name, or a list of names").unwrap_or_default(),
+        _ => name.text().into_iter().collect(),
+    };
+    let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
+    if distinct.len() < names.len() || names.iter().any(String::is_empty) {
+        name.refuse("accepted: a name, or a list of different names");
+    }
+    let others = names.split_off(names.len().min(1));
     Topic {
-        name: node.child("name").text().unwrap_or(default.name),
+        name: names.pop().unwrap_or(default.name),
+        others,
         out_of_order: node.child("out_of_order").span().unwrap_or(default.out_of_order),
         adapter: adapter(node),
     }

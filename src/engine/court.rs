@@ -5,13 +5,14 @@
 //! delta counts only if it continues the offsets of its task. One that was counted is dropped; one that is missing is
 //! told as a gap, for then the sums no longer stand for the whole log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::delta::{Head, Piece, Reach, Reader};
 use super::school::School;
-use crate::baseline::{Profile, References, Taught};
+use crate::baseline::{self, Profile, References, Taught};
 use crate::config::Config;
+use crate::control::{Acks, Controls};
 use crate::event::EventTime;
 use crate::event::wire::{
     WireError, expect, put, put_bytes, put_signed, put_time, take, take_byte, take_bytes, take_signed, take_time,
@@ -22,6 +23,8 @@ use crate::observe::{Coding, Layout};
 const FORMAT: u8 = 1;
 /// The key of the piece of a snapshot that belongs to the court itself.
 const CHAINS: &[u8] = b"court";
+/// The key of the piece that says what the court obeys.
+const ACKS: &[u8] = b"acks";
 
 /// A record that cannot be folded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +53,9 @@ pub enum CourtError {
     /// What the judge remembers is damaged, of another release, or of another configuration.
     #[error(transparent)]
     Judge(#[from] RestoreError),
+    /// The judge goes by a baseline that was learnt and that is not among the references: it has not been heard of yet.
+    #[error("the baseline that model '{0}' has learnt is not known here")]
+    NoLesson(String),
 }
 
 /// What became of a record.
@@ -81,6 +87,9 @@ struct Chain {
     labels: Reach,
 }
 
+/// Which tasks can follow a change of baselines, by the offset of the request.
+type Ready = BTreeMap<i64, BTreeMap<u32, bool>>;
+
 /// A judge and the tasks that report to it.
 pub struct Court {
     judge: Judge,
@@ -94,6 +103,12 @@ pub struct Court {
     config: Arc<Config>,
     school: School,
     taught: Vec<Taught>,
+    /// From which due time on this court obeys which request. Bound: the requests of [`Controls`].
+    acks: Acks,
+    /// Which tasks can follow a change of baselines that is not decided, by the offset of the request.
+    ready: Ready,
+    /// The changes of baselines that have been followed.
+    followed: BTreeSet<i64>,
 }
 
 impl Court {
@@ -115,7 +130,60 @@ impl Court {
             config,
             school: School::default(),
             taught: Vec::new(),
+            acks: Acks::new(),
+            ready: Ready::new(),
+            followed: BTreeSet::new(),
         }
+    }
+
+    /// Obeys what it said it would, and nothing else yet: what was asked stands in `controls`.
+    pub fn recall(&mut self, controls: &Controls) {
+        follow_baselines(controls, &self.acks, &mut self.followed, self.judge.references_mut());
+        self.judge.set_orders(Arc::new(controls.orders(&self.config, &self.acks)));
+    }
+
+    /// Whether some task has said that it can, or cannot, follow a change that is not decided.
+    pub fn has_answers(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// What is to be said of a change of baselines: `None` while some task has said nothing.
+    fn decide(&self, controls: &Controls, offset: i64) -> Option<bool> {
+        let asked = controls.baselines().find(|asked| asked.offset == offset)?;
+        let sound =
+            |profiles: Vec<Profile>| !profiles.is_empty() && profiles.iter().all(|one| one.model == asked.model);
+        if !baseline::read(asked.baseline).is_ok_and(sound) {
+            return Some(false);
+        }
+        let ready = self.ready.get(&offset)?;
+        if ready.values().any(|ready| !ready) {
+            return Some(false);
+        }
+        (self.tasks > 0 && ready.len() >= self.tasks as usize).then_some(true)
+    }
+
+    /// Obeys what was asked since: each request from the due time that it names, but after every look that was taken. A
+    /// change of baselines waits until every task has said that it has counted nothing in the windows that it changes; if
+    /// one has, it is refused. Tells from which due times on, or `None` for never; they must be published, and the court written down, before anything is folded that
+    /// is published in another transaction.
+    pub fn obey(&mut self, controls: &Controls, judge: u32, judges: u32) -> Vec<(i64, Option<EventTime>)> {
+        let mut told = Vec::new();
+        for command in controls.unanswered(judge, judges, &self.acks) {
+            let from = if command.is_of_tasks {
+                let Some(holds) = self.decide(controls, command.offset) else { continue };
+                self.ready.remove(&command.offset);
+                command.from.filter(|_| holds)
+            } else {
+                let next = self.judge.next_look(command.bears_on_pipeline).unwrap_or(EventTime::EARLIEST);
+                Some(command.from.map_or(next, |asked| asked.max(next)))
+            };
+            self.acks.insert(command.offset, from);
+            told.push((command.offset, from));
+        }
+        if !told.is_empty() {
+            self.recall(controls);
+        }
+        told
     }
 
     /// What models have learnt since the last call. Tasks need it before they can go on.
@@ -152,6 +220,11 @@ impl Court {
         while let Some(piece) = reader.piece()? {
             match piece {
                 Piece::Flow { start, flow } => self.judge.fold_labels(start, flow),
+                // The first word of a task stands: it keeps out of those windows since.
+                Piece::Ready { request, ready } if !self.acks.contains_key(&request) => {
+                    self.ready.entry(request).or_default().entry(reader.head.task).or_insert(ready);
+                }
+                Piece::Ready { .. } => {}
                 Piece::Lesson { model, mut told } => self.school.hear(model, &self.config, &mut told)?,
                 Piece::Window { model, version, start, meaning } => {
                     let profile = self.judge.references().of(model, version, start);
@@ -164,7 +237,7 @@ impl Court {
             }
         }
         if reader.last {
-            self.reached(reader.head);
+            self.reached(&reader.head);
             self.counted += 1;
             let clock = self.clock();
             let taught = self.school.teach(clock.inputs, clock.labels, &self.config, self.judge.references_mut());
@@ -200,7 +273,7 @@ impl Court {
         if continues { Folded::Counted } else { Folded::Gap { task: head.task, expected, found: head.from.clone() } }
     }
 
-    fn reached(&mut self, head: Head) {
+    fn reached(&mut self, head: &Head) {
         self.tasks = head.tasks.max(self.tasks);
         let chain = self.chains.entry(head.task).or_default();
         chain.inputs = later(chain.inputs, head.inputs);
@@ -269,29 +342,55 @@ impl Court {
             }
         }
         put_piece(CHAINS, Some(&bytes));
+        let mut bytes = vec![FORMAT];
+        put(&mut bytes, self.acks.len() as u64);
+        for (&offset, from) in &self.acks {
+            put_signed(&mut bytes, offset);
+            put_time(&mut bytes, *from);
+        }
+        put(&mut bytes, self.ready.values().map(BTreeMap::len).sum::<usize>() as u64);
+        for (&offset, tasks) in &self.ready {
+            for (&task, &ready) in tasks {
+                put_signed(&mut bytes, offset);
+                put(&mut bytes, task.into());
+                bytes.push(u8::from(ready));
+            }
+        }
+        put_piece(ACKS, Some(&bytes));
         self.school.snapshot(&mut put_piece);
         self.judge.snapshot(put_piece);
     }
 
-    /// The court whose snapshot these pieces are.
+    /// The court whose snapshot these pieces are, obeying what it said it would of what stands in `controls`.
     ///
     /// # Errors
-    /// When a piece is damaged or of another release.
+    /// When a piece is damaged or of another release, or when the references lack a lesson that the judge had given.
     pub fn restore(
         config: Arc<Config>,
-        references: References,
+        mut references: References,
         labels: bool,
         pieces: &BTreeMap<Vec<u8>, Vec<u8>>,
+        controls: &Controls,
     ) -> Result<Self, CourtError> {
-        let others = pieces.iter().filter(|(key, _)| *key != CHAINS && !School::owns(key));
-        let judge = Judge::restore(config.clone(), references, labels, others)?;
-        let mut court = Self::around(config, judge);
+        let (acks, ready) = pieces.get(ACKS).map_or_else(|| Ok(Default::default()), |bytes| take_acks(bytes))?;
+        let mut followed = BTreeSet::new();
+        follow_baselines(controls, &acks, &mut followed, &mut references);
+        let mut school = School::default();
         for (key, value) in pieces.iter().filter(|(key, _)| School::owns(key)) {
-            court.school.restore(key, value, &court.config)?;
+            school.restore(key, value, &config)?;
         }
+        // Before the judge: its windows can be read only with the references they were counted by.
+        if let Some(model) = school.unheard(&references) {
+            return Err(CourtError::NoLesson(model.to_owned()));
+        }
+        let others = pieces.iter().filter(|(key, _)| *key != CHAINS && *key != ACKS && !School::owns(key));
+        let judge = Judge::restore(config.clone(), references, labels, others)?;
+        let mut court = Self { school, ..Self::around(config, judge) };
         if let Some(bytes) = pieces.get(CHAINS) {
             court.take_chains(bytes)?;
         }
+        (court.acks, court.ready, court.followed) = (acks, ready, followed);
+        court.recall(controls);
         Ok(court)
     }
 
@@ -314,6 +413,35 @@ impl Court {
         }
         Ok(())
     }
+}
+
+/// Compares with the baselines of the changes that hold.
+fn follow_baselines(controls: &Controls, acks: &Acks, followed: &mut BTreeSet<i64>, references: &mut References) {
+    for asked in controls.baselines() {
+        let holds = acks.get(&asked.offset).is_some_and(Option::is_some);
+        if holds
+            && followed.insert(asked.offset)
+            && let Ok(profiles) = baseline::read(asked.baseline)
+        {
+            let profiles: Vec<Arc<Profile>> = profiles.into_iter().map(Arc::new).collect();
+            references.accept(asked.model, asked.from, &profiles);
+        }
+    }
+}
+
+fn take_acks(mut bytes: &[u8]) -> Result<(Acks, Ready), WireError> {
+    let bytes = &mut bytes;
+    expect("the format of what a court obeys", take_byte(bytes)?.into(), FORMAT.into())?;
+    let mut acks = Acks::new();
+    for _ in 0..take(bytes)? {
+        acks.insert(take_signed(bytes)?, take_time(bytes)?);
+    }
+    let mut ready = Ready::new();
+    for _ in 0..take(bytes)? {
+        let (offset, task) = (take_signed(bytes)?, take(bytes)? as u32);
+        ready.entry(offset).or_default().insert(task, take_byte(bytes)? != 0);
+    }
+    Ok((acks, ready))
 }
 
 /// A watermark never goes back, not even after a task was rebuilt from less than it had.
@@ -345,7 +473,9 @@ pub(super) fn meaning(known: &mut BTreeMap<usize, (Arc<Profile>, u64)>, profile:
 
 fn put_offsets(bytes: &mut Vec<u8>, offsets: &[i64]) {
     let mut part = Vec::with_capacity(offsets.len() * 4);
-    offsets.iter().for_each(|&offset| put_signed(&mut part, offset));
+    for &offset in offsets {
+        put_signed(&mut part, offset);
+    }
     put_bytes(bytes, &part);
 }
 

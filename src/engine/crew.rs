@@ -54,6 +54,19 @@ pub struct Crew {
     waits_not: String,
     /// How long labels take, where somebody wants to know.
     measures: Option<Box<Recorder>>,
+    /// Baselines that were asked for, and of which nobody knows yet whether they hold. Bound: those of the control topic.
+    expected: Vec<Expected>,
+}
+
+/// A change of a model's baselines that may come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// The offset of the request.
+    pub request: i64,
+    /// Which model.
+    pub model: String,
+    /// The start of the first window.
+    pub from: EventTime,
 }
 
 impl Crew {
@@ -74,6 +87,7 @@ impl Crew {
             horizons: Vec::new(),
             waits_not: String::new(),
             measures: None,
+            expected: Vec::new(),
         }
     }
 
@@ -301,9 +315,36 @@ impl Crew {
         self.waits_not.clear();
     }
 
+    /// Changes of baselines that may come. Until it is known whether they do, nothing is counted in their windows, and each
+    /// delta says whether the task has kept out of them.
+    pub fn expect(&mut self, expected: Vec<Expected>) {
+        self.expected = expected;
+    }
+
+    /// Whether it is not known yet by which baselines some windows are counted.
+    pub const fn is_expecting(&self) -> bool {
+        !self.expected.is_empty()
+    }
+
+    /// Whether an inference lies in a window whose baseline is not decided.
+    fn is_expected(&mut self, partition: usize, source: u16, record: &Inference) -> bool {
+        if !self.expected.iter().any(|expected| expected.model == record.model) {
+            return false;
+        }
+        let window = self.counted_in(partition, source, record);
+        self.expected.iter().any(|expected| expected.model == record.model && window.start >= expected.from)
+    }
+
+    /// The window that an inference is counted in: a late one is counted where its source stands.
+    fn counted_in(&mut self, partition: usize, source: u16, record: &Inference) -> Window {
+        let stands =
+            self.task(partition).inferences_of(source).max(Some(record.event_time)).unwrap_or(record.event_time);
+        Window::holding(stands, self.config.model(&record.model).window)
+    }
+
     /// Whether an inference must wait for a lesson: its model has no baseline, and what is known so far does not reach
     /// its window. Nothing of it is counted then, but its time moves the task's watermark already: what it waits for may
-    /// stand on it.
+    /// stand on it. Or it must wait until it is decided whether its baseline changes; nothing moves then.
     ///
     /// # Panics
     /// If the partition has no task.
@@ -316,6 +357,10 @@ impl Crew {
     /// # Panics
     /// If the partition has no task, or mixes fewer sources.
     pub fn must_wait_from(&mut self, partition: usize, source: u16, record: &Inference) -> bool {
+        // A decision stands on no watermark, so the time of what waits for it moves nothing.
+        if self.is_expecting() && Self::moves(record) && self.is_expected(partition, source, record) {
+            return true;
+        }
         let waits = self.waits(partition, source, record);
         if waits {
             self.task(partition).come_to(source, record.event_time);
@@ -336,10 +381,7 @@ impl Crew {
         if judges == 0 {
             return true;
         }
-        // A late record is counted where its source stands.
-        let counted =
-            self.task(partition).inferences_of(source).max(Some(record.event_time)).unwrap_or(record.event_time);
-        let window = Window::holding(counted, self.config.model(&record.model).window);
+        let window = self.counted_in(partition, source, record);
         let horizon = self.horizons[judge_of(&record.model, judges) as usize];
         horizon.is_none_or(|horizon| window.start >= horizon)
     }
@@ -427,6 +469,12 @@ impl Crew {
             Counted::Labels { start, flow } => writers.iter_mut().for_each(|writer| writer.flow(start, flow)),
         });
         self.meanings = meanings;
+        let furthest = self.furthest(partition).0;
+        for Expected { request, model, from } in &self.expected {
+            // No record of any model has come so far: none of this one has.
+            let ready = furthest.is_none_or(|furthest| furthest < *from);
+            writers[judge_of(model, judges) as usize].ready(*request, ready);
+        }
         if let Some(gathering) = self.learning.told_by(partition) {
             gathering.take(&self.cohorts, names, |model, bytes| {
                 writers[judge_of(model, judges) as usize].lesson(model, bytes);

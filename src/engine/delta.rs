@@ -23,6 +23,7 @@ const END: u8 = 0;
 const WINDOW: u8 = 1;
 const FLOW: u8 = 2;
 const LESSON: u8 = 3;
+const READY: u8 = 4;
 
 /// Bytes after which a record is full; one piece may go beyond, by the size of one window.
 const FULL: usize = 400 << 10;
@@ -84,15 +85,15 @@ impl<'a> Writer<'a> {
     fn room(&mut self) -> &mut Vec<u8> {
         if self.bytes.len() >= FULL {
             let bytes = std::mem::take(&mut self.bytes);
-            self.close(bytes, false);
+            self.close(&bytes, false);
         }
         &mut self.bytes
     }
 
-    fn close(&mut self, pieces: Vec<u8>, last: bool) {
+    fn close(&mut self, pieces: &[u8], last: bool) {
         let mut record = Vec::with_capacity(pieces.len() + 128);
         put_head(&mut record, self.head, self.full.len() as u64, last);
-        record.extend_from_slice(&pieces);
+        record.extend_from_slice(pieces);
         record.push(END);
         self.full.push(record);
     }
@@ -123,9 +124,17 @@ impl<'a> Writer<'a> {
         put_bytes(bytes, told);
     }
 
+    /// Whether the task can follow a change of baselines, by the offset of the request.
+    pub(super) fn ready(&mut self, request: i64, ready: bool) {
+        let bytes = self.room();
+        bytes.push(READY);
+        put_signed(bytes, request);
+        bytes.push(u8::from(ready));
+    }
+
     pub(super) fn finish(mut self) -> Vec<Vec<u8>> {
         let bytes = std::mem::take(&mut self.bytes);
-        self.close(bytes, true);
+        self.close(&bytes, true);
         self.full
     }
 }
@@ -168,6 +177,8 @@ pub(super) enum Piece<'a> {
     Flow { start: EventTime, flow: LabelFlow },
     /// What a model may learn from: see `gather`.
     Lesson { model: &'a str, told: &'a [u8] },
+    /// Whether the task can follow a change of baselines.
+    Ready { request: i64, ready: bool },
 }
 
 impl<'a> Reader<'a> {
@@ -209,7 +220,8 @@ impl<'a> Reader<'a> {
                 Ok(Some(Piece::Flow { start, flow }))
             }
             LESSON => Ok(Some(Piece::Lesson { model: take_text(bytes)?, told: take_bytes(bytes)? })),
-            found => Err(WireError::Unexpected { what: "the tag of a piece", found: found.into(), accepted: 3 }),
+            READY => Ok(Some(Piece::Ready { request: take_signed(bytes)?, ready: take_byte(bytes)? != 0 })),
+            found => Err(WireError::Unexpected { what: "the tag of a piece", found: found.into(), accepted: 4 }),
         }
     }
 

@@ -27,7 +27,7 @@ pub use changelog::{ChangelogError, Stand};
 pub use checkpoint::{CheckpointError, Restoring};
 pub use cohorts::{MAX_COHORTS, MAX_MODELS};
 pub use court::{Court, CourtError, DeltaError, Folded};
-pub use crew::Crew;
+pub use crew::{Crew, Expected};
 pub use delta::{Head, Reach, judge_of};
 pub(crate) use learn::build_settings;
 pub(crate) use task::facts;
@@ -39,6 +39,7 @@ use task::Task;
 
 use crate::baseline::References;
 use crate::config::Config;
+use crate::control::Orders;
 use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, Span};
 use crate::join::Counts;
 use crate::judge::{Clock, Finding, Judge};
@@ -76,6 +77,11 @@ impl Engine {
         let mut crew = Crew::new(config.clone(), references.clone(), labels, range);
         (0..partitions).for_each(|partition| crew.open(partition));
         Self { crew, judge: Judge::new(config, references, labels), labels }
+    }
+
+    /// Obeys what people asked for: see [`crate::control`]. Set before the first record.
+    pub fn set_orders(&mut self, orders: Arc<Orders>) {
+        self.judge.set_orders(orders);
     }
 
     /// Takes one inference of a partition.

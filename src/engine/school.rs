@@ -148,6 +148,15 @@ impl School {
         Some(horizon)
     }
 
+    /// A model whose lessons were given and are not among these references.
+    pub(super) fn unheard(&self, references: &References) -> Option<&str> {
+        let lacks = |model: &str, pupil: &Pupil<String>| {
+            let (inputs, truth) = references.lessons_of(model);
+            !references.has_file(model) && ((pupil.learnt && !inputs) || (pupil.learnt_truth && !truth))
+        };
+        self.pupils.iter().find(|(model, pupil)| lacks(model, pupil)).map(|(model, _)| model.as_str())
+    }
+
     /// Tells what has changed since the last call: key, and value or `None` if it is gone.
     pub(super) fn snapshot(&mut self, mut put_piece: impl FnMut(&[u8], Option<&[u8]>)) {
         let mut bytes = Vec::new();

@@ -4,6 +4,9 @@
 //! shares a feature with it; else one that began within three base windows of it; an alert on the whole (no feature)
 //! joins the latest. Otherwise it opens one. An incident is closed when all its alerts are resolved. All changes of one
 //! due time are one revision.
+//!
+//! An incident that somebody accepted is closed for good. Its alerts go on firing. Should one of them end and fire anew,
+//! it opens or joins an incident only if it is half as strong again as it was: then it is not what was accepted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +17,7 @@ use super::piece::RestoreProblem;
 use super::saved;
 use super::tracked::Tracked;
 use super::words::{capital, day, open, percent, small};
+use crate::control::{Accepted, Mark, Orders};
 use crate::event::{EventTime, RequestKey, Span, fnv1a_64};
 use crate::finding::{Alert, AlertState, Cause, Incident, IncidentState, LabelRequest, Severity, Verdict};
 use crate::observe::Event;
@@ -24,6 +28,10 @@ const REQUESTS: usize = 25;
 const REQUESTS_MAX: usize = 500;
 /// Base windows within which troubles without a common feature count as one.
 const NEAR: i64 = 3;
+/// So much stronger than it was when it was accepted is more than what was accepted.
+const MORE: f64 = 1.5;
+/// Accepted alerts that are remembered; of more, those with the largest fingerprints are forgotten.
+const MOST_ACCEPTED: usize = 10_000;
 
 /// An alert with the predictions it is about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,6 +64,9 @@ struct Open {
     revision: u32,
     alerts: BTreeMap<String, Alert>,
     resolved: BTreeSet<String>,
+    /// Length of the base window of the alert that opened it.
+    #[serde(default)]
+    window: Span,
     #[serde(with = "saved::keys")]
     asked: BTreeSet<RequestKey>,
     /// Whether the revision published last knew of another incident that forbids retraining.
@@ -68,16 +79,18 @@ struct Open {
 pub(super) struct Incidents {
     open: Tracked<u64, Open>,
     next: u64,
+    /// How strong each alert was that somebody accepted, by its fingerprint.
+    accepted: BTreeMap<String, f64>,
 }
 
 impl Incidents {
     /// Takes all alerts of one due time, sorted by fingerprint.
-    pub(super) fn take(&mut self, as_of: EventTime, raised: &[Raised]) -> Step {
+    pub(super) fn take(&mut self, as_of: EventTime, raised: &[Raised], orders: &Orders) -> Step {
         let mut touched = BTreeSet::new();
         let mut step = Step::default();
         for one in raised {
             let alert = &one.alert;
-            if alert.severity == Severity::Info || alert.state == AlertState::Pending {
+            if alert.severity == Severity::Info || alert.state == AlertState::Pending || self.is_accepted(alert) {
                 continue;
             }
             if let Some(number) = self.place(one, as_of)
@@ -93,6 +106,67 @@ impl Incidents {
                 }
             }
         }
+        self.speak(as_of, &touched, orders, &mut step);
+        step
+    }
+
+    /// The next open incident that was accepted, and the due time at which it is: not before it opened.
+    pub(super) fn next_accepted<'a>(&self, orders: &'a Orders) -> Option<(EventTime, &'a Accepted)> {
+        let due = |accepted: &'a Accepted| {
+            let (_, open) = self.open.iter().find(|(_, open)| open.id == accepted.incident)?;
+            Some((accepted.from.max(open.opened), accepted))
+        };
+        orders.accepted().filter_map(due).min_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.incident.cmp(&b.1.incident)))
+    }
+
+    /// Closes an incident that somebody accepted.
+    pub(super) fn accept(&mut self, as_of: EventTime, accepted: &Accepted, orders: &Orders) -> Step {
+        let mut step = Step::default();
+        let found = self.open.iter().find(|(_, open)| open.id == accepted.incident);
+        let Some(open) = found.map(|(&number, _)| number).and_then(|number| self.open.remove(&number)) else {
+            return step;
+        };
+        step.incidents.push(open.accepted(as_of, accepted, orders));
+        for (fingerprint, alert) in open.alerts {
+            if !open.resolved.contains(&fingerprint) {
+                self.accepted.insert(fingerprint, strength(&alert));
+            }
+        }
+        while self.accepted.len() > MOST_ACCEPTED {
+            self.accepted.pop_last();
+        }
+        // It may have forbidden another one to retrain.
+        self.speak(as_of, &BTreeSet::new(), orders, &mut step);
+        step
+    }
+
+    /// Whether an alert that fires is no more than what somebody accepted. What is more is accepted no longer.
+    fn is_accepted(&mut self, alert: &Alert) -> bool {
+        if alert.state == AlertState::Resolved {
+            return false;
+        }
+        let more = match self.accepted.get(&alert.fingerprint) {
+            None => return false,
+            Some(accepted) => strength(alert) > accepted * MORE,
+        };
+        if more {
+            self.accepted.remove(&alert.fingerprint);
+        }
+        !more
+    }
+
+    /// How strong each accepted alert was.
+    pub(super) const fn accepted(&self) -> &BTreeMap<String, f64> {
+        &self.accepted
+    }
+
+    /// Takes what was accepted as it was written.
+    pub(super) fn restore_accepted(&mut self, accepted: BTreeMap<String, f64>) {
+        self.accepted = accepted;
+    }
+
+    /// Publishes the incidents that were touched, and those whose verdict depends on another one.
+    fn speak(&mut self, as_of: EventTime, touched: &BTreeSet<u64>, orders: &Orders, step: &mut Step) {
         let unsound: Vec<(String, Option<String>)> = self
             .open
             .iter()
@@ -109,7 +183,7 @@ impl Incidents {
             let speaks = touched.contains(&number) || (forbidden != open.forbidden && open.would_retrain());
             if speaks && let Some(open) = self.open.get_mut(&number) {
                 open.forbidden = forbidden;
-                step.incidents.push(open.publish(as_of));
+                step.incidents.push(open.publish(as_of, orders));
                 open.revision += 1;
                 if open.is_closed() {
                     self.open.remove(&number);
@@ -117,7 +191,6 @@ impl Incidents {
             }
         }
         step.incidents.sort_by(|a, b| a.id.cmp(&b.id));
-        step
     }
 
     /// Tells what has changed since the last time: the number, and the content or that it is gone.
@@ -183,6 +256,7 @@ impl Incidents {
             revision: 0,
             alerts: BTreeMap::new(),
             resolved: BTreeSet::new(),
+            window: one.window,
             asked: BTreeSet::new(),
             forbidden: false,
         });
@@ -251,7 +325,27 @@ impl Open {
         matches!(verdict, Verdict::Retrain | Verdict::RetrainCandidate)
     }
 
-    fn publish(&self, as_of: EventTime) -> Incident {
+    /// What happened in the world within a base window of the one in which it began, as is known at a due time.
+    fn marks<'a>(&self, as_of: EventTime, orders: &'a Orders) -> Vec<&'a Mark> {
+        let began = EventTime::from_micros_unchecked(self.began);
+        let near = |mark: &&Mark| mark.at >= began - self.window && mark.at < began + self.window.times(2);
+        orders.marks(self.model.as_deref(), as_of).filter(near).collect()
+    }
+
+    /// Its last revision, once somebody accepted it.
+    fn accepted(&self, as_of: EventTime, accepted: &Accepted, orders: &Orders) -> Incident {
+        let mut incident = self.publish(as_of, orders);
+        incident.state = IncidentState::Accepted;
+        incident.closed_as_of = Some(as_of.micros());
+        let by = accepted.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+        let why = accepted.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+        incident.text = format!("{} Accepted{by}{why}.", incident.text);
+        let of = serde_json::json!({"by": accepted.by, "reason": accepted.reason});
+        incident.evidence.insert("accepted".to_owned(), of);
+        incident
+    }
+
+    fn publish(&self, as_of: EventTime, orders: &Orders) -> Incident {
         let Verdicts { cause, confidence, advice, retrain } = Pattern::new(self.alerts.values()).decide(self.forbidden);
         let closed = self.is_closed();
         let mut evidence = BTreeMap::new();
@@ -263,7 +357,15 @@ impl Open {
         let features: Vec<&str> = self.features().into_iter().collect();
         evidence.insert("features".to_owned(), features.into());
         let severity = self.alerts.values().map(|alert| alert.severity).max().unwrap_or(Severity::Warning);
-        let text = self.story(cause, retrain.verdict, performance, closed);
+        let mut text = self.story(cause, retrain.verdict, performance, closed);
+        let marks = self.marks(as_of, orders);
+        if !marks.is_empty() {
+            let told = |mark: &&Mark| serde_json::json!({"at": mark.at.micros(), "text": mark.text});
+            evidence.insert("marks".to_owned(), marks.iter().map(told).collect());
+            for mark in &marks {
+                text = format!("{text} Marked at {}: {}.", mark.at.rfc3339(), mark.text);
+            }
+        }
         Incident {
             id: self.id.clone(),
             model: self.model.clone(),

@@ -93,6 +93,24 @@ impl Lives {
         self.publish(name, reading, origin)
     }
 
+    /// Takes a reading that must not be told of. What was told before is ended, once, so that nobody goes on with it;
+    /// when it may speak again it begins anew.
+    pub(super) fn hush(&mut self, reading: &Reading, origin: &Origin<'_>) -> Option<Alert> {
+        if self.by_level.is_empty() && self.published.is_empty() {
+            return None;
+        }
+        let name = fingerprint(reading.indicator.name(), origin.model, origin.version, &reading.subject);
+        self.by_level.retain(|(known, _), _| *known != name);
+        let (state, starts_at) = self.published.remove(&name)?;
+        if state == AlertState::Firing {
+            self.turned.push((origin.as_of, name.clone(), false));
+        }
+        let mut ended = alert(name, AlertState::Resolved, starts_at, reading, origin);
+        ended.evidence.insert("muted".into(), true.into());
+        ended.text = format!("Muted: {}", reading.text);
+        Some(ended)
+    }
+
     /// Fingerprints that were firing at a due time. Inputs run ahead of labels, by as much as the labels happen to lag;
     /// what has fired meanwhile was not known then.
     pub(super) fn firing_at(&self, as_of: EventTime) -> BTreeSet<String> {
@@ -281,6 +299,28 @@ mod tests {
         expected[0] = Some(AlertState::Firing);
         expected[7] = Some(AlertState::Resolved);
         assert_eq!(states(&steps), expected);
+    }
+
+    #[test]
+    fn what_is_muted_is_ended_once_and_begins_anew_afterwards() {
+        let mut lives = Lives::default();
+        let at = |day: i64| {
+            let window = Window::holding(EventTime::from_micros_unchecked(day * Span::DAY.micros()), Span::DAY);
+            Origin { model: Some("m"), version: Some("v"), window, multiple: 1, as_of: window.end }
+        };
+        let fires = reading(1e-5, 2.0);
+        assert_eq!(lives.hush(&fires, &at(0)), None);
+        let fired = lives.take(&fires, &at(1)).unwrap();
+        let ended = lives.hush(&fires, &at(2)).unwrap();
+        assert_eq!(
+            (ended.state, ended.fingerprint, ended.starts_at),
+            (AlertState::Resolved, fired.fingerprint, fired.starts_at)
+        );
+        assert_eq!((ended.ends_at, ended.evidence["muted"].clone()), (Some(at(2).window.end.micros()), true.into()));
+        assert_eq!(lives.hush(&fires, &at(3)), None);
+        assert!(lives.firing_at(at(3).as_of).is_empty());
+        let again = lives.take(&fires, &at(4)).unwrap();
+        assert_eq!((again.state, again.starts_at), (AlertState::Firing, at(4).window.start.micros()));
     }
 
     #[test]

@@ -63,6 +63,7 @@ use tracked::Tracked;
 
 use crate::baseline::{Profile, References};
 use crate::config::{Config, ModelConfig};
+use crate::control::Orders;
 use crate::event::{EventTime, Span};
 use crate::finding::{Alert, Incident, LabelRequest, Summary};
 use crate::observe::{Coding, Layout, Sums};
@@ -97,6 +98,7 @@ pub struct Judge {
     /// The clock of the last looks.
     reached: Clock,
     late_after_idle: u64,
+    orders: Arc<Orders>,
     written: Written,
 }
 
@@ -120,6 +122,7 @@ impl Judge {
             capped: false,
             reached: Clock::default(),
             late_after_idle: 0,
+            orders: Arc::default(),
             written: Written::default(),
         }
     }
@@ -132,6 +135,25 @@ impl Judge {
     /// Changes the references: what a model's first days taught.
     pub const fn references_mut(&mut self) -> &mut References {
         &mut self.references
+    }
+
+    /// Changes what people asked for. Nothing in it may hold before [`Judge::next_look`] that did not hold before.
+    pub fn set_orders(&mut self, orders: Arc<Orders>) {
+        self.orders = orders;
+    }
+
+    /// A due time after every look that was taken, at models and, if so asked, at the pipeline; `None` before the first.
+    pub fn next_look(&self, at_pipeline: bool) -> Option<EventTime> {
+        let inputs = self.config.topics.inferences.out_of_order;
+        let labels = self.label_disorder().unwrap_or(inputs);
+        let wait = if at_pipeline { inputs.max(labels) } else { inputs };
+        let models = self.reached.inputs.map(|at| at + wait).max(self.reached.labels.map(|at| at + labels));
+        models.map(|last| last + Span::from_micros(1))
+    }
+
+    /// The configuration by which readings of a model, or of the pipeline, are judged at a due time.
+    fn config_at(&self, model: Option<&str>, as_of: EventTime) -> Arc<Config> {
+        self.orders.config(model, as_of).unwrap_or(&self.config).clone()
     }
 
     /// Notes that a limit was hit, so that equal numbers are no longer promised.
@@ -248,7 +270,7 @@ impl Judge {
     fn tell_again(&mut self, findings: &mut Vec<Finding>) {
         for (as_of, occasion, multiple, key, start) in self.turns(Store::to_tell_again) {
             let due = Due { as_of, occasion, multiple, start };
-            let config = self.config.clone();
+            let config = self.config_at(Some(&key.0), as_of);
             let settings = config.model(&key.0);
             let store = self.models.get_mut(&key).expect("a told window has a store");
             let firing = store.told_again(&due);
@@ -281,7 +303,7 @@ impl Judge {
 
     fn look(&mut self, key: &(String, String), due: &Due, clock: Clock, findings: &mut Vec<Finding>) {
         let (model, version) = key;
-        let config = self.config.clone();
+        let config = self.config_at(Some(model), due.as_of);
         let settings = config.model(model);
         let is_new = self.is_new(key, due.start, settings.window);
         let store = self.models.get_mut(key).expect("a due window has a store");
@@ -323,7 +345,7 @@ impl Judge {
             Occasion::Age(_) | Occasion::Final => Vec::new(),
         };
         let lives = if due.occasion == Occasion::Inputs { &mut store.input_lives } else { &mut store.label_lives };
-        let mut raised = raise(lives, readings, &origin, settings);
+        let mut raised = raise(lives, readings, &origin, settings, &self.orders);
         if is_new {
             for one in &mut raised {
                 one.alert.evidence.insert("new_version".to_owned(), true.into());
@@ -370,10 +392,11 @@ impl Judge {
     fn look_at_what_is_open(&mut self, findings: &mut Vec<Finding>) {
         let keys: Vec<(String, String)> = self.models.keys().cloned().collect();
         for key in keys {
-            let config = self.config.clone();
-            let settings = config.model(&key.0);
-            let store = self.models.get_mut(&key).expect("the key was just read");
-            for (due, sums) in store.never_filled() {
+            let looks = self.models.get(&key).map(Store::never_filled).unwrap_or_default();
+            for (due, sums) in looks {
+                let config = self.config_at(Some(&key.0), due.as_of);
+                let settings = config.model(&key.0);
+                let store = self.models.get_mut(&key).expect("the key was just read");
                 let window = store.window(due.multiple, due.start);
                 let context = Context {
                     window,
@@ -388,7 +411,7 @@ impl Judge {
                 let (model, version) = (Some(key.0.as_str()), Some(key.1.as_str()));
                 let origin = Origin { model, version, window, multiple: due.multiple, as_of: due.as_of };
                 let readings = plumbing::readings(&context);
-                let raised = raise(&mut store.input_lives, readings, &origin, settings);
+                let raised = raise(&mut store.input_lives, readings, &origin, settings, &self.orders);
                 store.changed = true;
                 for one in raised {
                     findings.push(Finding::Alert(Box::new(one.alert.clone())));
@@ -409,11 +432,13 @@ impl Judge {
 
     /// Orphans belong to no model: one window length and one allowance for all, those of the defaults.
     fn look_at_pipeline(&mut self, clock: Clock, findings: &mut Vec<Finding>) {
-        let config = self.config.clone();
-        let settings = config.defaults();
         let terms = self.pipeline_terms();
-        while let Some((origin, readings)) = self.pipeline.next(clock, &terms, settings) {
-            let raised = raise(&mut self.pipeline.lives, readings, &origin, settings);
+        let (orders, own) = (self.orders.clone(), self.config.clone());
+        let judged_by = |as_of| orders.config(None, as_of).unwrap_or(&own);
+        let allowed = |as_of| judged_by(as_of).defaults().false_alarms_per_month;
+        while let Some((origin, readings)) = self.pipeline.next(clock, &terms, allowed) {
+            let settings = judged_by(origin.as_of).defaults();
+            let raised = raise(&mut self.pipeline.lives, readings, &origin, settings, &orders);
             self.publish(raised, origin.as_of, findings);
         }
     }
@@ -432,10 +457,23 @@ impl Judge {
         };
         let settled = if clock.ended { Some(EventTime::LATEST) } else { reached };
         let Some(settled) = settled else { return };
-        while let Some((&as_of, _)) = self.waiting.first().filter(|(as_of, _)| **as_of <= settled) {
-            let mut raised = self.waiting.remove(&as_of).unwrap_or_default();
-            raised.sort_by(|a, b| a.alert.fingerprint.cmp(&b.alert.fingerprint));
-            let step = self.incidents.take(as_of, &raised);
+        let orders = self.orders.clone();
+        // At the end of the input the time has come as far as its last record, and no further.
+        let obeyed = if clock.ended { self.next_look(true).unwrap_or(settled) } else { settled };
+        loop {
+            let raised = self.waiting.first().map(|(&as_of, _)| as_of).filter(|as_of| *as_of <= settled);
+            let accepted = self.incidents.next_accepted(&orders).filter(|(at, _)| *at <= obeyed);
+            let step = match (raised, accepted) {
+                (raised, Some((as_of, accepted))) if raised.is_none_or(|raised| as_of <= raised) => {
+                    self.incidents.accept(as_of, accepted, &orders)
+                }
+                (Some(as_of), _) => {
+                    let mut raised = self.waiting.remove(&as_of).unwrap_or_default();
+                    raised.sort_by(|a, b| a.alert.fingerprint.cmp(&b.alert.fingerprint));
+                    self.incidents.take(as_of, &raised, &orders)
+                }
+                (None, _) => break,
+            };
             let published = |incident: &Incident| incident.model.is_some() || self.publishes_pipeline;
             let incidents = step.incidents.into_iter().filter(published);
             findings.extend(incidents.map(|incident| Finding::Incident(Box::new(incident))));
@@ -449,13 +487,19 @@ impl Judge {
     }
 }
 
-fn raise(lives: &mut Lives, readings: Vec<Reading>, origin: &Origin<'_>, settings: &ModelConfig) -> Vec<Raised> {
+fn raise(
+    lives: &mut Lives,
+    readings: Vec<Reading>,
+    origin: &Origin<'_>,
+    settings: &ModelConfig,
+    orders: &Orders,
+) -> Vec<Raised> {
     let mut raised = Vec::new();
     for reading in readings {
-        if settings.mutes(reading.indicator.name()) {
-            continue;
-        }
-        if let Some(alert) = lives.take(&reading, origin) {
+        let name = reading.indicator.name();
+        let muted = settings.mutes(name) || orders.mutes(origin.model, name, origin.as_of);
+        let change = if muted { lives.hush(&reading, origin) } else { lives.take(&reading, origin) };
+        if let Some(alert) = change {
             raised.push(Raised { alert, examples: reading.examples, window: settings.window });
         }
     }

@@ -11,7 +11,6 @@ use super::lives::{Lives, Origin};
 use super::plumbing::{self, LabelFlow};
 use super::reading::Reading;
 use super::tracked::Tracked;
-use crate::config::ModelConfig;
 use crate::event::{EventTime, Span, Window};
 
 /// When windows of the pipeline are due.
@@ -76,12 +75,12 @@ impl Pipeline {
         0
     }
 
-    /// Takes the next window that is due by `clock`, with what is to be said of it.
+    /// Takes the next window that is due by `clock`, with what is to be said of it. The allowance is that of its due time.
     pub(super) fn next(
         &mut self,
         clock: Clock,
         terms: &Terms,
-        settings: &ModelConfig,
+        false_alarms_per_month: impl Fn(EventTime) -> f64,
     ) -> Option<(Origin<'static>, Vec<Reading>)> {
         let disorder = terms.disorder?;
         let (&start, &flow) = self.flows.first()?;
@@ -91,8 +90,8 @@ impl Pipeline {
             return None;
         }
         self.flows.remove(&start);
-        let budget = Budget::new(settings.false_alarms_per_month, terms.window, 1);
         let as_of = window.end + terms.early + disorder;
+        let budget = Budget::new(false_alarms_per_month(as_of), terms.window, 1);
         let origin = Origin { model: None, version: None, window, multiple: 1, as_of };
         // Labels of predictions from before the first one read are orphans by nature.
         let early_days = self.first_inference.is_none_or(|first| start < first + terms.wait);

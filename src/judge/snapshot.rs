@@ -7,7 +7,7 @@
 //! Sums are written as the codec of `observe` writes them. Their places come from the reference of model, version and
 //! window, so the references, also those that were learnt, must be given as they were.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,8 @@ struct Progress {
     capped: bool,
     late_after_idle: u64,
     next_incident: u64,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    accepted: BTreeMap<String, f64>,
 }
 
 /// What a version of a model has beside its windows.
@@ -112,6 +114,7 @@ impl Judge {
             capped: self.capped,
             late_after_idle: self.late_after_idle,
             next_incident: self.incidents.next(),
+            accepted: self.incidents.accepted().clone(),
         };
         pieces.put_if_new(&Key::Clock, json(&progress), &mut self.written.clock);
     }
@@ -146,11 +149,12 @@ impl Judge {
     fn take(&mut self, key: Key, body: &[u8]) -> Result<(), RestoreProblem> {
         match key {
             Key::Clock => {
-                let Progress { reached, capped, late_after_idle, next_incident } = parse(body)?;
+                let Progress { reached, capped, late_after_idle, next_incident, accepted } = parse(body)?;
                 self.reached = reached;
                 self.capped = capped;
                 self.late_after_idle = late_after_idle;
                 self.incidents.restore_next(next_incident);
+                self.incidents.restore_accepted(accepted);
                 body.clone_into(&mut self.written.clock);
             }
             Key::Pipeline => {

@@ -37,6 +37,7 @@ pub fn check(config: &Config, instance: &str) -> Result<Topology, KafkaTrouble> 
     let counts = counts(&admin, config, &topics)?;
     let tasks = tasks(config, &topics, &counts);
     let mut problems = inputs_differ(config, &topics, &counts);
+    problems.extend(others_differ(&admin, config, tasks)?);
     let mut notes = Vec::new();
     for topic in &topics {
         let found = counts.get(&topic.role).copied().unwrap_or_default();
@@ -84,6 +85,37 @@ pub fn inputs(config: &Config) -> Result<(u32, Option<u32>), KafkaTrouble> {
     }
     let count = |role| counts.get(&role).copied();
     Ok((count(Role::Inferences).unwrap_or_default(), count(Role::Labels)))
+}
+
+/// What is wrong with the further topics of a side.
+fn others_differ(admin: &Admin<'_>, config: &Config, tasks: u32) -> Result<Vec<String>, KafkaTrouble> {
+    let sides = std::iter::once(&config.topics.inferences).chain(&config.topics.labels);
+    let mut problems = Vec::new();
+    for name in sides.flat_map(|topic| &topic.others) {
+        match admin.find(name)? {
+            Found::There { partitions } if partitions == tasks => {
+                if let Some(right) = probe::reading(admin, config, name)? {
+                    return Err(KafkaTrouble::NotAllowed { missing: vec![right], principal: principal(config) });
+                }
+            }
+            Found::There { partitions } => problems.push(format!(
+                "topic {name} has {partitions} partitions, the other inputs have {tasks}: a prediction and its label would \
+                 not meet; give all of them the same number of partitions and the same partitioner"
+            )),
+            Found::Hidden => {
+                let missing = vec![Right::new("Read", "topic", name)];
+                return Err(KafkaTrouble::NotAllowed { missing, principal: principal(config) });
+            }
+            Found::Missing => return Err(KafkaTrouble::Missing { inputs: vec![name.clone()], own: Vec::new() }),
+        }
+        if config.join.repartition {
+            problems.push(format!(
+                "topic {name}: `join.repartition` rewrites one topic of predictions and one of labels; several of a side \
+                 are not in this release"
+            ));
+        }
+    }
+    Ok(problems)
 }
 
 /// The number of partitions of each topic; all of them must be there.

@@ -222,7 +222,7 @@ impl Planned {
 
     /// Whether truthline writes it.
     pub fn is_written(&self) -> bool {
-        self.owner != Owner::User && !matches!(self.role, Role::Control)
+        self.owner != Owner::User
     }
 
     /// Whether another value of this setting would lose something or change a result, so that `run` does not start.

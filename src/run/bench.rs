@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::alarms::{Alarms, Herald};
+use super::control::Told;
 use super::error::RunError;
 use super::feed::Side;
 use super::lessons::Lessons;
 use super::setup::Setup;
 use super::stop::Stop;
-use super::{clock, lessons, memory, show};
+use super::{clock, control, lessons, memory, show};
 use crate::engine::{Court, Folded};
 use crate::event::EventTime;
 use crate::exchange::{fires, send};
@@ -51,6 +52,8 @@ struct Seat {
     since: EventTime,
     /// Up to which window tasks may go on, as they were told last.
     horizon: Option<EventTime>,
+    /// How much of what people asked for the court has heard.
+    heard: u64,
 }
 
 /// One thread's judges.
@@ -62,6 +65,7 @@ pub(super) struct Bench {
     findings: Vec<Finding>,
     committed: Instant,
     lessons: Lessons,
+    told: Told,
     alarms: Alarms,
     herald: Herald,
     stop: Stop,
@@ -69,7 +73,12 @@ pub(super) struct Bench {
 
 impl Bench {
     /// A bench that has joined its group and has no partitions yet.
-    pub(super) fn start(setup: Arc<Setup>, lessons: Lessons, alarms: Alarms, stop: Stop) -> Result<Self, RunError> {
+    pub(super) fn start(
+        setup: Arc<Setup>,
+        (lessons, told): (Lessons, Told),
+        alarms: Alarms,
+        stop: Stop,
+    ) -> Result<Self, RunError> {
         let config = setup.config.clone();
         let transactions = Transactions::start(config.clone(), setup.transactional_id("judges"))?;
         let member =
@@ -83,6 +92,7 @@ impl Bench {
             findings: Vec::new(),
             committed: Instant::now(),
             lessons,
+            told,
             herald: Herald::new(alarms.clone()),
             alarms,
             stop,
@@ -180,6 +190,7 @@ impl Bench {
         let places: Vec<TopicPartition> = judges.iter().map(place).collect();
         let committed = self.member.committed(&places, PATIENCE)?;
         let reader = Reader::new(self.setup.config.clone())?;
+        let controls = self.told.catch_up(&reader)?;
         let mut new = Vec::new();
         for (place, committed) in places.iter().zip(committed) {
             let judge = place.partition;
@@ -187,7 +198,7 @@ impl Bench {
                 continue;
             }
             let begun = Instant::now();
-            let court = memory::restore(&self.setup, &reader, self.lessons.references(), judge, committed)?;
+            let court = memory::restore(&self.setup, &reader, &self.lessons, &controls, judge, committed)?;
             let next = match committed {
                 Some(next) => next,
                 None => self.member.bounds(place)?.0,
@@ -210,6 +221,7 @@ impl Bench {
                 status,
                 since: clock::now(),
                 horizon: None,
+                heard: 0,
             };
             self.seats.insert(judge, seat);
         }
@@ -238,7 +250,22 @@ impl Bench {
                 lessons::publish_horizon(&mut self.transactions, &self.setup, judge, horizon)?;
                 seat.horizon = Some(horizon);
             }
+            let news = self.told.since(&mut seat.heard);
+            let asked = news.or_else(|| seat.court.has_answers().then(|| self.told.now()));
+            let judges = self.setup.judges;
+            let obeyed = asked.map_or_else(Vec::new, |asked| seat.court.obey(&asked, judge as u32, judges));
+            for &obeyed in &obeyed {
+                control::publish(&mut self.transactions, &self.setup, judge, obeyed)?;
+                tracing::info!(
+                    judge,
+                    offset = obeyed.0,
+                    from = obeyed.1.map(EventTime::rfc3339),
+                    "obeying what was asked"
+                );
+            }
             let due = (whole || seat.written.elapsed() >= SNAPSHOT) && seat.written_at != Some(seat.next);
+            // What a court obeys must survive it together with its saying so.
+            let due = due || !obeyed.is_empty();
             if due {
                 memory::write(&mut self.transactions, &self.setup, judge, &mut seat.court, seat.next)?;
                 seat.written = Instant::now();

@@ -9,29 +9,41 @@ use std::time::{Duration, Instant};
 use super::books::Books;
 use super::error::RunError;
 use super::setup::Setup;
-use crate::engine::{Crew, Stand};
+use crate::engine::{ChangelogError, Crew, Stand};
 use crate::join::Due;
 use crate::kafka::{Reader, TopicPartition};
 
 /// How long the changelog may take to show what the offsets say: a reader sees nothing behind a transaction that a dead
 /// process left open, until the broker ends it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a lesson that was given elsewhere may take to be heard of.
+const HEARSAY: Duration = Duration::from_secs(30);
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Rebuilds a task whose inputs have these committed offsets. `None` if it was never committed; it is open and empty
-/// then.
+/// then. `learn` brings the crew what models have learnt meanwhile.
 pub(super) fn restore(
     setup: &Setup,
     reader: &Reader,
     crew: &mut Crew,
     task: u32,
     committed: &[Option<i64>],
+    mut learn: impl FnMut(&mut Crew),
 ) -> Result<Option<Books>, RunError> {
     let place = TopicPartition { topic: setup.names.rows.clone(), partition: task as i32 };
     let begun = Instant::now();
     loop {
-        let found = once(reader, crew, task, &place)?;
+        learn(crew);
+        let found = match once(reader, crew, task, &place)? {
+            Ok(found) => found,
+            // Another process counted by a lesson that ours has not heard of yet.
+            Err(ChangelogError::OtherBaseline { .. }) if begun.elapsed() < HEARSAY => {
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+            Err(error) => return Err(torn(&place, &error.to_string())),
+        };
         let stands = found.as_ref().map(|(stand, _)| stand.offsets.as_slice());
         let offsets: Option<Vec<i64>> = committed.iter().copied().collect();
         match (stands, offsets) {
@@ -60,7 +72,12 @@ fn ahead(stands: Option<&[i64]>, committed: &[Option<i64>]) -> bool {
 type Found = (Stand, Vec<(i64, Due)>);
 
 /// Reads the whole changelog of a task into the crew.
-fn once(reader: &Reader, crew: &mut Crew, task: u32, place: &TopicPartition) -> Result<Option<Found>, RunError> {
+fn once(
+    reader: &Reader,
+    crew: &mut Crew,
+    task: u32,
+    place: &TopicPartition,
+) -> Result<Result<Option<Found>, ChangelogError>, RunError> {
     crew.open(task as usize);
     let mut found: Option<Found> = None;
     let mut blocks = Vec::new();
@@ -79,15 +96,12 @@ fn once(reader: &Reader, crew: &mut Crew, task: u32, place: &TopicPartition) -> 
                 true
             }
             Err(error) => {
-                trouble = Some(torn(place, &format!("offset {}: {error}", stored.offset)));
+                trouble = Some(error);
                 false
             }
         }
     })?;
-    match trouble {
-        Some(trouble) => Err(trouble),
-        None => Ok(found.map(|(stand, _)| (stand, blocks))),
-    }
+    Ok(trouble.map_or_else(|| Ok(found.map(|(stand, _)| (stand, blocks))), Err))
 }
 
 fn torn(place: &TopicPartition, why: &str) -> RunError {

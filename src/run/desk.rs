@@ -51,9 +51,10 @@ impl Desk {
         let labels = config.topics.labels.is_some();
         let crew = Crew::new(config, setup.references.clone(), labels, Range::default());
         let mut crew = crew.with_journals().among_others();
-        if let Some([inferences, labels]) = setup.sources {
-            crew = crew.with_sources(inferences, labels);
-        }
+        let topics = [Some(&setup.config.topics.inferences), setup.config.topics.labels.as_ref()];
+        let several = topics.map(|topic| topic.map_or(1, |topic| topic.names().count() as u16));
+        let [inferences, labels] = setup.sources.unwrap_or(several);
+        crew = crew.with_sources(inferences, labels);
         let decoder = Decoder::new(Limits::default());
         let samplers = setup.looks_at_placement().then(Default::default);
         Self {
@@ -92,7 +93,7 @@ impl Desk {
             }
             origin = message.header(origin::ORIGIN).and_then(Origin::parse);
         }
-        let source = origin.map_or(0, |origin| origin.partition);
+        let source = origin.map_or(feed.number, |origin| origin.partition);
         if let Some(origin) = origin {
             let known = feed.source(source);
             (known.furthest, known.idle) = (known.furthest.max(origin.before), None);
@@ -195,7 +196,8 @@ impl Desk {
     /// Goes on with the prediction that a feed had to hold back; whether it need not wait any more.
     pub(super) fn go_on(&mut self, feed: &mut Feed) -> Result<bool, Failure> {
         let task = feed.task as usize;
-        let source = |held: &Held| held.origin.map_or(0, |origin| origin.partition);
+        let number = feed.number;
+        let source = |held: &Held| held.origin.map_or(number, |origin| origin.partition);
         let Some(held) = feed.held.take_if(|held| !self.crew.must_wait_from(task, source(held), &held.record)) else {
             return Ok(false);
         };

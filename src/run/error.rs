@@ -22,6 +22,9 @@ pub enum RunError {
     /// What was written for a restart and the committed offsets do not belong together.
     #[error("{0}")]
     Torn(String),
+    /// The configuration means something else than what was published stands for.
+    #[error("{0}")]
+    Meaning(String),
     /// A record of an internal topic cannot be used.
     #[error("{topic} partition {partition} offset {offset}: {source}")]
     Delta {

@@ -43,6 +43,8 @@ pub(super) struct Feed {
     pub(super) task: u32,
     /// Which input of its task this is.
     pub(super) input: usize,
+    /// Which of the topics of its side: the number of its source, unless records say another one.
+    pub(super) number: u16,
     /// The offset that comes next.
     pub(super) next: i64,
     /// The largest event time read.
@@ -166,6 +168,7 @@ mod tests {
             side: Side::Inferences,
             task: 0,
             input: 0,
+            number: 0,
             next: 0,
             furthest: None,
             known,

@@ -22,8 +22,18 @@ impl Inputs {
         let Names { inferences, labels, keyed_inferences, keyed_labels, .. } = &setup.names;
         let anew = setup.sources.is_some();
         let mut topics = vec![(if anew { keyed_inferences } else { inferences }.clone(), Side::Inferences)];
+        let configured = &setup.config.topics;
+        topics.extend(configured.inferences.others.iter().map(|other| (other.clone(), Side::Inferences)));
         topics.extend(labels.as_ref().map(|labels| (if anew { keyed_labels } else { labels }.clone(), Side::Labels)));
+        let others = configured.labels.iter().flat_map(|topic| &topic.others);
+        topics.extend(others.map(|other| (other.clone(), Side::Labels)));
         Self { topics }
+    }
+
+    /// Which of the topics of its side an input is.
+    pub(super) fn number(&self, input: usize) -> u16 {
+        let side = self.side(input);
+        self.topics[..input].iter().filter(|(_, other)| *other == side).count() as u16
     }
 
     pub(super) fn topics(&self) -> Vec<&str> {

@@ -11,16 +11,17 @@ use std::time::{Duration, Instant};
 use super::alarms::{Alarms, Herald};
 use super::books::Books;
 use super::changelog;
+use super::control::Told;
 use super::desk::Desk;
 use super::error::RunError;
 use super::feed::{Feed, Inbox, Known, Side};
 use super::inputs::Inputs;
 use super::janitor::Rubbish;
-use super::lessons::Lessons;
+use super::lessons::{Heard, Lessons};
 use super::placement::{Meetings, Sampler};
 use super::setup::Setup;
 use super::stop::Stop;
-use crate::engine::Head;
+use crate::engine::{Crew, Head};
 use crate::event::Span;
 use crate::exchange::Reading;
 use crate::kafka::{Committed, Failure, Incoming, Member, News, Reader, Record, Transactions};
@@ -52,6 +53,7 @@ pub(super) struct Lane {
     committed: Instant,
     drift: Span,
     lessons: Lessons,
+    told: Told,
     /// How much of the lessons the crew has.
     taught: u64,
     rubbish: Rubbish,
@@ -70,10 +72,10 @@ impl Lane {
     pub(super) fn start(
         setup: Arc<Setup>,
         number: u32,
-        shared: (Lessons, Rubbish, Alarms),
+        shared: (Lessons, Told, Rubbish, Alarms),
         stop: Stop,
     ) -> Result<Self, RunError> {
-        let (lessons, rubbish, alarms) = shared;
+        let (lessons, told, rubbish, alarms) = shared;
         let config = setup.config.clone();
         let transactions = Transactions::start(config.clone(), setup.transactional_id(&format!("lane-{number}")))?;
         let inputs = Inputs::of(&setup);
@@ -94,6 +96,7 @@ impl Lane {
             committed: Instant::now(),
             drift,
             lessons,
+            told,
             taught: 0,
             rubbish,
             herald: Herald::new(alarms.clone()),
@@ -138,9 +141,7 @@ impl Lane {
 
     /// Takes what models have learnt meanwhile.
     fn learn(&mut self) {
-        if let Some((references, horizons)) = self.lessons.since(&mut self.taught) {
-            self.desk.crew.take_lessons(references, horizons);
-        }
+        learn(&self.lessons, &mut self.taught, &mut self.desk.crew);
     }
 
     /// Lets the client speak. A record comes here only if it was fetched before its partition had a queue of its own.
@@ -150,10 +151,10 @@ impl Lane {
             let Incoming::Record(message) = incoming else { continue };
             let here =
                 |feed: &&mut Feed| feed.place.topic == message.topic() && feed.place.partition == message.partition();
-            if let Some(feed) = self.inbox.feeds.iter_mut().find(here) {
-                if self.desk.take(feed, &message)? {
-                    feed.note_read();
-                }
+            if let Some(feed) = self.inbox.feeds.iter_mut().find(here)
+                && self.desk.take(feed, &message)?
+            {
+                feed.note_read();
             }
         }
         Ok(())
@@ -199,6 +200,9 @@ impl Lane {
         let places: Vec<_> = tasks.iter().flat_map(|&task| self.inputs.of_task(task)).collect();
         let committed = self.member.committed(&places, PATIENCE)?;
         let reader = Reader::new(self.setup.config.clone())?;
+        // Who had a task before us may have promised to keep out of windows whose baseline changes.
+        self.told.catch_up(&reader)?;
+        self.learn();
         for (&task, committed) in tasks.iter().zip(committed.chunks(self.inputs.len())) {
             if !self.books.get(&task).is_some_and(|books| books.is_at(committed)) {
                 let books = self.rebuild(&reader, task, committed)?;
@@ -226,6 +230,7 @@ impl Lane {
                     side,
                     task,
                     input,
+                    number: self.inputs.number(input),
                     next: next[input],
                     furthest: if side == Side::Inferences { inferences } else { labels },
                     known,
@@ -254,7 +259,9 @@ impl Lane {
         let begun = Instant::now();
         self.status.beat(begun);
         self.setup.status.wait_for(&waits(self.number), format!("restore of partition {task}"));
-        let books = match changelog::restore(&self.setup, reader, &mut self.desk.crew, task, committed)? {
+        let (lessons, taught) = (self.lessons.clone(), &mut self.taught);
+        let learn = |crew: &mut Crew| learn(&lessons, taught, crew);
+        let books = match changelog::restore(&self.setup, reader, &mut self.desk.crew, task, committed, learn)? {
             Some(books) => books,
             None => Books::new(self.inputs.beginning(&self.setup, &self.member, task)?),
         };
@@ -486,4 +493,12 @@ fn waits(lane: u32) -> String {
 
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Brings a crew what models have learnt, and which baselines have changed or may change, since it heard of them last.
+fn learn(lessons: &Lessons, taught: &mut u64, crew: &mut Crew) {
+    if let Some(Heard { references, horizons, expected, .. }) = lessons.since(taught) {
+        crew.take_lessons(references, horizons);
+        crew.expect(expected);
+    }
 }

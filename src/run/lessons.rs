@@ -3,23 +3,27 @@
 //! Judges publish each lesson, and up to which window tasks may go on, on the baselines topic. A thread of its own follows
 //! it; lanes and benches look here between two steps. A lane that needs a lesson that is not here waits for it.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::control::{Listener, Told};
 use super::error::RunError;
 use super::setup::Setup;
 use super::stop::Stop;
 use crate::baseline::{self, References, Taught};
+use crate::control::{Asked, Controls};
+use crate::engine::Expected;
 use crate::event::EventTime;
 use crate::kafka::{Failure, Incoming, KafkaTrouble, Record, Tail, TopicPartition, Transactions};
 
 /// How long the follower waits for the next record.
 const NAP: Duration = Duration::from_millis(100);
 /// How long it may take to read what is there at the start.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// Before the number of a judge in the key of its horizon.
 const HORIZON: &str = "horizon/";
 /// Before the name of a model in the key of a lesson.
@@ -36,35 +40,70 @@ struct Published {
 /// What is known of lessons. Shared by all threads of a process.
 #[derive(Clone)]
 pub(super) struct Lessons {
-    known: Arc<Mutex<Known>>,
+    known: Arc<Mutex<Heard>>,
     version: Arc<AtomicU64>,
 }
 
-struct Known {
-    references: References,
-    horizons: Vec<Option<EventTime>>,
+/// What a lane has to know of references: those that it counts by, up to which windows, and what may still change.
+#[derive(Clone)]
+pub(super) struct Heard {
+    pub(super) references: References,
+    pub(super) horizons: Vec<Option<EventTime>>,
+    /// Changes of baselines that are not decided.
+    pub(super) expected: Vec<Expected>,
+    /// The offsets of those that hold.
+    followed: BTreeSet<i64>,
 }
 
 impl Lessons {
     /// Nothing but the baselines of files is known.
     pub(super) fn new(setup: &Setup) -> Self {
-        let known = Known { references: setup.references.clone(), horizons: vec![None; setup.judges as usize] };
+        let (references, horizons) = (setup.references.clone(), vec![None; setup.judges as usize]);
+        let known = Heard { references, horizons, expected: Vec::new(), followed: BTreeSet::new() };
         Self { known: Arc::new(Mutex::new(known)), version: Arc::new(AtomicU64::new(1)) }
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn known(&self) -> std::sync::MutexGuard<'_, Heard> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is known, if that is more than what was known at `seen`.
-    pub(super) fn since(&self, seen: &mut u64) -> Option<(References, Vec<Option<EventTime>>)> {
+    pub(super) fn since(&self, seen: &mut u64) -> Option<Heard> {
         let version = self.version.load(Ordering::Acquire);
         if version == *seen {
             return None;
         }
         *seen = version;
-        let known = self.known();
-        Some((known.references.clone(), known.horizons.clone()))
+        Some(self.known().clone())
+    }
+
+    /// Follows the changes of baselines that were decided, and expects the others.
+    pub(super) fn follow(&self, controls: &Controls) {
+        let mut known = self.known();
+        let (mut expected, followed) = (Vec::new(), known.followed.len());
+        for asked in controls.baselines() {
+            match asked.holds {
+                None => {
+                    let Asked { offset: request, model, from, .. } = asked;
+                    expected.push(Expected { request, model: model.to_owned(), from });
+                }
+                // A judge that says that it holds has read it.
+                Some(true) if known.followed.insert(asked.offset) => {
+                    if let Ok(profiles) = baseline::read(asked.baseline) {
+                        let profiles: Vec<Arc<_>> = profiles.into_iter().map(Arc::new).collect();
+                        known.references.accept(asked.model, asked.from, &profiles);
+                        tracing::info!(model = asked.model, from = asked.from.rfc3339(), "a baseline was accepted");
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+        let changed = expected != known.expected || followed != known.followed.len();
+        known.expected = expected;
+        drop(known);
+        if changed {
+            self.version.fetch_add(1, Ordering::Release);
+        }
     }
 
     /// The references that are known.
@@ -101,14 +140,16 @@ pub(super) struct Follower {
     tail: Tail,
     lessons: Lessons,
     topic: String,
+    /// The control topic is followed by the same thread.
+    control: Listener,
 }
 
 impl Follower {
     /// Reads what is there.
-    pub(super) fn start(setup: &Setup, lessons: Lessons) -> Result<Self, RunError> {
+    pub(super) fn start(setup: &Setup, lessons: Lessons, told: Told) -> Result<Self, RunError> {
         let topic = setup.names.baselines.clone();
         let tail = Tail::new(setup.config.clone(), &TopicPartition { topic: topic.clone(), partition: 0 })?;
-        let follower = Self { tail, lessons, topic };
+        let follower = Self { tail, lessons, topic, control: Listener::start(setup, told)? };
         let begun = Instant::now();
         while !follower.step()? {
             if begun.elapsed() > START {
@@ -124,6 +165,7 @@ impl Follower {
     pub(super) fn work(self, stop: &Stop) -> Result<(), RunError> {
         while !stop.is_wanted() {
             self.step()?;
+            self.control.hear()?;
         }
         Ok(())
     }

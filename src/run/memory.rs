@@ -5,16 +5,23 @@
 //! deltas in their order, so the court is then what it was; what it finds on the way was published before.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use super::error::RunError;
+use super::lessons::Lessons;
 use super::setup::Setup;
-use crate::baseline::References;
-use crate::engine::Court;
+use crate::control::Controls;
+use crate::engine::{Court, CourtError};
 use crate::event::wire::{put_signed, take_signed};
 use crate::kafka::{Failure, Reader, Record, TopicPartition, Transactions};
 
 /// The key of the piece that says up to where deltas were folded.
 const OFFSET: &[u8] = b"offset";
+
+/// How long a lesson that was given may take to be heard of.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Pause between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Writes what has changed since the last time into the open transaction. `next` is the offset of the next delta.
 pub(super) fn write(
@@ -43,7 +50,8 @@ pub(super) fn write(
 pub(super) fn restore(
     setup: &Setup,
     reader: &Reader,
-    references: References,
+    lessons: &Lessons,
+    controls: &Controls,
     judge: i32,
     committed: Option<i64>,
 ) -> Result<Court, RunError> {
@@ -59,8 +67,15 @@ pub(super) fn restore(
     })?;
     let labels = setup.config.topics.labels.is_some();
     let folded = pieces.remove(OFFSET).and_then(|bytes| take_signed(&mut &bytes[..]).ok());
-    let mut court = Court::restore(setup.config.clone(), references, labels, &pieces)
-        .map_err(|source| RunError::Snapshot { topic: place.topic.clone(), partition: judge, source })?;
+    let begun = Instant::now();
+    let mut court = loop {
+        match Court::restore(setup.config.clone(), lessons.references(), labels, &pieces, controls) {
+            Ok(court) => break court,
+            // Another process gave a lesson a moment ago, and ours has not heard of it yet.
+            Err(CourtError::NoLesson(_)) if begun.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+            Err(source) => return Err(RunError::Snapshot { topic: place.topic, partition: judge, source }),
+        }
+    };
     court.judge_mut().set_publishes_pipeline(judge == 0);
     let Some(committed) = committed else { return Ok(court) };
     if folded.is_some_and(|folded| folded >= committed) {

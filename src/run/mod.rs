@@ -6,15 +6,20 @@
 //! Each commits results and progress in one transaction. More lanes, more processes: the groups spread the work.
 //!
 //! In reading order: `setup`, `inputs` and `feed` (what is read), `desk` (what happens to a record), `books` and
-//! `changelog` (what survives a process), `lane`; `origin` and `rewrite`; `memory`, `bench`; `alarms` and `placement` (what
-//! is wrong with the streams now); `service` (all threads together).
+//! `changelog` (what survives a process), `lane`; `origin` and `rewrite`; `memory`, `control` (what people ask for),
+//! `bench`; `alarms` and `placement` (what is wrong with the streams now); `service` (all threads together).
 //! The engine that runs here is the one of a replay. This room knows topics and the wall clock, and no statistics.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "silence, lag and intervals are matters of the clock; nothing final is: see `clock`"
+)]
 
 mod alarms;
 mod bench;
 mod books;
 mod changelog;
 mod clock;
+mod control;
 mod desk;
 mod error;
 mod feed;
@@ -32,6 +37,7 @@ mod show;
 mod source;
 mod stop;
 
+pub use control::{agree, meaning_of, no_way, read_controls};
 pub use error::RunError;
 pub use service::serve;
 pub use setup::Setup;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::alarms::Alarms;
 use super::bench::Bench;
+use super::control::Told;
 use super::error::RunError;
 use super::janitor::{self, Rubbish};
 use super::lane::Lane;
@@ -29,8 +30,9 @@ pub fn serve(setup: &Arc<Setup>, lanes: u32, stop: &Stop) -> Result<(), RunError
     let judges = Stop::default();
     let rubbish = Rubbish::default();
     let lessons = Lessons::new(setup);
+    let told = Told::new(setup, lessons.clone());
     let alarms = Alarms::new(setup);
-    let follower = Follower::start(setup, lessons.clone())?;
+    let follower = Follower::start(setup, lessons.clone(), told.clone())?;
     let mut crew = Threads::default();
     if setup.sources.is_some() {
         let (setup, stop) = (setup.clone(), stop.clone());
@@ -38,7 +40,7 @@ pub fn serve(setup: &Arc<Setup>, lanes: u32, stop: &Stop) -> Result<(), RunError
     }
     for number in 0..lanes {
         let (setup, stop) = (setup.clone(), stop.clone());
-        let shared = (lessons.clone(), rubbish.clone(), alarms.clone());
+        let shared = (lessons.clone(), told.clone(), rubbish.clone(), alarms.clone());
         let work = move || Lane::start(setup, number, shared, stop)?.work();
         crew.start(format!("lane-{number}"), Box::new(work));
     }
@@ -48,7 +50,7 @@ pub fn serve(setup: &Arc<Setup>, lanes: u32, stop: &Stop) -> Result<(), RunError
     let asked = judges.clone();
     bench.start("lessons".to_owned(), Box::new(move || follower.work(&asked)));
     let (shared, asked) = (setup.clone(), judges.clone());
-    bench.start("judges".to_owned(), Box::new(move || Bench::start(shared, lessons, alarms, asked)?.work()));
+    bench.start("judges".to_owned(), Box::new(move || Bench::start(shared, (lessons, told), alarms, asked)?.work()));
     let mut ended = Ok(());
     while ended.is_ok() && !stop.is_wanted() {
         ended = crew.look(LOOK).and_then(|()| bench.look(Duration::ZERO));
@@ -114,7 +116,7 @@ impl Threads {
     fn join(mut self) -> Result<(), RunError> {
         let mut first = Ok(());
         while self.running > 0 {
-            let ended = self.look(Duration::from_secs(3600));
+            let ended = self.look(Duration::from_hours(1));
             first = first.and(ended);
         }
         for handle in self.handles {

@@ -7,6 +7,7 @@ use super::error::RunError;
 use super::feed::Side;
 use crate::baseline::References;
 use crate::config::Config;
+use crate::control::Controls;
 use crate::event::Span;
 use crate::kafka::{Names, judges_group, rewriters_group, transactional_id};
 use crate::status::Status;
@@ -17,6 +18,8 @@ pub struct Setup {
     pub config: Arc<Config>,
     /// The baselines of its files.
     pub references: References,
+    /// What people have asked for, as it was when the service started.
+    pub controls: Controls,
     /// The names of its topics.
     pub names: Names,
     /// The name of this process in its group.

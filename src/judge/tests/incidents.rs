@@ -1,5 +1,6 @@
 //! Do the alerts of one trouble become one incident, with the cause, the advice and the verdict that its pattern asks for?
 
+use crate::control::Orders;
 use crate::event::{EventTime, Span, Window};
 use crate::finding::{
     Advice, Alert, AlertState, Basis, Cause, Incident, IncidentState, Severity, Subject, Verdict, fingerprint,
@@ -8,12 +9,12 @@ use crate::judge::incidents::{Incidents, Raised};
 
 const DAY: i64 = Span::DAY.micros();
 
-fn at(days: i64) -> EventTime {
+pub(super) fn at(days: i64) -> EventTime {
     EventTime::from_micros_unchecked(1_767_225_600_000_000 + days * DAY)
 }
 
 /// An alert that says no more than what decides: `metric`, `feature` or `feature=value` may follow the indicator.
-fn alert(model: Option<&str>, what: &str, day: i64) -> Alert {
+pub(super) fn alert(model: Option<&str>, what: &str, day: i64) -> Alert {
     let (indicator, about) = what.split_once(' ').unwrap_or((what, ""));
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let mut subject = Subject::default();
@@ -61,13 +62,13 @@ fn alert(model: Option<&str>, what: &str, day: i64) -> Alert {
     }
 }
 
-fn resolved(mut alert: Alert, day: i64) -> Alert {
+pub(super) fn resolved(mut alert: Alert, day: i64) -> Alert {
     alert.state = AlertState::Resolved;
     alert.as_of = at(day + 1).micros();
     alert
 }
 
-fn raised(alerts: Vec<Alert>) -> Vec<Raised> {
+pub(super) fn raised(alerts: Vec<Alert>) -> Vec<Raised> {
     let mut raised: Vec<Raised> =
         alerts.into_iter().map(|alert| Raised { alert, examples: Vec::new(), window: Span::DAY }).collect();
     raised.sort_by(|a, b| a.alert.fingerprint.cmp(&b.alert.fingerprint));
@@ -75,7 +76,7 @@ fn raised(alerts: Vec<Alert>) -> Vec<Raised> {
 }
 
 fn take(incidents: &mut Incidents, day: i64, alerts: Vec<Alert>) -> Vec<Incident> {
-    incidents.take(at(day + 1), &raised(alerts)).incidents
+    incidents.take(at(day + 1), &raised(alerts), &Orders::default()).incidents
 }
 
 /// The one incident that alerts of one day make.

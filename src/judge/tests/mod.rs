@@ -1,5 +1,6 @@
 //! Does each reading say what the counts say? A small world of rows, counted by the code that counts production.
 
+mod asked;
 mod idle;
 mod incidents;
 mod indicators;

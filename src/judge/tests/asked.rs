@@ -104,7 +104,8 @@ fn an_incident_names_what_happened_within_a_window_of_its_beginning_once_that_is
         format!(r#"{{"type":"applied","offset":{offset},"judge":0,"judges":1,"event_time":{from}}}"#)
     };
     // It begins with the window of day 5: what lies in days 4 to 6 is near.
-    let marks = [mark(3, 23, "null"), mark(4, 0, "null"), mark(6, 23, "\"m\""), mark(7, 0, "null"), mark(5, 1, "\"n\"")];
+    let marks =
+        [mark(3, 23, "null"), mark(4, 0, "null"), mark(6, 23, "\"m\""), mark(7, 0, "null"), mark(5, 1, "\"n\"")];
     let mut records = marks.to_vec();
     records.push(mark(5, 2, "null"));
     records.push(answer(5, 9));

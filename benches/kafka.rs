@@ -191,7 +191,7 @@ fn fill(broker: &Broker, records: &Records) -> Topics {
             producer.poll(Duration::from_millis(20));
         }
     }
-    producer.flush(Duration::from_secs(120)).unwrap();
+    producer.flush(Duration::from_mins(2)).unwrap();
     topics
 }
 
@@ -268,7 +268,7 @@ impl Service {
     fn read_all(mut self, records: u64) -> f64 {
         let begun = Instant::now();
         while self.metric("truthline_records_total") < records as f64 {
-            assert!(begun.elapsed() < Duration::from_secs(300), "the service does not come on");
+            assert!(begun.elapsed() < Duration::from_mins(5), "the service does not come on");
             std::thread::sleep(Duration::from_millis(50));
         }
         let seconds = processor_seconds(&self.child.id().to_string());

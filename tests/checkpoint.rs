@@ -2,6 +2,7 @@
 //!
 //! At every commit the whole state goes through bytes, as a replay that was killed reads it back: the pieces of the judge,
 //! what was learnt, and the rows that are not outlived. Everything that is said is compared, final or not, to the byte.
+#![allow(clippy::needless_pass_by_value, clippy::type_complexity, reason = "a test may take the short way")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod support;

@@ -16,7 +16,7 @@ use truthline::baseline::{self, References, Taught};
 use truthline::config::Config;
 use truthline::control::Controls;
 use truthline::decode::{Decoder, Encoding, Limits};
-use truthline::engine::{Court, Crew, Folded, Head, Range, judge_of};
+use truthline::engine::{Court, CourtError, Crew, Folded, Head, Range, judge_of};
 use truthline::event::{EventTime, Inference, Label, murmur2_partition};
 use truthline::join::Due;
 use truthline::judge::Finding;
@@ -304,6 +304,13 @@ fn live(log: &Log, models: &str, seed: u64, deaths: f64) -> (Vec<Finding>, Refer
         assert_eq!(topics.offsets[task], Some(all), "everything was read");
     }
     assert!(topics.trimmed > 10, "changelogs are trimmed while the service runs: {}", topics.trimmed);
+    // A judge that goes by a lesson does not go on where nobody has heard of it yet.
+    let unheard = |memory| {
+        let restored = Court::restore(config.clone(), references(), true, memory, &Controls::default());
+        matches!(restored, Err(CourtError::NoLesson(_)))
+    };
+    let learnt = topics.references.learnt().next().is_some();
+    assert_eq!(topics.memory.iter().any(unheard), learnt, "lessons that a judge has given and that are not known");
     let (findings, references) = (topics.findings, topics.references);
     (findings, references)
 }

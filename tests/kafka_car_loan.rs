@@ -4,7 +4,7 @@
 //! are published as JSON and as Avro, with labels that come days later and out of order, over four partitions, while a
 //! process is killed. What is final equals, as bytes, what a replay of the CSV files says. Nothing is exempt: the
 //! topics' out-of-orderness covers the disorder, so that the same labels count in all three.
-
+#![allow(clippy::format_push_string, reason = "a test may take the short way")]
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 #![allow(clippy::disallowed_methods, reason = "a test waits for other processes")]
 

@@ -33,7 +33,7 @@ models:
   risk: {early: 3h}
 ";
 /// How long judges may take to obey.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn site(inputs: &Inputs, judges: u32) -> Site {
     let path = tempfile::tempdir().unwrap().keep().join("baseline.json");

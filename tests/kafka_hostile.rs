@@ -3,7 +3,12 @@
 //! Good records, written by every codec, some without a key or with a megabyte of headers, stand among everything that
 //! is bad on a topic. A process is killed on the way. What is final equals, as bytes, a replay of the good ones alone; and
 //! each bad one has one dead letter with its topic, partition, offset and reason.
-
+#![allow(
+    clippy::type_complexity,
+    clippy::from_iter_instead_of_collect,
+    clippy::needless_pass_by_value,
+    reason = "a test may take the short way"
+)]
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 #![allow(clippy::disallowed_methods, reason = "a test waits for other processes")]
 

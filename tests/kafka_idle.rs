@@ -2,7 +2,7 @@
 //!
 //! Windows are closed without it once it is caught up and has been silent for long enough. If a record comes after all,
 //! its window is told anew, and at the end it says what a replay says, but for the count of such records.
-
+#![allow(clippy::format_push_string, reason = "a test may take the short way")]
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 #![allow(clippy::disallowed_methods, reason = "a test may wait")]
 

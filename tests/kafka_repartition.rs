@@ -3,7 +3,7 @@
 //! It is recognised from the records themselves, and said with the setting that mends it, as a live alert that ends when
 //! the trouble does. With `join.repartition` both topics are written anew by request id, and what is said of them is, to the
 //! byte, what a replay of their partitions says, also if processes are killed on the way.
-
+#![allow(clippy::print_stderr, clippy::format_push_string, reason = "a test may take the short way")]
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 #![allow(clippy::disallowed_methods, reason = "a test may wait")]
 
@@ -27,7 +27,7 @@ const OUT_OF_ORDER: [&str; 2] = ["out_of_order: 1h", "out_of_order: 30m"];
 /// Nothing is learnt in so short a time, so that no record waits for a lesson.
 const MODELS: &str = "defaults: {window: 1d, label_window: 3d, learn: 300d}\nmodels: {risk: {early: 3h}}";
 /// How long anything may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A user of whom there are some dozens: equal for a prediction and its label.
 fn user(id: &str) -> String {

@@ -1,6 +1,12 @@
 //! Does a replay of topics say what a replay of the same records in files says? Also after it was killed, for a part of
 //! the time, with records that cannot be used, and published.
-
+#![allow(
+    clippy::drop_non_drop,
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::zombie_processes,
+    clippy::semicolon_if_nothing_returned,
+    reason = "a test may take the short way"
+)]
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 #![allow(clippy::disallowed_methods, reason = "tests wait for other processes and kill them")]
 
@@ -177,12 +183,14 @@ fn publish(topic: &str, records: impl Iterator<Item = Sent>) {
             record.partition = partition;
             match producer.send(record) {
                 Ok(()) => break,
-                Err((KafkaError::MessageProduction(_), _)) => drop(producer.poll(Duration::from_millis(5))),
+                Err((KafkaError::MessageProduction(_), _)) => {
+                    producer.poll(Duration::from_millis(5));
+                }
                 Err((error, _)) => panic!("{error}"),
             }
         }
     }
-    producer.flush(Duration::from_secs(60)).unwrap();
+    producer.flush(Duration::from_mins(1)).unwrap();
 }
 
 /// Every committed record of a topic: key, value, headers.

@@ -15,7 +15,7 @@ use crate::run::{Setup, Stop, agree, serve};
 use crate::status::{Limits, Process, Status};
 
 /// How long a thread may give no sign of life: longer than a commit may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The options.
 #[derive(Clone, Debug, Args)]

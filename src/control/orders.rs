@@ -315,7 +315,7 @@ mod tests {
             assert_eq!(budgets, [1.0, 1.0, 2.0, 2.0, 4.0, 4.0, 4.0], "what was asked last ends what was asked before");
         }
         // A replay that asks what would have been under other terms is not overruled.
-        assert_eq!(budget(&config(5.0), day(6)), 5.0);
+        assert_eq!(budget(&config(5.0), day(6)).to_bits(), 5.0_f64.to_bits());
         assert_eq!(controls.meanings().len(), 4);
     }
 

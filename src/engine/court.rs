@@ -237,7 +237,7 @@ impl Court {
             }
         }
         if reader.last {
-            self.reached(reader.head);
+            self.reached(&reader.head);
             self.counted += 1;
             let clock = self.clock();
             let taught = self.school.teach(clock.inputs, clock.labels, &self.config, self.judge.references_mut());
@@ -273,7 +273,7 @@ impl Court {
         if continues { Folded::Counted } else { Folded::Gap { task: head.task, expected, found: head.from.clone() } }
     }
 
-    fn reached(&mut self, head: Head) {
+    fn reached(&mut self, head: &Head) {
         self.tasks = head.tasks.max(self.tasks);
         let chain = self.chains.entry(head.task).or_default();
         chain.inputs = later(chain.inputs, head.inputs);
@@ -473,7 +473,9 @@ pub(super) fn meaning(known: &mut BTreeMap<usize, (Arc<Profile>, u64)>, profile:
 
 fn put_offsets(bytes: &mut Vec<u8>, offsets: &[i64]) {
     let mut part = Vec::with_capacity(offsets.len() * 4);
-    offsets.iter().for_each(|&offset| put_signed(&mut part, offset));
+    for &offset in offsets {
+        put_signed(&mut part, offset);
+    }
     put_bytes(bytes, &part);
 }
 

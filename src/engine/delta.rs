@@ -85,15 +85,15 @@ impl<'a> Writer<'a> {
     fn room(&mut self) -> &mut Vec<u8> {
         if self.bytes.len() >= FULL {
             let bytes = std::mem::take(&mut self.bytes);
-            self.close(bytes, false);
+            self.close(&bytes, false);
         }
         &mut self.bytes
     }
 
-    fn close(&mut self, pieces: Vec<u8>, last: bool) {
+    fn close(&mut self, pieces: &[u8], last: bool) {
         let mut record = Vec::with_capacity(pieces.len() + 128);
         put_head(&mut record, self.head, self.full.len() as u64, last);
-        record.extend_from_slice(&pieces);
+        record.extend_from_slice(pieces);
         record.push(END);
         self.full.push(record);
     }
@@ -134,7 +134,7 @@ impl<'a> Writer<'a> {
 
     pub(super) fn finish(mut self) -> Vec<Vec<u8>> {
         let bytes = std::mem::take(&mut self.bytes);
-        self.close(bytes, true);
+        self.close(&bytes, true);
         self.full
     }
 }

@@ -18,7 +18,7 @@ use super::{KafkaTrouble, settings};
 use crate::config::Config;
 
 /// How long nothing may come, although the end is not reached, before the broker counts as gone.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// A record that was read.
 #[derive(Clone, Copy, Debug)]

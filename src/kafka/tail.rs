@@ -27,7 +27,8 @@ impl Tail {
     /// When it cannot be made.
     pub fn new(config: Arc<Config>, place: &TopicPartition) -> Result<Self, KafkaTrouble> {
         let doing = format!("following {}", place.topic);
-        let trouble = |error: KafkaError| KafkaTrouble::of(&config, &doing, &error);
+        let about = config.clone();
+        let trouble = |error: KafkaError| KafkaTrouble::of(&about, &doing, &error);
         let mut client = settings::reader(&config);
         client.set("fetch.wait.max.ms", "100");
         let consumer: BaseConsumer<Heard> =
@@ -35,7 +36,7 @@ impl Tail {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&place.topic, place.partition, Offset::Beginning).map_err(trouble)?;
         consumer.assign(&list).map_err(trouble)?;
-        Ok(Self { config: config.clone(), consumer, topic: place.topic.clone() })
+        Ok(Self { config, consumer, topic: place.topic.clone() })
     }
 
     /// The next record, or the end of what is there now.
@@ -45,10 +46,11 @@ impl Tail {
     pub fn next(&self, wait: Duration) -> Result<Option<Incoming<'_>>, KafkaTrouble> {
         use RDKafkaErrorCode as Code;
         match self.consumer.poll(wait) {
-            None => Ok(None),
             Some(Ok(message)) => Ok(Some(Incoming::Record(Message::new(message)))),
             Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Some(Incoming::End(partition))),
-            Some(Err(KafkaError::MessageConsumption(
+            // The client tries again by itself.
+            None
+            | Some(Err(KafkaError::MessageConsumption(
                 Code::BrokerTransportFailure | Code::AllBrokersDown | Code::OperationTimedOut | Code::Resolve,
             ))) => Ok(None),
             Some(Err(error)) => Err(KafkaTrouble::of(&self.config, &format!("following {}", self.topic), &error)),

@@ -184,7 +184,7 @@ impl Transactions {
     /// When it cannot be sent; then the transaction cannot be committed.
     pub fn send(&mut self, record: &Record<'_>) -> Result<(), Failure> {
         if !self.open {
-            self.producer.begin_transaction().map_err(|error| self.judge("beginning a transaction", error))?;
+            self.producer.begin_transaction().map_err(|error| self.judge("beginning a transaction", &error))?;
             self.open = true;
         }
         let key = record.key.map(Bytes);
@@ -214,7 +214,7 @@ impl Transactions {
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
                     self.producer.poll(Duration::from_millis(5));
                 }
-                Err((error, _)) => return Err(self.judge(&format!("writing to {}", record.topic), error)),
+                Err((error, _)) => return Err(self.judge(&format!("writing to {}", record.topic), &error)),
             }
         }
         self.records += 1;
@@ -246,7 +246,7 @@ impl Transactions {
     ) -> Result<Committed, Failure> {
         let begun = Instant::now();
         if !self.open {
-            self.producer.begin_transaction().map_err(|error| self.judge("beginning a transaction", error))?;
+            self.producer.begin_transaction().map_err(|error| self.judge("beginning a transaction", &error))?;
             self.open = true;
         }
         self.drain(begun)?;
@@ -299,11 +299,12 @@ impl Transactions {
             if begun.elapsed() > DRAIN {
                 return Err(Failure::Doubt(format!("{} records are not written", self.producer.in_flight_count())));
             }
-            self.producer.poll(Duration::from_micros(200));
+            // The client waits out the whole time; shorter waits would cost more than they gain.
+            self.producer.poll(Duration::from_millis(1));
         }
         match self.producer.context().deliveries().failed.take() {
             None => Ok(()),
-            Some(error) => Err(self.judge("writing a record", error)),
+            Some(error) => Err(self.judge("writing a record", &error)),
         }
     }
 
@@ -318,21 +319,21 @@ impl Transactions {
             match call(&self.producer) {
                 Ok(()) => return Ok(()),
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && tries > 1 => tries -= 1,
-                Err(error) => return Err(self.judge(doing, error)),
+                Err(error) => return Err(self.judge(doing, &error)),
             }
         }
     }
 
     /// What an error means for the transaction.
-    fn judge(&self, doing: &str, error: KafkaError) -> Failure {
-        let code = match &error {
+    fn judge(&self, doing: &str, error: &KafkaError) -> Failure {
+        let code = match error {
             KafkaError::Transaction(error) => Some(error.code()),
             other => other.rdkafka_error_code(),
         };
         if code == Some(RDKafkaErrorCode::Fenced) || code == Some(RDKafkaErrorCode::ProducerFenced) {
             return Failure::Fenced;
         }
-        let trouble = KafkaTrouble::of(&self.config, doing, &error);
+        let trouble = KafkaTrouble::of(&self.config, doing, error);
         match trouble.class() {
             super::TroubleClass::NotAllowed => Failure::Trouble(trouble),
             _ => Failure::Doubt(trouble.to_string()),

@@ -15,7 +15,7 @@ use crate::kafka::{Reader, TopicPartition};
 
 /// How long the changelog may take to show what the offsets say: a reader sees nothing behind a transaction that a dead
 /// process left open, until the broker ends it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a lesson that was given elsewhere may take to be heard of.
 const HEARSAY: Duration = Duration::from_secs(30);
 /// Pause between two looks.

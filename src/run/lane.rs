@@ -151,10 +151,10 @@ impl Lane {
             let Incoming::Record(message) = incoming else { continue };
             let here =
                 |feed: &&mut Feed| feed.place.topic == message.topic() && feed.place.partition == message.partition();
-            if let Some(feed) = self.inbox.feeds.iter_mut().find(here) {
-                if self.desk.take(feed, &message)? {
-                    feed.note_read();
-                }
+            if let Some(feed) = self.inbox.feeds.iter_mut().find(here)
+                && self.desk.take(feed, &message)?
+            {
+                feed.note_read();
             }
         }
         Ok(())

@@ -23,7 +23,7 @@ use crate::kafka::{Failure, Incoming, KafkaTrouble, Record, Tail, TopicPartition
 /// How long the follower waits for the next record.
 const NAP: Duration = Duration::from_millis(100);
 /// How long it may take to read what is there at the start.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// Before the number of a judge in the key of its horizon.
 const HORIZON: &str = "horizon/";
 /// Before the name of a model in the key of a lesson.

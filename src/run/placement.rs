@@ -197,6 +197,7 @@ impl Placements {
             let scattered = |tally: &Tally| tally.habit() == Habit::Scattered;
             return [inferences, labels].map(|tally| tally.filter(scattered).map(Tally::key_trouble));
         };
+        #[expect(clippy::match_same_arms, reason = "each line is a case of its own, in the order of what is known")]
         let lie = |tally: Tally, other: Tally| match (tally.habit(), other.habit()) {
             (Habit::Scattered, _) | (Habit::Foreign, Habit::Scattered | Habit::Follows(_)) => Some(tally.key_trouble()),
             (Habit::Follows(_), Habit::Scattered | Habit::Foreign) => Some(Placement::Sound),

@@ -116,7 +116,7 @@ impl Threads {
     fn join(mut self) -> Result<(), RunError> {
         let mut first = Ok(());
         while self.running > 0 {
-            let ended = self.look(Duration::from_secs(3600));
+            let ended = self.look(Duration::from_hours(1));
             first = first.and(ended);
         }
         for handle in self.handles {

@@ -111,6 +111,7 @@ impl Measure {
                 250_000,
                 500_000,
                 SECOND,
+                1_250_000,
                 2_500_000,
                 5 * SECOND,
                 10 * SECOND,

@@ -1,6 +1,12 @@
 //! Support for tests that run the real program on a real broker: topics and records, processes that can be killed, and
 //! what they said, as a consumer of their topics sees it.
-
+#![allow(
+    clippy::print_stderr,
+    clippy::zombie_processes,
+    clippy::drop_non_drop,
+    clippy::unused_self,
+    reason = "a test may take the short way"
+)]
 #![allow(dead_code, reason = "each test program uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 #![allow(clippy::disallowed_methods, reason = "tests wait for other processes")]
@@ -23,7 +29,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::broker::Broker;
 
 /// How long a service may take to work through what is there.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The broker of all tests of a program. It dies with this program.
 pub(crate) fn broker() -> &'static Broker {

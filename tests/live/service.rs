@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::Site;
 
 /// How long a process may take to start, and to end when it is asked to.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 const END: Duration = Duration::from_secs(40);
 
 pub(crate) struct Service {

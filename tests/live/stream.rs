@@ -64,9 +64,9 @@ pub(crate) fn posts(log: &Log, partitions: u32, tail: i64) -> Vec<Post> {
         let key = post.key.as_deref().unwrap();
         // All records of a request are written in one way, because a repeat is known by its content.
         let draw = RequestKey::new(key, 9).hash64();
-        if text.contains(r#""withdrawn":true"#) && draw % 2 == 0 {
+        if text.contains(r#""withdrawn":true"#) && draw.is_multiple_of(2) {
             post = post.taken_back();
-        } else if draw % 3 == 0 && key != "unreadable" && !key.contains("bare") {
+        } else if draw.is_multiple_of(3) && key != "unreadable" && !key.contains("bare") {
             post.value = Some(avro[usize::from(label)].write(text));
         }
         posts.push(post);
@@ -149,6 +149,6 @@ impl Publisher {
     }
 
     pub(crate) fn flush(&self) {
-        self.producer.flush(std::time::Duration::from_secs(60)).unwrap();
+        self.producer.flush(std::time::Duration::from_mins(1)).unwrap();
     }
 }

@@ -55,7 +55,9 @@ fn what_another_process_left_firing_is_resolved_here_and_nothing_else() {
     let again = dead.silence(Topic::Labels, at(950), at(2_000), limit).unwrap();
     let over = |published: &[&Alert]| {
         let mut live = Live::new();
-        published.iter().for_each(|alert| live.remember((*alert).clone()));
+        for alert in published {
+            live.remember((*alert).clone());
+        }
         live.silence(Topic::Labels, at(3_000), at(3_001), limit)
     };
     let ended = over(&[&fired]).unwrap();

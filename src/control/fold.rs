@@ -11,6 +11,8 @@ use crate::event::{EventTime, murmur2_partition, value_hash};
 
 /// The most requests that are kept; later ones are refused, and counted.
 const MOST_REQUESTS: usize = 10_000;
+/// The most bytes of baselines that are kept; later ones are refused, and counted.
+const MOST_BASELINES: usize = 256 << 20;
 /// The most refused records whose reason is kept.
 const MOST_REASONS: usize = 100;
 
@@ -51,13 +53,16 @@ pub struct Asked<'a> {
     pub holds: Option<bool>,
 }
 
-/// The records of the control topic, folded in order. Bound: 10,000 requests, and an answer of each judge to each.
+/// The records of the control topic, folded in order. Bound: 10,000 requests with 256 MiB of baselines, and
+/// an answer of each judge to each.
 #[derive(Clone, Debug, Default)]
 pub struct Controls {
     requests: BTreeMap<i64, Record>,
     meaning: Option<Meaning>,
     applied: BTreeMap<(i64, u32), Option<EventTime>>,
     judges: u32,
+    /// Bytes of baselines.
+    bytes: usize,
     next: i64,
     refused: Vec<(i64, String)>,
     refusals: u64,
@@ -96,7 +101,13 @@ impl Controls {
             Record::Meaning { digest, settings, terms } => {
                 self.meaning.get_or_insert(Meaning { digest, settings, terms });
             }
+            Record::Baseline { baseline, .. } if self.bytes + baseline.len() > MOST_BASELINES => {
+                return Err(format!("baselines of {} bytes are kept already; accepted: {MOST_BASELINES}", self.bytes));
+            }
             record if self.requests.len() < MOST_REQUESTS => {
+                if let Record::Baseline { baseline, .. } = &record {
+                    self.bytes += baseline.len();
+                }
                 self.requests.insert(offset, record);
             }
             _ => return Err(format!("there are {MOST_REQUESTS} requests already")),

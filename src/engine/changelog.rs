@@ -171,6 +171,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::event::Span;
+    use crate::join::{Join, Limits};
 
     proptest! {
         #[test]
@@ -185,7 +187,7 @@ mod tests {
     fn a_stand_is_read_as_it_was_written() {
         let stand = Stand {
             offsets: vec![7, -1],
-            mark: Mark::default(),
+            mark: Join::new(Span::HOUR, Span::HOUR, Limits::default()).mark(),
             models: vec![(3, "fraud".to_owned())],
             unknown_labels: 9,
         };

@@ -133,6 +133,7 @@ fn values_outside_their_range_are_refused() {
         ("defaults: {features: {age: {floor: 0}}}", "above 0"),
         ("defaults: {mute: [input.drft]}", "input.drift"),
         ("commit: {interval: 0s}", "above 0s"),
+        ("no_data: 0s", "above 0s"),
         ("http: {listen: 9464}", "host and port"),
         ("state: {memory: lots}", "512MiB"),
         ("start: yesterday", "earliest"),
@@ -211,6 +212,14 @@ fn no_labels_and_topics_by_name() {
     let config = Config::from_yaml("topics: {inferences: a, labels: null}").unwrap();
     assert_eq!(config.topics.inferences.name, "a");
     assert_eq!(config.topics.labels, None);
+}
+
+#[test]
+fn null_says_that_silence_is_never_worth_an_alert() {
+    let no_data = |text: &str| Config::from_yaml(text).unwrap().no_data;
+    assert_eq!(no_data("no_data: null"), None);
+    assert_eq!(no_data(""), Some(Span::HOUR));
+    assert_eq!(no_data("no_data: 2d"), Some(Span::DAY.times(2)));
 }
 
 #[test]

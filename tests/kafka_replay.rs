@@ -289,10 +289,14 @@ fn a_killed_replay_of_files_goes_on_to_the_same_bytes() {
     let more = "--checkpoint-records 4000";
     stage.replayed(false, "whole", more);
     let mut times = 0;
-    for seed in 1..=2 {
+    // On a fast machine a replay may be over before it is killed.
+    for seed in 1..=20 {
         let out = format!("killed-{seed}");
         times += murdered(&stage, false, &out, more, seed);
         stage.same_bytes("whole", &out);
+        if times > 1 && seed > 1 {
+            break;
+        }
     }
     assert!(times > 1, "killed {times} times");
 }

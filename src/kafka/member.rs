@@ -4,7 +4,7 @@
 //! them. So what must be done first (commit, restore) is done by the owner on its own thread, never inside a callback.
 //! The client waits for the answer: [`Member::take`] or [`Member::give_back`].
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
+use serde::Deserialize;
 
 use super::log::client_line;
 use super::{KafkaTrouble, settings};
@@ -107,6 +108,8 @@ struct Heard {
     /// The identity of the member in the generation of the last assignment. It fences what an older one would commit.
     identity: Option<ConsumerGroupMetadata>,
     fenced: bool,
+    /// The ends of the partitions that are read, some seconds old.
+    ends: BTreeMap<TopicPartition, i64>,
 }
 
 /// The context of the client of a [`Member`].
@@ -137,7 +140,36 @@ impl ClientContext for Context {
         tracing::warn!("kafka client: {error}: {reason}");
     }
 
-    fn stats_raw(&self, _: &[u8]) {}
+    fn stats_raw(&self, statistics: &[u8]) {
+        // A form that is not known tells nothing: lag is unknown then, nothing else depends on it.
+        let Ok(Statistics { topics }) = serde_json::from_slice(statistics) else { return };
+        let ends = topics.into_iter().flat_map(|(topic, Topic { partitions })| {
+            partitions.into_values().filter(|partition| partition.partition >= 0 && partition.ls_offset >= 0).map(
+                move |partition| {
+                    (TopicPartition { topic: topic.clone(), partition: partition.partition }, partition.ls_offset)
+                },
+            )
+        });
+        self.heard().ends = ends.collect();
+    }
+}
+
+/// What is read of the statistics of the client.
+#[derive(Deserialize)]
+struct Statistics {
+    topics: BTreeMap<String, Topic>,
+}
+
+#[derive(Deserialize)]
+struct Topic {
+    partitions: BTreeMap<String, Partition>,
+}
+
+#[derive(Deserialize)]
+struct Partition {
+    partition: i32,
+    /// The offset after the last record that is committed, as the client heard last.
+    ls_offset: i64,
 }
 
 impl ConsumerContext for Context {
@@ -217,6 +249,11 @@ impl Member {
     /// The oldest news of the group that nobody has taken yet.
     pub fn news(&self) -> Option<News> {
         self.consumer.context().heard().news.pop_front()
+    }
+
+    /// The offset after the last committed record of a partition that is read, some seconds old; `None` while unknown.
+    pub fn end_of(&self, partition: &TopicPartition) -> Option<i64> {
+        self.consumer.context().heard().ends.get(partition).copied()
     }
 
     /// Whether another process has taken this member's name.

@@ -131,11 +131,15 @@ impl Inbox {
         next
     }
 
-    /// How many records of a side of a task are still to be read: none when it has met the end since it read last;
-    /// `None` while that is not known.
-    pub(super) fn behind(&self, task: u32, side: Side) -> Option<u64> {
-        let mut feeds = self.feeds.iter().filter(|feed| feed.task == task && feed.side == side);
-        feeds.all(|feed| feed.at_end).then_some(0)
+    /// How many offsets of a side of a task are still to be read, by the ends that `end_of` knows: none where the end was
+    /// met since it read last; `None` while that is not known of all its partitions.
+    pub(super) fn behind(&self, task: u32, side: Side, end_of: impl Fn(&TopicPartition) -> Option<i64>) -> Option<u64> {
+        let feeds = self.feeds.iter().filter(|feed| feed.task == task && feed.side == side);
+        let behind = |feed: &Feed| {
+            let to_go = |end: i64| u64::try_from(end - feed.next).unwrap_or(0);
+            if feed.at_end { Some(0) } else { end_of(&feed.place).map(to_go) }
+        };
+        feeds.map(behind).sum()
     }
 
     /// How far a side of a task has come by the clock outside; its watermark is filled in by who knows it.

@@ -434,7 +434,10 @@ impl Lane {
         }
         for &task in self.books.keys() {
             let (inferences, labels) = self.desk.crew.watermarks_of(task as usize);
-            let stream = |side, watermark| StreamStatus { behind: self.inbox.behind(task, side), watermark };
+            let stream = |side, watermark| StreamStatus {
+                behind: self.inbox.behind(task, side, |place| self.member.end_of(place)),
+                watermark,
+            };
             self.status.task(TaskStatus {
                 partition: task,
                 inferences: stream(Side::Inferences, inferences),

@@ -121,3 +121,73 @@ fn two_topics_of_predictions_and_one_of_labels_say_what_their_replay_says() {
         .sum();
     assert_eq!(counted, 1, "the late record is late by its own topic");
 }
+
+/// Predictions by hour in the final summaries of a site, as soon as there are `hours` of them.
+fn counted(site: &Site, service: &mut Service, hours: usize) -> BTreeMap<i64, i64> {
+    let begun = Instant::now();
+    loop {
+        service.must_run();
+        let lines: Vec<String> = read(&site.topic("summaries"))
+            .into_iter()
+            .map(|got| String::from_utf8(got.value.unwrap()).unwrap())
+            .collect();
+        let found: BTreeMap<i64, i64> = finals(&lines)
+            .into_iter()
+            .map(|((_, start), line)| {
+                let summary: Json = serde_json::from_str(&line).unwrap();
+                ((start - START) / HOUR, summary["counts"]["inferences"].as_i64().unwrap())
+            })
+            .collect();
+        if found.len() >= hours {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{found:?}\n{}", service.tail());
+        std::thread::sleep(Duration::from_millis(300));
+    }
+}
+
+#[test]
+fn a_new_group_begins_where_it_is_told() {
+    let inputs = Inputs::new(2);
+    let publisher = Publisher::new();
+    let minute = HOUR / 60;
+    let hour = |which: i64| {
+        for number in which * 60..which * 60 + 60 {
+            let time = START + number * minute;
+            let row = format!(
+                r#"{{"request_id":"r{number}","event_time":{time},"model":"m","version":"v1","score":0.5,"threshold":0.5}}"#
+            );
+            publisher.send(&inputs, &Post::json(false, time, &row));
+        }
+        publisher.flush();
+    };
+    hour(0);
+    hour(1);
+    let site = |start: &str| {
+        Site::new(&inputs, ["out_of_order: 1m", "out_of_order: 1m"], &format!("start: {start}\n{MODELS}"), 1)
+    };
+    // One begins with what comes next, once it is there; one at the second hour.
+    let (latest, second) = (site("latest"), site("'2026-01-05T01:00:00Z'"));
+    let mut next = Service::start(&latest, "latest", 1);
+    let begun = Instant::now();
+    while next.log().matches("\"restored\"").count() < 2 {
+        next.must_run();
+        assert!(begun.elapsed() < PATIENCE, "{}", next.tail());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    hour(2);
+    for number in 0..12 {
+        let row = format!(
+            r#"{{"request_id":"end-{number}","event_time":{END},"model":"m","version":"v1","score":0.5,"threshold":0.5}}"#
+        );
+        publisher.send(&inputs, &Post::json(false, END, &row));
+        let label = format!(r#"{{"request_id":"end-{number}","event_time":{END},"label":0}}"#);
+        publisher.send(&inputs, &Post::json(true, END, &label));
+    }
+    publisher.flush();
+    let mut at = Service::start(&second, "second", 1);
+    assert_eq!(counted(&latest, &mut next, 1), BTreeMap::from([(2, 60)]));
+    assert_eq!(counted(&second, &mut at, 2), BTreeMap::from([(1, 60), (2, 60)]));
+    next.stop();
+    at.stop();
+}

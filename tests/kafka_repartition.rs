@@ -386,9 +386,11 @@ fn try_rewriting(seed: u64, keys: &str, processes: usize) {
     assert_same(&topics, &said, &format!("seed {seed}: a replay of the topics and what was written anew"));
     stray.assert_written_anew(&site);
     assert_eq!(stray.dead_letters(&site), rejected);
+    let late: u64 = said.iter().filter(|(key, _)| key.starts_with("summary")).map(|(_, line)| late(line)).sum();
+    assert!(late > 0, "nothing is late, so that the order of partitions does not matter");
     let census = census(&said);
     eprintln!(
-        "seed {seed}: {} records, {kills} kills, {rejected} dead letters, {census:?} equal; live {:.0} s, all {:.0} s",
+        "seed {seed}: {} records, {late} times late, {kills} kills, {rejected} dead letters, {census:?} equal; live {:.0} s, all {:.0} s",
         stray.posts.len(),
         live.as_secs_f64(),
         begun.elapsed().as_secs_f64()
@@ -396,6 +398,11 @@ fn try_rewriting(seed: u64, keys: &str, processes: usize) {
     for (kind, least) in [("alert", 15), ("incident", 3), ("summary", 80)] {
         assert!(census.get(kind).is_some_and(|count| *count >= least), "seed {seed}: too few to compare: {census:?}");
     }
+}
+
+/// Late predictions in a window.
+fn late(summary: &str) -> u64 {
+    serde_json::from_str::<Json>(summary).unwrap()["counts"]["late"].as_u64().unwrap()
 }
 
 /// The seeds to try: `first`, or so many from there as `TRUTHLINE_SEEDS` says.

@@ -46,7 +46,7 @@ const FENCED: [(&str, &[&str]); 6] = [
     ("env::var", &["config"]),
     ("env::vars", &["config"]),
     ("std::fs", &["commands", "config", "emit", "ingest", "report"]),
-    ("std::thread", &["commands", "engine", "http", "ingest", "run"]),
+    ("std::thread", &["commands", "engine", "http", "ingest", "kafka", "run"]),
 ];
 
 struct Source {

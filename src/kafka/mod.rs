@@ -16,6 +16,7 @@ mod principal;
 mod probe;
 mod publisher;
 mod reader;
+mod serve;
 mod settings;
 mod stretch;
 mod tail;

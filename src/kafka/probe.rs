@@ -14,6 +14,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::admin::Admin;
 use super::error::{KafkaTrouble, Right, code_of, not_allowed_code};
 use super::log::{Heard, Word};
+use super::serve::serve;
 use super::settings;
 use crate::config::Config;
 
@@ -130,7 +131,7 @@ fn attempt(config: &Config, id: &str, group: &str, topics: &[&str]) -> Result<Le
         }
     }
     if !topics.is_empty() {
-        producer.poll(JOIN);
+        serve(&producer, JOIN);
     }
     // The coordinator answers in order: after this answer, those about the topics are there.
     let code = join_group(config, group, &producer).err();
@@ -148,7 +149,7 @@ fn abort(producer: &BaseProducer<Heard>) {
         if producer.in_flight_count() == 0 {
             break;
         }
-        producer.poll(PURGE);
+        serve(producer, PURGE);
     }
     if let Err(error) = producer.abort_transaction(ANSWER) {
         tracing::debug!("the transaction of the check was not aborted: {error}");

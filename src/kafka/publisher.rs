@@ -12,6 +12,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 
 use super::log::client_line;
+use super::serve::serve;
 use super::{KafkaTrouble, settings};
 use crate::config::Config;
 
@@ -81,7 +82,7 @@ impl<'a> Publisher<'a> {
             match self.producer.send(record) {
                 Ok(()) => return self.serve(),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
-                    self.producer.poll(Duration::from_millis(5));
+                    serve(&self.producer, Duration::from_millis(5));
                     self.told()?;
                 }
                 Err((error, _)) => return Err(KafkaTrouble::of(self.config, &format!("writing to {topic}"), &error)),
@@ -105,7 +106,7 @@ impl<'a> Publisher<'a> {
     pub fn finish(&self) -> Result<(), KafkaTrouble> {
         // The client gives up on a record that cannot be written, so this ends.
         while self.producer.in_flight_count() > 0 {
-            self.producer.poll(Duration::from_millis(1));
+            serve(&self.producer, Duration::from_millis(1));
             self.told()?;
         }
         self.told()

@@ -17,6 +17,7 @@ use rdkafka::util::Timeout;
 
 use super::log::client_line;
 use super::member::{Member, TopicPartition};
+use super::serve::serve;
 use super::{KafkaTrouble, settings};
 use crate::config::Config;
 
@@ -212,7 +213,7 @@ impl Transactions {
             match self.producer.send(base) {
                 Ok(()) => break,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
-                    self.producer.poll(Duration::from_millis(5));
+                    serve(&self.producer, Duration::from_millis(5));
                 }
                 Err((error, _)) => return Err(self.judge(&format!("writing to {}", record.topic), &error)),
             }
@@ -299,8 +300,7 @@ impl Transactions {
             if begun.elapsed() > DRAIN {
                 return Err(Failure::Doubt(format!("{} records are not written", self.producer.in_flight_count())));
             }
-            // The client waits out the whole time; shorter waits would cost more than they gain.
-            self.producer.poll(Duration::from_millis(1));
+            serve(&self.producer, Duration::from_millis(1));
         }
         match self.producer.context().deliveries().failed.take() {
             None => Ok(()),

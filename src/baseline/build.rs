@@ -6,16 +6,17 @@
 //!
 //! - A feature is numeric when at least 95 % of its values are numbers (and settings do not say otherwise).
 //! - Numeric bins hold about a 32nd of the rows each, at least 20 rows; a value with more is a bin of its own.
-//! - The vocabulary of a category are its (at most) 200 most frequent values that occurred at least five times; up to
-//!   65,536 further ones are known by hash.
+//! - The vocabulary of a category are its (at most) 200 most frequent values that occurred at least five times, and not
+//!   on one day only; up to 65,536 further ones are known by hash.
 //! - Ids, dates and counters say nothing about a row's likeness to others and are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::profile::{LeftOut, Origin, Profile};
+use super::dispersion::{self, ENOUGH, Figures};
+use super::profile::{LeftOut, Origin, Profile, Strangers};
 use super::rows::{RowSample, SampleRow};
-use crate::event::{EventTime, FeatureNames, Slot, Value, value_hash};
+use crate::event::{EventTime, FeatureNames, Slot, Span, Value, value_hash};
 use crate::observe::{
     CodedRow, Coding, FeatureCoding, Kind, Layout, MAX_FEATURES, Mapping, Recalibration, Statistic, Sums,
     canonical_text,
@@ -24,7 +25,8 @@ use crate::observe::{
 const BINS: usize = 32;
 const BIN_ROWS: usize = 20;
 const VOCABULARY: usize = 200;
-const VOCABULARY_COUNT: i64 = 5;
+/// A value of the vocabulary occurred at least this often.
+pub const VOCABULARY_COUNT: i64 = 5;
 const TAIL: usize = 65_536;
 const NUMERIC_SHARE: f64 = 0.95;
 
@@ -47,15 +49,15 @@ pub fn build(
     settings: &BuildSettings,
 ) -> Profile {
     let mut features = Vec::new();
-    let mut singletons = BTreeMap::new();
+    let mut strangers = BTreeMap::new();
     let mut left_out = Vec::new();
-    for (name, column) in columns(sample, names) {
+    for (name, column) in columns(sample, names, unit(sample)) {
         match learn(&name, &column, settings) {
             Ok(_) if features.len() == MAX_FEATURES => {
                 left_out.push(LeftOut { feature: name, reason: "too many features".into() });
             }
-            Ok((kind, once)) => {
-                singletons.insert(name.clone(), once);
+            Ok((kind, found)) => {
+                strangers.insert(name.clone(), found);
                 features.push(FeatureCoding::new(name, kind));
             }
             Err(reason) => left_out.push(LeftOut { feature: name, reason: reason.into() }),
@@ -66,6 +68,7 @@ pub fn build(
     let map = meaning_of_scores(sample, &layout);
     let sums = count(sample, names, &coding, &layout, &map);
     let times = || sample.iter().map(|(_, row)| row.time);
+    let dispersion = dispersion::measure(sample, names, &coding, &map, &sums);
     Profile {
         model: model.to_owned(),
         version: version.to_owned(),
@@ -73,12 +76,14 @@ pub fn build(
         rows: sample.len() as u64,
         seen: sample.seen(),
         span: times().min().zip(times().max()),
-        singletons: coding.features().iter().map(|feature| singletons[feature.name()]).collect(),
+        strangers: coding.features().iter().map(|feature| strangers[feature.name()]).collect(),
+        figures: Figures::new(&coding, &layout, &sums),
         coding,
         layout,
         map,
         sums,
         left_out,
+        dispersion,
     }
 }
 
@@ -87,16 +92,38 @@ pub fn build(
 struct Column {
     numbers: Vec<(EventTime, f64)>,
     whole: bool,
-    texts: BTreeMap<String, i64>,
+    texts: BTreeMap<String, Met>,
+    /// Rows of each stretch of time.
+    stretches: BTreeMap<i64, i64>,
+    unit: Span,
     dates: usize,
     others: usize,
 }
 
-fn columns(sample: &RowSample, names: &FeatureNames) -> BTreeMap<String, Column> {
+/// How often a value was met, and when.
+struct Met {
+    count: i64,
+    /// The stretch of time of its first row.
+    stretch: i64,
+    /// Whether it was met in another one as well.
+    again: bool,
+}
+
+/// Values that come and go are told apart from those that stay by stretches of this length: days, where there are enough
+/// of them, else hours. With fewer than that of both, all rows are one stretch and nothing is said of it.
+fn unit(sample: &RowSample) -> Span {
+    let stretches = |unit: Span| {
+        let all: BTreeSet<i64> = sample.iter().map(|(_, row)| row.time.micros().div_euclid(unit.micros())).collect();
+        all.len() >= ENOUGH as usize
+    };
+    if stretches(Span::DAY) { Span::DAY } else { Span::HOUR }
+}
+
+fn columns(sample: &RowSample, names: &FeatureNames, unit: Span) -> BTreeMap<String, Column> {
     let mut by_slot: BTreeMap<Slot, Column> = BTreeMap::new();
     for (_, row) in sample.iter() {
         for &(slot, value) in &row.features.pairs {
-            let column = by_slot.entry(slot).or_insert_with(|| Column { whole: true, ..Column::default() });
+            let column = by_slot.entry(slot).or_insert_with(|| Column { whole: true, unit, ..Column::default() });
             column.add(row, value);
         }
     }
@@ -120,7 +147,11 @@ impl Column {
             }
         }
         if let Some(text) = canonical_text(value, &row.features) {
-            *self.texts.entry(text).or_insert(0) += 1;
+            let stretch = row.time.micros().div_euclid(self.unit.micros());
+            *self.stretches.entry(stretch).or_insert(0) += 1;
+            let met = self.texts.entry(text).or_insert(Met { count: 0, stretch, again: false });
+            met.count += 1;
+            met.again |= met.stretch != stretch;
         }
     }
 
@@ -128,12 +159,29 @@ impl Column {
         self.numbers.len() + self.others
     }
 
-    fn singletons(&self) -> i64 {
-        self.texts.values().filter(|&&count| count == 1).count() as i64
+    /// Whether there are enough stretches of time to tell values that stay from those that come and go.
+    fn has_time(&self) -> bool {
+        self.stretches.len() >= ENOUGH as usize
+    }
+
+    /// Whether a value was met on one stretch only.
+    fn is_stranger(&self, met: &Met) -> bool {
+        met.count == 1 || (self.has_time() && !met.again)
+    }
+
+    /// What the values were that came and went. Where rows come in bunches, it is bunches that are independent, so values
+    /// are counted that were met in one stretch, however often.
+    fn strangers(&self) -> Strangers {
+        let met = self.texts.values().filter(|met| self.is_stranger(met));
+        let rows = met.clone().map(|met| met.count).sum();
+        // Fewer rows than a value of the vocabulary has are no bunch.
+        let bunches = met.filter(|met| met.count >= VOCABULARY_COUNT);
+        let share = |met: &Met| met.count as f64 / self.stretches[&met.stretch] as f64;
+        Strangers { rows, largest: bunches.map(share).fold(0.0, f64::max) }
     }
 }
 
-fn learn(name: &str, column: &Column, settings: &BuildSettings) -> Result<(Kind, i64), &'static str> {
+fn learn(name: &str, column: &Column, settings: &BuildSettings) -> Result<(Kind, Strangers), &'static str> {
     if settings.ignore.contains(name) {
         return Err("ignored");
     }
@@ -149,7 +197,7 @@ fn learn(name: &str, column: &Column, settings: &BuildSettings) -> Result<(Kind,
         return Err(reason);
     }
     let kind = if numeric { numeric_kind(column) } else { categorical_kind(column) };
-    Ok((kind, column.singletons()))
+    Ok((kind, column.strangers()))
 }
 
 /// Ids, dates and counters. The limits are rules of thumb; each left-out feature is listed, and a stated `type` in the
@@ -246,7 +294,9 @@ fn shortest_between(low: f64, high: f64) -> f64 {
 }
 
 fn categorical_kind(column: &Column) -> Kind {
-    let mut by_count: Vec<(&String, i64)> = column.texts.iter().map(|(text, &count)| (text, count)).collect();
+    // Those that came and went stand behind all others.
+    let rank = |met: &Met| if column.is_stranger(met) { 0 } else { met.count };
+    let mut by_count: Vec<(&String, i64)> = column.texts.iter().map(|(text, met)| (text, rank(met))).collect();
     by_count.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     let own = by_count.iter().take(VOCABULARY).take_while(|(_, count)| *count >= VOCABULARY_COUNT).count();
     let mut values: Vec<String> = by_count[..own].iter().map(|(text, _)| (*text).clone()).collect();

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use super::profile::{LeftOut, Origin, Profile};
+use super::dispersion::{Dispersion, Figures};
+use super::profile::{LeftOut, Origin, Profile, Strangers};
 use crate::event::EventTime;
 use crate::observe::{BINS, Coding, FeatureCoding, Kind, Layout, Recalibration, Statistic, Sums, flow};
 
@@ -62,6 +63,9 @@ struct Entry {
     left_out: Vec<LeftOut>,
     expected: Vec<f64>,
     sums: BTreeMap<String, Vec<i64>>,
+    /// Absent in files of releases that did not look at it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    dispersion: Vec<Dispersion>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,6 +74,14 @@ struct Feature {
     #[serde(flatten)]
     kind: Kind,
     singletons: i64,
+    /// Absent in files of releases that did not look at it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    largest_stranger: f64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_zero(share: &f64) -> bool {
+    *share <= 0.0
 }
 
 /// The document for these profiles, ending in a newline.
@@ -91,7 +103,7 @@ pub fn read(text: &str) -> Result<Vec<Profile>, BaselineError> {
 }
 
 fn entry(profile: &Profile) -> Entry {
-    let features = profile.coding.features().iter().zip(&profile.singletons);
+    let features = profile.coding.features().iter().zip(&profile.strangers);
     Entry {
         model: profile.model.clone(),
         version: profile.version.clone(),
@@ -100,10 +112,11 @@ fn entry(profile: &Profile) -> Entry {
         seen: profile.seen,
         span: profile.span.map(|(from, to)| [from.micros(), to.micros()]),
         features: features
-            .map(|(feature, &singletons)| Feature {
+            .map(|(feature, strangers)| Feature {
                 name: feature.name().to_owned(),
                 kind: feature.kind().clone(),
-                singletons,
+                singletons: strangers.rows,
+                largest_stranger: strangers.largest,
             })
             .collect(),
         left_out: profile.left_out.clone(),
@@ -114,15 +127,18 @@ fn entry(profile: &Profile) -> Entry {
             .filter(|statistic| *statistic != Statistic::Unseen)
             .map(|statistic| (statistic.name().to_owned(), profile.sums.get(statistic).to_vec()))
             .collect(),
+        dispersion: profile.dispersion.clone(),
     }
 }
 
 fn profile(entry: Entry) -> Result<Profile, BaselineError> {
     let (model, version) = (entry.model.clone(), entry.version.clone());
     let damaged = move |what: String| BaselineError::Damaged { model: model.clone(), version: version.clone(), what };
-    let singletons = entry.features.iter().map(|feature| (feature.name.clone(), feature.singletons)).collect();
-    let singletons: BTreeMap<String, i64> = singletons;
-    if singletons.len() != entry.features.len() {
+    let strangers = entry.features.iter().map(|feature| {
+        (feature.name.clone(), Strangers { rows: feature.singletons, largest: feature.largest_stranger })
+    });
+    let strangers: BTreeMap<String, Strangers> = strangers.collect();
+    if strangers.len() != entry.features.len() {
         return Err(damaged("a feature stands twice".into()));
     }
     let mut features = Vec::with_capacity(entry.features.len());
@@ -154,6 +170,10 @@ fn profile(entry: Entry) -> Result<Profile, BaselineError> {
             return Err(damaged(format!("feature '{}' counts {total} of {coded} rows", feature.name())));
         }
     }
+    let figures = Figures::new(&coding, &layout, &sums);
+    if let Some(what) = entry.dispersion.iter().find_map(|one| one.fault(&figures)) {
+        return Err(damaged(what));
+    }
     Ok(Profile {
         model: entry.model,
         version: entry.version,
@@ -163,12 +183,14 @@ fn profile(entry: Entry) -> Result<Profile, BaselineError> {
         span: entry
             .span
             .map(|[from, to]| (EventTime::from_micros_unchecked(from), EventTime::from_micros_unchecked(to))),
-        singletons: coding.features().iter().map(|feature| singletons[feature.name()]).collect(),
+        strangers: coding.features().iter().map(|feature| strangers[feature.name()]).collect(),
+        figures,
         coding,
         layout,
         map: Recalibration::from_expected(entry.expected),
         sums,
         left_out: entry.left_out,
+        dispersion: entry.dispersion,
     })
 }
 

@@ -6,17 +6,19 @@
 
 mod build;
 mod diff;
+mod dispersion;
 mod file;
 mod profile;
 mod references;
 mod rows;
 mod show;
 
-pub use build::{BuildSettings, build};
+pub use build::{BuildSettings, VOCABULARY_COUNT, build};
 
 pub use diff::{FeatureDiff, diff};
+pub use dispersion::{Dispersion, ENOUGH, Figures, Judged, Restless, Size, judged};
 pub use file::{BaselineError, read, write};
-pub use profile::{LeftOut, Origin, Profile};
+pub use profile::{LeftOut, Origin, Profile, Strangers};
 pub use references::{References, Taught};
 pub use rows::{RowSample, SampleRow};
 pub use show::{remarks, show, show_diff};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::dispersion::{Dispersion, Figures};
 use crate::event::{EventTime, value_hash};
 use crate::observe::{Coding, Layout, Recalibration, Statistic, Sums, truth};
 
@@ -20,6 +21,15 @@ pub enum Origin {
         /// Which version it describes.
         from: String,
     },
+}
+
+/// Values of a feature that were met once, or on one day only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Strangers {
+    /// Their rows: values that were never seen are about as frequent as they (Good and Turing).
+    pub rows: i64,
+    /// The largest share that one of them had on its day; 0 where none had five rows.
+    pub largest: f64,
 }
 
 /// A feature that is not watched.
@@ -54,10 +64,14 @@ pub struct Profile {
     pub map: Recalibration,
     /// The sums over the rows.
     pub sums: Sums,
-    /// Values of each feature that occurred once: what is left unseen is about as frequent as they (Good and Turing).
-    pub singletons: Vec<i64>,
+    /// Of each feature, the values that came and went.
+    pub strangers: Vec<Strangers>,
     /// Features that are not watched.
     pub left_out: Vec<LeftOut>,
+    /// Where the figures of [`Profile::dispersion`] stand.
+    pub figures: Figures,
+    /// How restless the figures are from window to window, by length of window; empty where the rows do not tell.
+    pub dispersion: Vec<Dispersion>,
 }
 
 impl Profile {

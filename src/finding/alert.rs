@@ -49,7 +49,7 @@ pub enum Basis {
 }
 
 /// What an alert is about. Only the keys that apply are written.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Hash)]
 #[serde(default)]
 pub struct Subject {
     /// A feature.

@@ -1,4 +1,4 @@
-//! Which shares does the baseline not refute?
+//! Which shares does the baseline not refute, and what does it cost not to know a scatter better?
 //!
 //! The exact bound takes some microseconds, every value of every feature asks for it in every window, and the answer
 //! changes with the baseline and the level only. So answers are kept. This changes no result: the same function gives
@@ -8,7 +8,9 @@ use std::cell::RefCell;
 
 use rustc_hash::FxHashMap;
 
+use crate::stats::dispersion::allowance;
 use crate::stats::interval::exact_upper;
+use crate::stats::rate::Terms;
 
 /// Answers that are kept before all are forgotten. Memory: at most about 3 MB.
 const KEPT: usize = 65_536;
@@ -16,13 +18,15 @@ const KEPT: usize = 65_536;
 /// [`exact_upper`] with a memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct UpperBounds {
-    known: RefCell<FxHashMap<(u64, u64, u64), Option<f64>>>,
+    known: RefCell<FxHashMap<(u64, u64, u64, u64), Option<f64>>>,
+    allowances: RefCell<FxHashMap<(u32, u64), f64>>,
 }
 
 impl UpperBounds {
-    /// The largest share that `hits` of `trials` do not refute at `error`.
-    pub(super) fn of(&self, hits: u64, trials: u64, error: f64) -> Option<f64> {
-        let key = (hits, trials, error.to_bits());
+    /// The largest share that `hits` of `trials`, overdispersed as the reference is, do not refute at the gamma of `terms`.
+    pub(super) fn of(&self, hits: u64, trials: u64, terms: Terms) -> Option<f64> {
+        let Terms { gamma, reference_phi: phi, .. } = terms;
+        let key = (hits, trials, gamma.to_bits(), phi.to_bits());
         let mut known = self.known.borrow_mut();
         if let Some(&bound) = known.get(&key) {
             return bound;
@@ -30,9 +34,18 @@ impl UpperBounds {
         if known.len() >= KEPT {
             known.clear();
         }
-        let bound = exact_upper(hits as f64, trials as f64, error);
+        let bound = exact_upper(hits as f64 / phi, trials as f64 / phi, gamma);
         known.insert(key, bound);
         bound
+    }
+
+    /// [`allowance`] with the same memory.
+    pub(super) fn allowance(&self, degrees: u32, level: f64) -> f64 {
+        let mut known = self.allowances.borrow_mut();
+        if known.len() >= KEPT {
+            known.clear();
+        }
+        *known.entry((degrees, level.to_bits())).or_insert_with(|| allowance(degrees, level))
     }
 }
 
@@ -48,7 +61,8 @@ mod tests {
                 [(0, 10, 1e-6), (3, 10, 1e-6), (3, 10, 1e-7), (3, 11, 1e-6), (10, 10, 0.1), (0, 0, 0.1)]
             {
                 let fresh = exact_upper(hits as f64, trials as f64, error).map(f64::to_bits);
-                assert_eq!(bounds.of(hits, trials, error).map(f64::to_bits), fresh, "{hits} of {trials}");
+                let terms = Terms { gamma: error, ..Terms::at(1e-6) };
+                assert_eq!(bounds.of(hits, trials, terms).map(f64::to_bits), fresh, "{hits} of {trials}");
             }
         }
     }

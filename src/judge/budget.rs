@@ -1,8 +1,8 @@
 //! At which level must one test be passed, so that a model raises no more false alarms a month than its user allows?
 //!
-//! The allowance is divided four times, each time equally: over families of indicators, over the keys of a family
-//! (features, values, slices, metrics), over the levels of windows, and over the windows of that level in a month of
-//! 30 days. Every test is valid at its level whatever the others do, so the expected number of false alarms adds up to
+//! The allowance is divided, each time equally: over families of indicators; within a family in two halves, one for single
+//! windows, one for what base windows say together; over the keys of the family (features, values, slices, metrics); and
+//! the first half over the levels of windows. What is left is divided over the windows of a month of 30 days. Every test is valid at its level whatever the others do, so the expected number of false alarms adds up to
 //! the allowance at most. More features make each test stricter, never the model louder.
 
 use crate::event::Span;
@@ -55,10 +55,24 @@ impl Budget {
     /// The level of one test of a family with `keys` tests in each window of `multiple` base windows.
     ///
     /// A window longer than a month counts as one a month.
-    pub fn level(&self, _family: Family, keys: usize, multiple: u32) -> f64 {
-        let length = self.window.micros() as f64 * f64::from(multiple);
-        let windows = (MONTH.micros() as f64 / length).max(1.0);
-        self.alarms_per_month / (FAMILIES * keys.max(1) as f64 * self.levels.max(1) as f64 * windows)
+    pub fn level(&self, family: Family, keys: usize, multiple: u32) -> f64 {
+        self.half(family, keys) / (self.levels.max(1) as f64 * self.windows(multiple))
+    }
+
+    /// The level, a base window, of what windows say together on one of `keys` questions; and its share of a month.
+    pub fn lasting(&self, family: Family, keys: usize) -> (f64, f64) {
+        let half = self.half(family, keys);
+        (half / self.windows(1), half)
+    }
+
+    /// Half of the month's share of one question.
+    fn half(&self, _family: Family, keys: usize) -> f64 {
+        0.5 * self.alarms_per_month / (FAMILIES * keys.max(1) as f64)
+    }
+
+    /// Windows in a month.
+    fn windows(&self, multiple: u32) -> f64 {
+        (MONTH.micros() as f64 / (self.window.micros() as f64 * f64::from(multiple))).max(1.0)
     }
 }
 
@@ -76,6 +90,9 @@ mod tests {
                 let windows = 30.0 / f64::from(multiple);
                 sum += budget.level(Family::Drift, keys, multiple) * keys as f64 * windows;
             }
+            let (level, month) = budget.lasting(Family::Drift, keys);
+            sum += level * keys as f64 * 30.0;
+            assert!((month - 30.0 * level).abs() < 1e-15);
         }
         assert!((sum - 0.1).abs() < 1e-12, "{sum}");
     }

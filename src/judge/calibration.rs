@@ -7,11 +7,11 @@
 use super::budget::Family;
 use super::performance::speaks;
 use super::reading::{Context, Reading, count};
-use super::subgroups::expected_bins;
 use super::words::{amount, many};
-use crate::baseline::Profile;
+use crate::baseline::{Profile, Restless};
 use crate::finding::Subject;
 use crate::indicator::Indicator;
+use crate::observe::metrics::forecasts;
 use crate::observe::truth;
 use crate::stats::calibration_test::{offset_test, slope_test};
 use crate::stats::recalibration::{Recalibration, recalibrate, recalibrate_offset};
@@ -28,7 +28,7 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
 /// The line of a window against the baseline: offset with slope 1, and slope, each with its standard error.
 pub(super) fn line(context: &Context<'_>) -> Option<[(f64, f64); 2]> {
     let profile = context.profile?;
-    let bins = expected_bins(context.sums, profile);
+    let bins = forecasts(context.sums, &profile.map);
     let offset = recalibrate_offset(&bins)?;
     let line = recalibrate(&bins)?;
     Some([(offset.offset, offset.variance.sqrt()), (line.slope, line.slope_variance.sqrt())])
@@ -54,14 +54,16 @@ fn reading(indicator: Indicator, value: f64, error: f64, reference: f64, p_value
         evidence: std::collections::BTreeMap::new(),
         text: String::new(),
         examples: Vec::new(),
+        bet: None,
+        speaks: true,
     }
 }
 
 fn intercept(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let indicator = Indicator::CalibrationIntercept;
-    let terms = context.terms(Family::Calibration, 2);
-    let bins = expected_bins(context.sums, profile);
-    let own = recalibrate_offset(&expected_bins(&profile.sums, profile))?;
+    let terms = context.allowing(context.terms(Family::Calibration, 2), Restless::Offset);
+    let bins = forecasts(context.sums, &profile.map);
+    let own = recalibrate_offset(&forecasts(&profile.sums, &profile.map))?;
     let test = offset_test(&bins, own.variance.sqrt(), indicator.floor(), terms)?;
     let fitted = recalibrate_offset(&bins)?;
     let n = count(context.sums.truth(truth::N));
@@ -76,15 +78,16 @@ fn intercept(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
         level: terms.level,
         smallest_detectable: Some(test.smallest_detectable),
         text,
+        bet: context.bet_on((Family::Calibration, 2), test.p_value),
         ..reading(indicator, fitted.offset, fitted.variance.sqrt(), 0.0, test.p_value)
     })
 }
 
 fn slope(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let indicator = Indicator::CalibrationSlope;
-    let terms = context.terms(Family::Calibration, 2);
-    let own: Recalibration = recalibrate(&expected_bins(&profile.sums, profile))?;
-    let test = slope_test(&expected_bins(context.sums, profile), &own, indicator.floor(), terms)?;
+    let terms = context.allowing(context.terms(Family::Calibration, 2), Restless::Slope);
+    let own: Recalibration = recalibrate(&forecasts(&profile.sums, &profile.map))?;
+    let test = slope_test(&forecasts(context.sums, &profile.map), &own, indicator.floor(), terms)?;
     let kind = if test.effect < 0.0 { "more extreme" } else { "more timid" };
     let text = format!(
         "The scores are {kind} than the truth bears out: the calibration slope is {}, on the baseline it was {}.",
@@ -96,6 +99,7 @@ fn slope(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
         level: terms.level,
         smallest_detectable: Some(test.smallest_detectable),
         text,
+        bet: context.bet_on((Family::Calibration, 2), test.p_value),
         ..reading(indicator, test.window.slope, test.window.slope_variance.sqrt(), own.slope, test.p_value)
     })
 }

@@ -5,18 +5,19 @@
 
 use super::budget::Family;
 use super::naming::{code_name, quoted, spoken, spoken_top, value_name};
-use super::reading::{Context, Reading, count};
+use super::reading::{Context, Reading, count, tested};
 use super::words::{amount, before, capital, many, out_of, percent};
-use crate::baseline::Profile;
+use crate::baseline::{Profile, Restless, VOCABULARY_COUNT};
 use crate::event::{RequestKey, value_hash};
 use crate::finding::Subject;
 use crate::indicator::{EMERGING_RATIO, Indicator};
+use crate::observe::looks::{drift_code, drift_counts, is_open};
 use crate::observe::{
     BottomK, CODE_INVALID, CODE_MISSING, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, Event, FeatureCoding, SCORE_SCALE,
     UNKNOWN_CELLS, flow,
 };
 use crate::stats::distribution::{self, Part};
-use crate::stats::rate::{Floor, Side, Tally, rate_above, rate_test};
+use crate::stats::rate::{Floor, Side, Tally, rate_above};
 
 /// All readings of the inputs of one window.
 pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
@@ -36,26 +37,10 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
 /// A vocabulary of this many values is full: which values have a code then depends on chance.
 const FULL_VOCABULARY: usize = 200;
 
-/// The codes that drift compares: values, without missing ones. Values that the baseline never saw are one group with
-/// those that it saw too seldom for a code: a rare value is now among these, now among those.
-pub(super) fn drift_counts(feature: &FeatureCoding, codes: &[i64]) -> Vec<u64> {
-    if feature.is_numeric() {
-        return codes[usize::from(CODE_INVALID) + 1..].iter().copied().map(count).collect();
-    }
-    let rare: i64 = codes[usize::from(CODE_UNKNOWN)..=usize::from(CODE_TAIL)].iter().sum();
-    let vocabulary = codes[usize::from(CODE_TAIL) + 1..].iter().copied();
-    std::iter::once(rare).chain(vocabulary).map(count).collect()
-}
-
-/// Whether the baseline saw values too seldom for a code of their own.
-fn is_open(feature: &FeatureCoding) -> bool {
-    matches!(feature.kind(), crate::observe::Kind::Categorical { tail, .. } if !tail.is_empty())
-}
-
 /// What the test of drift compares: as [`drift_counts`], less what choosing the vocabulary by its counts has bent.
-/// Values that stand just above the choice were lucky; by Good and Turing the rare ones hold as much more as the least
-/// frequent values of the vocabulary (count times number). Where the vocabulary is full that number is not known, and
-/// the rare group is left out.
+/// Values that stand just above the choice were lucky; by Good and Turing the rare ones hold as much more as the values
+/// that were seen just often enough (count times number). Where the vocabulary is full that number is not known, and the
+/// rare group is left out.
 fn compared(feature: &FeatureCoding, now: &[i64], then: &[i64]) -> (Vec<u64>, Vec<u64>, usize) {
     let (now, mut then) = (drift_counts(feature, now), drift_counts(feature, then));
     if !is_open(feature) {
@@ -64,19 +49,9 @@ fn compared(feature: &FeatureCoding, now: &[i64], then: &[i64]) -> (Vec<u64>, Ve
     if then.len() > FULL_VOCABULARY {
         return (now[1..].to_vec(), then[1..].to_vec(), 1);
     }
-    let least = then[1..].iter().copied().min().unwrap_or(0);
+    let least = count(VOCABULARY_COUNT);
     then[0] += least * then[1..].iter().filter(|&&hits| hits == least).count() as u64;
     (now, then, 0)
-}
-
-/// The code behind a place in [`drift_counts`].
-pub(super) fn drift_code(feature: &FeatureCoding, place: usize) -> usize {
-    match (feature.is_numeric(), place) {
-        (true, place) => usize::from(CODE_UNDER) + place,
-        (false, 0) if is_open(feature) => usize::from(CODE_TAIL),
-        (false, 0) => usize::from(CODE_UNKNOWN),
-        (false, place) => usize::from(CODE_TAIL) + place,
-    }
 }
 
 struct Look<'a> {
@@ -109,20 +84,29 @@ impl Look<'_> {
         (filled(self.now()), filled(self.then()))
     }
 
-    fn share(&self, indicator: Indicator, family: Family, now: Tally, then: Tally) -> Option<Reading> {
-        if now.trials < indicator.min_n() {
-            return None;
-        }
+    fn share(
+        &self,
+        indicator: Indicator,
+        family: Family,
+        now: Tally,
+        then: Tally,
+        figure: Restless,
+    ) -> Option<Reading> {
         let floor = indicator.floor();
-        let terms = self.context.terms(family, self.features());
-        let test = rate_test(now, then, Side::Higher, Floor::Difference(floor), terms)?;
-        Some(Reading::of_rate(indicator, self.subject(), &test, floor, now.trials, terms))
+        let share = (family, self.features());
+        let terms = self.context.allowing(self.context.terms(share.0, share.1), figure);
+        let speaks = now.trials >= indicator.min_n();
+        let test = tested(now, then, Side::Higher, Floor::Difference(floor), terms, speaks)?;
+        let bet = self.context.bet(share, now, then, Side::Higher, Floor::Difference(floor), terms);
+        let reading = Reading::of_rate(indicator, self.subject(), &test, floor, now.trials, terms);
+        Some(reading.betting(bet, speaks))
     }
 
     fn missing(&self) -> Option<Reading> {
         let tally = |codes: &[i64]| Tally::new(count(codes[usize::from(CODE_MISSING)]), count(codes.iter().sum()));
-        let reading =
-            self.share(Indicator::InputMissingRate, Family::Missing, tally(self.now()), tally(self.then()))?;
+        let (now, then) = (tally(self.now()), tally(self.then()));
+        let figure = Restless::Missing(self.place);
+        let reading = self.share(Indicator::InputMissingRate, Family::Missing, now, then, figure)?;
         let text = format!(
             "'{}' is missing in {} rows; on the baseline {}.",
             self.feature.name(),
@@ -142,12 +126,12 @@ impl Look<'_> {
         }
         let unknown = self.now()[usize::from(CODE_UNKNOWN)..usize::from(CODE_TAIL)].iter().sum();
         let (filled, baseline) = self.filled();
-        // Good and Turing: what the baseline left unseen is about as frequent as what it saw once. That estimate has up
-        // to twice the variance of a share of independent rows: it counts as one of half as many.
-        let once = count(self.profile.singletons[self.place]).min(baseline);
+        // Good and Turing: what the baseline left unseen is about as frequent as what it saw once, or on one day only. That
+        // estimate has up to twice the variance of a share of independent rows: it counts as one of half as many.
+        let once = count(self.profile.strangers[self.place].rows).min(baseline);
         let then = if once == 0 { Tally::new(0, baseline) } else { Tally::new(once.div_ceil(2), baseline.div_ceil(2)) };
-        let reading =
-            self.share(Indicator::InputUnseenValue, Family::Unseen, Tally::new(count(unknown), filled), then)?;
+        let (now, figure) = (Tally::new(count(unknown), filled), Restless::Odd(self.place));
+        let reading = self.share(Indicator::InputUnseenValue, Family::Unseen, now, then, figure)?;
         let names = self.names();
         let shown: Vec<String> = names.iter().take(3).map(|name| quoted(name)).collect();
         let text = format!(
@@ -183,7 +167,8 @@ impl Look<'_> {
         // The next value lies outside of m earlier ones with chance 2 / (m + 1).
         let then = Tally::new((count(outside(self.then())) + 2).min(baseline), baseline);
         let now = Tally::new(count(outside(self.now())), filled);
-        let reading = self.share(Indicator::InputOutOfRange, Family::Range, now, then)?;
+        let figure = Restless::Odd(self.place);
+        let reading = self.share(Indicator::InputOutOfRange, Family::Range, now, then, figure)?;
         let parts = [("below it", CODE_UNDER.into()), ("above it", over), ("no numbers at all", CODE_INVALID.into())];
         let parts = parts.map(|(word, code): (&str, usize)| (word, count(self.now()[code])));
         let parts: Vec<String> =
@@ -209,7 +194,10 @@ impl Look<'_> {
         let settings = self.context.config.features.get(self.feature.name());
         let floor = settings.and_then(|settings| settings.floor).unwrap_or_else(|| indicator.floor());
         let terms = self.context.terms(Family::Drift, self.features());
-        let shift = distribution::shift_test(&now, &then, self.feature.is_numeric(), floor, terms)?;
+        let looks = distribution::looks(now.len(), self.feature.is_numeric());
+        let scatter = self.context.scatter(terms.shared(2.0 * looks as f64), false);
+        let phis = |part: Part| scatter.of(Restless::Feature(self.place, part.later_by(skipped)));
+        let shift = distribution::restless_shift_test(&now, &then, self.feature.is_numeric(), floor, terms, phis)?;
         let psi = distribution::psi(&now, &then).unwrap_or(0.0);
         let what = match shift.part {
             Part::Cell(place) => {
@@ -228,25 +216,25 @@ impl Look<'_> {
             amount(psi)
         );
         let reading = Reading::of_shift(indicator, self.subject(), &shift, floor, n, terms);
-        Some(reading.saying(text).with("psi", psi).with("moved", what))
+        let bet = self.context.bet_on((Family::Drift, self.features()), shift.p_value);
+        Some(reading.saying(text).with("psi", psi).with("moved", what).betting(bet, true))
     }
 
     /// Single values whose share has grown beyond all proportion.
     fn emerging(&self) -> Vec<Reading> {
-        let indicator = Indicator::InputEmergingValue;
         let (n, m) = self.filled();
-        if self.feature.is_numeric() || n < indicator.min_n() || m == 0 {
+        if self.feature.is_numeric() || n == 0 || m == 0 {
             return Vec::new();
         }
         let mut readings = Vec::new();
         for code in usize::from(CODE_TAIL) + 1..self.feature.codes() {
             let text = code_name(self.context.config, self.feature, code);
-            let grown = self.grown(&text, count(self.now()[code]), count(self.then()[code]));
+            let grown = self.grown(&text, count(self.now()[code]), count(self.then()[code]), Some(code));
             readings.extend(grown.map(|reading| self.exemplified(reading, code, None)));
         }
         for (name, text, hits) in self.heavy_unseen() {
             let code = usize::from(CODE_UNKNOWN) + (value_hash(&text) % u64::from(UNKNOWN_CELLS)) as usize;
-            readings.extend(self.grown(&name, hits, 0).map(|reading| self.exemplified(reading, code, Some(&text))));
+            readings.extend(self.grown(&name, hits, 0, None).map(|reading| self.exemplified(reading, code, Some(&text))));
         }
         // An alert on a value that has gone would never end.
         let here = self.feature.name();
@@ -254,22 +242,30 @@ impl Look<'_> {
             if let Some(name) = &subject.value
                 && readings.iter().all(|reading| reading.subject.value.as_ref() != Some(name))
             {
-                readings.extend(self.grown(name, 0, 0));
+                readings.extend(self.grown(name, 0, 0, None));
             }
         }
         readings
     }
 
-    fn grown(&self, name: &str, hits: u64, before: u64) -> Option<Reading> {
+    /// `code` is that of the value, where it has one of its own.
+    fn grown(&self, name: &str, hits: u64, before: u64, code: Option<usize>) -> Option<Reading> {
         let indicator = Indicator::InputEmergingValue;
         let (n, m) = self.filled();
         // One look a value: those of the vocabulary, and at most as many unseen ones as there are cells.
         let keys: usize =
             self.profile.coding.features().iter().filter(|f| !f.is_numeric()).map(FeatureCoding::codes).sum();
-        let terms = self.context.terms(Family::Emerging, keys);
-        let known = self.context.bounds.of(before, m, terms.gamma)?;
-        let limit = (EMERGING_RATIO * known).max(indicator.floor()).min(1.0);
-        let test = rate_above(Tally::new(hits.min(n), n), limit, terms)?;
+        let figure = code.map_or(Restless::Odd(self.place), |code| {
+            Restless::Feature(self.place, Part::Cell(code - usize::from(CODE_TAIL)))
+        });
+        let terms = self.context.allowing(self.context.terms(Family::Emerging, keys), figure);
+        let known = self.context.bounds.of(before, m, terms)?;
+        // Where values come and go in bunches, a new one is news beyond all that a bunch was.
+        let largest = self.profile.strangers[self.place].largest;
+        let limit = (EMERGING_RATIO * known.max(largest)).max(indicator.floor()).min(1.0);
+        let (now, speaks) = (Tally::new(hits.min(n), n), n >= indicator.min_n());
+        let bet = self.context.bet_above((Family::Emerging, keys), now, limit, terms);
+        let test = rate_above(now, limit, terms)?;
         let then = before as f64 / m as f64;
         let subject = Subject { value: Some(name.to_owned()), ..self.subject() };
         let reading = Reading::of_rate(indicator, subject, &test, indicator.floor(), n, terms);
@@ -288,6 +284,8 @@ impl Look<'_> {
             strength: test.value / limit,
             smallest_detectable: test.smallest_detectable.map(|beyond| beyond + limit - then),
             p_value: (test.p_value + terms.gamma).min(1.0),
+            bet,
+            speaks,
             text,
             ..reading
         })

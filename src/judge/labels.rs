@@ -2,13 +2,14 @@
 
 use super::budget::Family;
 use super::predictions::relative;
-use super::reading::{Context, Reading, count};
+use super::reading::{Context, Reading, count, tested};
 use super::words::{before, capital, out_of, percent};
+use crate::baseline::Restless;
 use crate::finding::Subject;
 use crate::indicator::Indicator;
 use crate::join::Regime;
-use crate::observe::truth;
-use crate::stats::rate::{Floor, Side, Tally, rate_test};
+use crate::observe::{Sums, flow, truth};
+use crate::stats::rate::{Floor, Side, Tally};
 
 /// Both tests of this room share one allowance.
 const KEYS: usize = 2;
@@ -22,20 +23,58 @@ pub(super) fn readings(context: &Context<'_>, coverage: Option<Tally>) -> Vec<Re
 fn rate(context: &Context<'_>) -> Option<Reading> {
     let indicator = Indicator::LabelRate;
     let profile = context.profile?;
+    if selective(context).is_some() {
+        return None;
+    }
     let (positive, negative) = profile.classes();
     let then = Tally::new(count(positive), count(positive + negative));
     let now = Tally::new(count(context.sums.truth(truth::POSITIVE)), count(context.sums.truth(truth::N)));
-    if now.trials < indicator.min_n() || then.trials < indicator.min_n() {
+    if then.trials < indicator.min_n() {
         return None;
     }
-    let terms = context.terms(Family::Labels, KEYS);
-    let test = rate_test(now, then, Side::Either, Floor::Ratio(1.0 + indicator.floor()), terms)?;
+    let speaks = now.trials >= indicator.min_n();
+    let terms = context.allowing(context.terms(Family::Labels, KEYS), Restless::Labels);
+    let floor = Floor::Ratio(1.0 + indicator.floor());
+    let test = tested(now, then, Side::Either, floor, terms, speaks)?;
+    let bet = context.bet((Family::Labels, KEYS), now, then, Side::Either, floor, terms);
     let text = format!(
         "{} labels are positive; {}.",
         capital(&out_of(test.value, now.trials)),
         before(test.reference, "were")
     );
-    Some(relative(indicator, &test, now.trials, then, terms).saying(text))
+    Some(relative(indicator, &test, now.trials, then, terms).saying(text).betting(bet, speaks))
+}
+
+/// By how much the share of labelled rows among positive and among negative decisions may come to differ.
+const SELECTIVE: f64 = 0.2;
+
+/// The shares of labelled rows among positive and among negative decisions, where they differ otherwise than on the
+/// baseline. Then rates and metrics are those of another population than the baseline's: no news, but a blind spot
+/// (Lakkaraju et al. 2017). What is judged given the score (calibration, residuals of slices) stands.
+pub(super) fn selective(context: &Context<'_>) -> Option<[f64; 2]> {
+    let now = by_decision(context.sums)?;
+    let then = by_decision(&context.profile?.sums)?;
+    let share = |tally: &Tally| tally.hits as f64 / tally.trials as f64;
+    let gap = |[yes, no]: &[Tally; 2]| share(yes) - share(no);
+    // One more of each kind, so that a share of 0 or 1 is not taken for certain.
+    let variance = |tally: &Tally| {
+        let smooth = (tally.hits as f64 + 1.0) / (tally.trials as f64 + 2.0);
+        smooth * (1.0 - smooth) / tally.trials as f64
+    };
+    let error = now.iter().chain(&then).map(variance).sum::<f64>().sqrt();
+    let apart = libm::fabs(gap(&now) - gap(&then));
+    (apart > SELECTIVE && apart > 3.0 * error).then(|| now.map(|tally| share(&tally)))
+}
+
+/// Labelled among positive and among negative decisions; `None` without both.
+fn by_decision(sums: &Sums) -> Option<[Tally; 2]> {
+    let (decided, positive) = (count(sums.flow(flow::DECIDED)), count(sums.flow(flow::POSITIVE)));
+    let flagged = count(sums.truth(truth::TP) + sums.truth(truth::FP));
+    let labelled = count(sums.truth(truth::DECIDED));
+    let negative = decided.checked_sub(positive)?;
+    let passed = labelled.checked_sub(flagged)?;
+    let possible = positive > 0 && negative > 0 && flagged <= positive && passed <= negative;
+    possible.then(|| [Tally::new(flagged, positive), Tally::new(passed, negative)])
 }
 
 /// The tally of labelled among closed rows.
@@ -48,16 +87,20 @@ fn covered(context: &Context<'_>, first: Tally) -> Option<Reading> {
     let indicator = Indicator::LabelCoverage;
     let now = coverage(context);
     // Where silence means no, nothing is ever missing.
-    if context.config.labels == Regime::ImplicitNegative || now.trials < indicator.min_n() {
+    let speaks = now.trials >= indicator.min_n();
+    if context.config.labels == Regime::ImplicitNegative || now.trials == 0 {
         return None;
     }
     let floor = indicator.floor();
-    let terms = context.terms(Family::Labels, KEYS);
-    let test = rate_test(now, first, Side::Lower, Floor::Difference(floor), terms)?;
+    // Customers whose requests come in bunches have labels in bunches.
+    let terms = context.allowing(context.terms(Family::Labels, KEYS), Restless::Labels);
+    let test = tested(now, first, Side::Lower, Floor::Difference(floor), terms, speaks)?;
+    let bet = context.bet((Family::Labels, KEYS), now, first, Side::Lower, Floor::Difference(floor), terms);
     let text = format!(
         "{} predictions have a label although their label window has passed; in the first windows {} had one.",
         capital(&out_of(test.value, now.trials)),
         percent(test.reference)
     );
-    Some(Reading::of_rate(indicator, Subject::default(), &test, floor, now.trials, terms).saying(text))
+    let reading = Reading::of_rate(indicator, Subject::default(), &test, floor, now.trials, terms);
+    Some(reading.saying(text).betting(bet, speaks))
 }

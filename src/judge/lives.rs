@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::reading::Reading;
 use super::saved;
+use super::wagers::{Wagers, Won};
+use crate::baseline::Profile;
 use crate::event::{EventTime, Window};
 use crate::finding::{Alert, AlertState, Basis, Severity, Subject, fingerprint};
 
@@ -56,22 +58,53 @@ pub(super) struct Lives {
     published: BTreeMap<String, (AlertState, EventTime)>,
     /// What was firing at the last final summary.
     firing: BTreeSet<String>,
+    /// What base windows say together.
+    #[serde(default)]
+    wagers: Wagers,
+    /// Rows, labelled rows and span of the reference they were laid against.
+    #[serde(default)]
+    against: Option<[i64; 4]>,
     /// What began or ceased to fire after it: when that was due, and which.
     turned: Vec<(EventTime, String, bool)>,
 }
 
 impl Lives {
+    /// Notes with what the next readings are compared. What was won against another reference is forgotten.
+    pub(super) fn compare_with(&mut self, reference: Option<&Profile>) {
+        let now = reference.map(|profile| {
+            let (from, to) = profile.span.unwrap_or_default();
+            [profile.rows as i64, profile.labelled(), from.micros(), to.micros()]
+        });
+        if self.against != now {
+            self.against = now;
+            self.wagers.forget();
+        }
+    }
+
     /// Takes one reading; the change to publish, if there is one.
     pub(super) fn take(&mut self, reading: &Reading, origin: &Origin<'_>) -> Option<Alert> {
-        let fires = reading.fires();
-        let suspicious = reading.p_value <= reading.level.sqrt() && reading.strength >= 1.0;
+        let won = self.wagers.lay(reading, origin.window);
+        match won {
+            Some(won) if won.fires && !reading.fires() => self.judge(&together(reading, &won), &won, origin),
+            Some(won) => self.judge(reading, &won, origin),
+            None => self.judge(reading, &Won::NOTHING, origin),
+        }
+    }
+
+    fn judge(&mut self, reading: &Reading, won: &Won, origin: &Origin<'_>) -> Option<Alert> {
+        let fires = reading.fires() || won.fires;
+        if !fires && !reading.speaks {
+            return None;
+        }
+        let suspicious =
+            (reading.p_value <= reading.level.sqrt() || won.suspicious) && reading.strength >= 1.0 && reading.speaks;
         // The usual case, and a name costs more than the test.
         if !fires && !suspicious && self.by_level.is_empty() {
             return None;
         }
         let name = fingerprint(reading.indicator.name(), origin.model, origin.version, &reading.subject);
         let key = (name.clone(), origin.multiple);
-        let start = origin.window.start;
+        let start = if won.fires { won.since } else { origin.window.start };
         match self.by_level.get_mut(&key) {
             None if fires || suspicious => {
                 let state = if fires { AlertState::Firing } else { AlertState::Pending };
@@ -90,7 +123,7 @@ impl Lives {
             }
             Some(life) => life.quiet = 0,
         }
-        self.publish(name, reading, origin)
+        self.publish(name, reading, won, origin)
     }
 
     /// Takes a reading that must not be told of. What was told before is ended, once, so that nobody goes on with it;
@@ -105,7 +138,7 @@ impl Lives {
         if state == AlertState::Firing {
             self.turned.push((origin.as_of, name.clone(), false));
         }
-        let mut ended = alert(name, AlertState::Resolved, starts_at, reading, origin);
+        let mut ended = alert(name, AlertState::Resolved, starts_at, reading, &Won::NOTHING, origin);
         ended.evidence.insert("muted".into(), true.into());
         ended.text = format!("Muted: {}", reading.text);
         Some(ended)
@@ -140,7 +173,7 @@ impl Lives {
         lives.map(|(_, life)| life.subject.clone()).collect()
     }
 
-    fn publish(&mut self, name: String, reading: &Reading, origin: &Origin<'_>) -> Option<Alert> {
+    fn publish(&mut self, name: String, reading: &Reading, won: &Won, origin: &Origin<'_>) -> Option<Alert> {
         let levels = self.by_level.range((name.clone(), 0)..=(name.clone(), u32::MAX));
         let now = levels.fold(None, |now: Option<(AlertState, EventTime)>, (_, life)| {
             let (state, start) = now.unwrap_or((life.state, life.starts_at));
@@ -161,8 +194,21 @@ impl Lives {
         } else {
             self.published.insert(name.clone(), (state, starts_at));
         }
-        Some(alert(name, state, starts_at, reading, origin))
+        Some(alert(name, state, starts_at, reading, won, origin))
     }
+}
+
+/// The reading of all windows that won, where the last of them does not fire alone.
+fn together(reading: &Reading, won: &Won) -> Reading {
+    let text = format!("Over {} windows together: {}", won.windows, reading.text);
+    let mut evidence = reading.evidence.clone();
+    evidence.insert("since".into(), won.since.micros().into());
+    evidence.insert("together".into(), won.windows.into());
+    evidence.insert("last_window".into(), finite(reading.value).into());
+    let effect = won.value - reading.reference;
+    // What won lies beyond the floor; the mean of windows of unlike size may fall short of it by a hair.
+    let strength = won.strength.max(1.0);
+    Reading { value: won.value, effect, strength, n: won.n, interval: None, evidence, text, ..reading.clone() }
 }
 
 fn turn(firing: &mut BTreeSet<String>, name: &str, fires: bool) {
@@ -178,6 +224,7 @@ fn alert(
     state: AlertState,
     starts_at: EventTime,
     reading: &Reading,
+    won: &Won,
     origin: &Origin<'_>,
 ) -> Alert {
     let basis = reading.indicator.basis();
@@ -215,7 +262,7 @@ fn alert(
         n: reading.n,
         effective_n: reading.n as f64,
         p_value: Some(finite(reading.p_value)),
-        log_e: None,
+        log_e: (won.log_e > 0.0).then(|| finite(won.log_e)),
         smallest_detectable: reading.smallest_detectable.filter(|effect| effect.is_finite()),
         evidence,
         text,
@@ -256,6 +303,8 @@ mod tests {
             evidence: BTreeMap::new(),
             text: "it moved.".into(),
             examples: Vec::new(),
+            bet: None,
+            speaks: true,
         }
     }
 

@@ -6,7 +6,7 @@
 //!
 //! In reading order: `clock`, `store` (which windows are due) and `reopened` (what comes after), `inputs`, `predictions`,
 //! `labels`, `performance`, `calibration`, `subgroups` and `slices`, `plumbing` (the questions), `budget` (the level of
-//! each), `lives` (alerts), `pipeline`, `incidents` and `cause`, `summary`; `snapshot`, `piece`, `saved` and `tracked`
+//! each), `wagers` (what windows say together), `lives` (alerts), `pipeline`, `incidents` and `cause`, `summary`; `snapshot`, `piece`, `saved` and `tracked`
 //! write all of it down. `live` says what the running process sees. The judge does not know Kafka, files, tasks or the wall clock.
 
 mod bounds;
@@ -37,12 +37,12 @@ mod summary;
 mod tests;
 mod tracked;
 mod unknown;
+mod wagers;
 mod words;
 
 pub use budget::{Budget, Family};
 pub use clock::Clock;
 pub use live::{Gap, Live, Partitioner, Placement, Topic, WallTime};
-pub use performance::{Measured, measure};
 pub use piece::{RestoreError, RestoreProblem};
 pub use plumbing::LabelFlow;
 pub use words::{amount, percent};
@@ -345,6 +345,9 @@ impl Judge {
             Occasion::Age(_) | Occasion::Final => Vec::new(),
         };
         let lives = if due.occasion == Occasion::Inputs { &mut store.input_lives } else { &mut store.label_lives };
+        if !matches!(due.occasion, Occasion::Age(_)) {
+            lives.compare_with(profile.as_deref());
+        }
         let mut raised = raise(lives, readings, &origin, settings, &self.orders);
         if is_new {
             for one in &mut raised {

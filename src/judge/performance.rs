@@ -5,16 +5,16 @@
 //! `DeLong`'s variance on the score bins, the losses by a Bernstein bound that holds far out in the tail.
 
 use super::budget::Family;
+use super::labels::selective;
 use super::reading::{Context, Reading, count};
 use super::words::{amount, many};
-use crate::baseline::Profile;
+use crate::baseline::{Profile, Restless};
 use crate::finding::Subject;
 use crate::indicator::{FloorUnit, Indicator, Metric};
+use crate::observe::metrics::{auc, confusion, loss, measure};
 use crate::observe::{Statistic, Sums, truth};
-use crate::stats::confusion::Confusion;
-use crate::stats::discrimination::{self, Auc, ScoreBin};
-use crate::stats::interval::Interval;
-use crate::stats::loss::{Sample, mean_above};
+use crate::stats::discrimination;
+use crate::stats::loss::mean_above;
 use crate::stats::rate::{Floor, Side, Tally, rate_p_value};
 
 /// The largest log loss of a clipped score, -ln 1e-6.
@@ -23,75 +23,11 @@ const LOG_LOSS_MAX: f64 = 13.815_510_557_964_274;
 /// With how many cases the smooth recalibration counts beside those of a score bin.
 const SMOOTH_CASES: f64 = 10.0;
 
-/// A metric with what surrounds it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Measured {
-    /// The figure.
-    pub value: f64,
-    /// 95 % interval.
-    pub interval: Option<Interval>,
-    /// Events behind it.
-    pub n: u64,
-    /// How far bins can have moved it.
-    pub error_bound: f64,
-}
-
-/// Decisions against labels.
-pub(super) fn confusion(sums: &Sums) -> Confusion {
-    let [tp, fp, fn_] = [truth::TP, truth::FP, truth::FN].map(|place| count(sums.truth(place)));
-    let decided = count(sums.truth(truth::DECIDED));
-    Confusion { tp, fp, fn_, tn: decided.saturating_sub(tp + fp + fn_) }
-}
-
-/// The area under the ROC curve.
-pub(super) fn auc(sums: &Sums) -> Option<Auc> {
-    let classes = sums.get(Statistic::Negatives).iter().zip(sums.get(Statistic::Positives));
-    let bins: Vec<ScoreBin> = classes
-        .map(|(&negatives, &positives)| ScoreBin { negatives: count(negatives), positives: count(positives) })
-        .collect();
-    discrimination::auc(&bins)
-}
-
-fn loss(sums: &Sums, metric: Metric) -> Option<Sample> {
-    let (mean, square) = if metric == Metric::LogLoss { sums.log_loss()? } else { sums.brier()? };
-    let n = sums.truth(truth::N) as f64;
-    let variance = if n > 1.0 { (square - mean * mean).max(0.0) * n / (n - 1.0) } else { 0.0 };
-    Some(Sample { n, mean, variance })
-}
-
-/// A metric of labelled sums; `None` where it has no value.
-pub fn measure(sums: &Sums, metric: Metric) -> Option<Measured> {
-    let of_tally = |tally: Tally| {
-        let interval = crate::stats::confusion::share_interval(tally, 0.05);
-        tally.share().map(|value| Measured { value, interval, n: tally.trials, error_bound: 0.0 })
-    };
-    match metric {
-        Metric::Auc => {
-            let auc = auc(sums)?;
-            let spread = auc.variance.map(f64::sqrt);
-            let interval = spread.and_then(|spread| crate::stats::interval::mean(auc.area, spread, 0.05));
-            let interval = interval.map(|i| Interval { low: i.low.max(0.0), high: i.high.min(1.0) });
-            let n = auc.positives + auc.negatives;
-            Some(Measured { value: auc.area, interval, n, error_bound: auc.bin_error })
-        }
-        Metric::LogLoss | Metric::Brier => {
-            let sample = loss(sums, metric)?;
-            let interval = sample.interval(0.05).map(|i| Interval { low: i.low.max(0.0), high: i.high });
-            Some(Measured { value: sample.mean, interval, n: sample.n as u64, error_bound: 0.0 })
-        }
-        Metric::Accuracy => of_tally(confusion(sums).accuracy_tally()),
-        Metric::Precision => of_tally(confusion(sums).precision_tally()),
-        Metric::Recall => of_tally(confusion(sums).recall_tally()),
-        Metric::F1 => {
-            let table = confusion(sums);
-            let n = table.total();
-            Some(Measured { value: table.f1()?, interval: table.f1_interval(0.05), n, error_bound: 0.0 })
-        }
-    }
-}
-
 /// All readings of the metrics of one mature window.
 pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
+    if selective(context).is_some() {
+        return Vec::new();
+    }
     Metric::ALL.into_iter().filter_map(|metric| reading(context, metric)).collect()
 }
 
@@ -106,25 +42,34 @@ pub(super) fn speaks(sums: &Sums) -> bool {
 
 fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
     let profile = context.profile?;
-    if !speaks(context.sums) || !speaks(&profile.sums) {
+    if !speaks(&profile.sums) {
         return None;
     }
+    let speaks = speaks(context.sums);
     let now = measure(context.sums, metric)?;
     let then = measure(&profile.sums, metric)?;
     let floor = match metric.floor_unit() {
         FloorUnit::Relative => metric.floor() * then.value,
         FloorUnit::Points | FloorUnit::Absolute => metric.floor(),
     };
-    let terms = context.terms(Family::Performance, Metric::ALL.len());
+    let terms = context.allowing(context.terms(Family::Performance, Metric::ALL.len()), Restless::Metric(metric));
+    let share = (Family::Performance, Metric::ALL.len());
+    // Figures of few cases are not judged one by one; shares bet in any case.
     let lower = |now: Tally, then: Tally, floor: f64| {
-        rate_p_value(now, then, Side::Lower, Floor::Difference(floor.clamp(0.0, 1.0)), terms)
+        let floor = Floor::Difference(floor.clamp(0.0, 1.0));
+        let p_value = if speaks { rate_p_value(now, then, Side::Lower, floor, terms)? } else { 1.0 };
+        Some((p_value, context.bet(share, now, then, Side::Lower, floor, terms)))
     };
+    let of_p = |p_value: Option<f64>| p_value.map(|p_value| (p_value, context.bet_on(share, p_value)));
     let (table, reference) = (confusion(context.sums), confusion(&profile.sums));
-    let p_value = match metric {
-        Metric::Auc => discrimination::auc_worse(&auc(context.sums)?, &auc(&profile.sums)?, floor, terms.gamma),
+    let (p_value, bet) = match metric {
+        Metric::Auc | Metric::LogLoss | Metric::Brier if !speaks => None,
+        Metric::Auc => of_p(discrimination::auc_worse(&auc(context.sums)?, &auc(&profile.sums)?, floor, terms)),
         Metric::LogLoss | Metric::Brier => {
             let range = if metric == Metric::LogLoss { LOG_LOSS_MAX } else { 1.0 };
-            mean_above(&loss(context.sums, metric)?, &loss(&profile.sums, metric)?, floor, range, terms.gamma)
+            let window = loss(context.sums, metric)?.deflated(terms.phi);
+            let reference = loss(&profile.sums, metric)?.deflated(terms.reference_phi);
+            of_p(mean_above(&window, &reference, floor, range, terms.gamma))
         }
         Metric::Accuracy => lower(table.accuracy_tally(), reference.accuracy_tally(), floor),
         Metric::Precision => lower(table.precision_tally(), reference.precision_tally(), floor),
@@ -162,6 +107,8 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         evidence: std::collections::BTreeMap::new(),
         text,
         examples: Vec::new(),
+        bet,
+        speaks,
     };
     Some(match harder(context.sums, profile, metric) {
         Some(harder) => reading.with("expected", then.value + harder),

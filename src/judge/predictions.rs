@@ -1,18 +1,16 @@
 //! Do the scores and decisions still look as they did? No label is needed to ask.
 
 use super::budget::Family;
-use super::reading::{Context, Reading, count};
+use super::reading::{Context, Reading, count, tested};
 use super::words::{amount, before, bound, capital, out_of};
-use crate::baseline::Profile;
+use crate::baseline::{Profile, Restless};
 use crate::finding::Subject;
 use crate::indicator::Indicator;
-use crate::observe::{Statistic, Sums, bin_edges, flow};
+use crate::observe::looks::score_groups;
+use crate::observe::{Sums, flow};
 use crate::stats::distribution::{self, Part};
-use crate::stats::pool::equal_mass;
-use crate::stats::rate::{Floor, Side, Tally, rate_test};
+use crate::stats::rate::{Floor, Side, Tally};
 
-/// Groups of score bins that drift compares: about equal shares of the baseline.
-const GROUPS: usize = 20;
 /// Both tests of this room share one allowance.
 const KEYS: usize = 2;
 
@@ -22,29 +20,19 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     drift(context, profile).into_iter().chain(decisions(context, profile)).collect()
 }
 
-/// Counts by group of score bins, now and on the baseline, with each group's highest score.
-pub(super) fn score_groups(sums: &Sums, profile: &Profile) -> (Vec<u64>, Vec<u64>, Vec<f64>) {
-    let now: Vec<u64> = sums.get(Statistic::Scores).iter().copied().map(count).collect();
-    let then: Vec<u64> = profile.sums.get(Statistic::Scores).iter().copied().map(count).collect();
-    let groups = equal_mass(&then, GROUPS);
-    let total = |counts: &[u64], range: &std::ops::Range<usize>| counts[range.clone()].iter().sum();
-    (
-        groups.iter().map(|range| total(&now, range)).collect(),
-        groups.iter().map(|range| total(&then, range)).collect(),
-        groups.iter().map(|range| bin_edges(range.end - 1).1).collect(),
-    )
-}
-
 fn drift(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let indicator = Indicator::PredictionDrift;
-    let (now, then, tops) = score_groups(context.sums, profile);
+    let (now, then, tops) = score_groups(context.sums, &profile.sums);
     let n: u64 = now.iter().sum();
     if n < indicator.min_n() {
         return None;
     }
     let floor = indicator.floor();
     let terms = context.terms(Family::Predictions, KEYS);
-    let shift = distribution::shift_test(&now, &then, true, floor, terms)?;
+    let looks = distribution::looks(now.len(), true);
+    let scatter = context.scatter(terms.shared(2.0 * looks as f64), false);
+    let phis = |part| scatter.of(Restless::Scores(part));
+    let shift = distribution::restless_shift_test(&now, &then, true, floor, terms, phis)?;
     let psi = distribution::psi(&now, &then).unwrap_or(0.0);
     let what = match shift.part {
         Part::Cell(place) => {
@@ -60,24 +48,28 @@ fn drift(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
         amount(psi)
     );
     let reading = Reading::of_shift(indicator, Subject::default(), &shift, floor, n, terms);
-    Some(reading.saying(text).with("psi", psi).with("moved", what))
+    let bet = context.bet_on((Family::Predictions, KEYS), shift.p_value);
+    Some(reading.saying(text).with("psi", psi).with("moved", what).betting(bet, true))
 }
 
 fn decisions(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let indicator = Indicator::DecisionRate;
     let tally = |sums: &Sums| Tally::new(count(sums.flow(flow::POSITIVE)), count(sums.flow(flow::DECIDED)));
     let (now, then) = (tally(context.sums), tally(&profile.sums));
-    if now.trials < indicator.min_n() || then.trials < indicator.min_n() {
+    if then.trials < indicator.min_n() {
         return None;
     }
-    let terms = context.terms(Family::Predictions, KEYS);
-    let test = rate_test(now, then, Side::Either, Floor::Ratio(1.0 + indicator.floor()), terms)?;
+    let speaks = now.trials >= indicator.min_n();
+    let terms = context.allowing(context.terms(Family::Predictions, KEYS), Restless::Decisions);
+    let floor = Floor::Ratio(1.0 + indicator.floor());
+    let test = tested(now, then, Side::Either, floor, terms, speaks)?;
+    let bet = context.bet((Family::Predictions, KEYS), now, then, Side::Either, floor, terms);
     let text = format!(
         "{} decisions are positive; {}.",
         capital(&out_of(test.value, now.trials)),
         before(test.reference, "were")
     );
-    Some(relative(indicator, &test, now.trials, then, terms).saying(text))
+    Some(relative(indicator, &test, now.trials, then, terms).saying(text).betting(bet, speaks))
 }
 
 /// A reading of a test with a ratio for a floor. Effect and floor are told as differences, like those of every alert;

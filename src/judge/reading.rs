@@ -10,14 +10,15 @@ use serde_json::Value as Json;
 
 use super::bounds::UpperBounds;
 use super::budget::{Budget, Family};
-use crate::baseline::Profile;
+use super::wagers::{Bet, On};
+use crate::baseline::{Judged, Profile, Restless, Size, judged};
 use crate::config::ModelConfig;
 use crate::event::{RequestKey, Window};
 use crate::finding::Subject;
 use crate::indicator::Indicator;
-use crate::observe::{Event, Sums};
+use crate::observe::{Event, Sums, flow, truth};
 use crate::stats::distribution::Shift;
-use crate::stats::rate::{RateTest, Terms};
+use crate::stats::rate::{Floor, RateTest, Side, Tally, Terms, rate_test};
 
 /// The outcome of one look.
 #[derive(Clone, Debug)]
@@ -52,6 +53,10 @@ pub(super) struct Reading {
     pub text: String,
     /// A few of the predictions that it is about, where their truth is worth asking for.
     pub examples: Vec<(RequestKey, Event)>,
+    /// What this window stakes on there being no change, for evidence that adds up over windows.
+    pub bet: Option<Bet>,
+    /// Whether the window has enough events to speak alone; it bets in any case.
+    pub speaks: bool,
 }
 
 /// What a look may use.
@@ -79,6 +84,79 @@ impl Context<'_> {
     /// The terms of one of `keys` tests of a family.
     pub(super) fn terms(&self, family: Family, keys: usize) -> Terms {
         Terms::at(self.budget.level(family, keys, self.multiple))
+    }
+
+    /// By what the scatter of windows like this one is judged, for tests at these terms; `labelled` says whether they
+    /// stand on labels.
+    pub(super) fn scatter(&self, terms: Terms, labelled: bool) -> Scatter<'_> {
+        let judged = self.profile.and_then(|profile| {
+            let rows = if labelled { self.sums.truth(truth::N) } else { self.sums.flow(flow::N) };
+            let size = Size { length: self.window.length(), rows: rows as f64, labelled };
+            Some((&**profile, judged(&profile.dispersion, size)?))
+        });
+        let allowance = judged.map_or(1.0, |(_, judged)| self.bounds.allowance(judged.degrees, terms.level));
+        Scatter { judged, allowance }
+    }
+
+    /// The bet of a share against the baseline's; base windows bet, and only there is no window counted twice.
+    pub(super) fn bet(
+        &self,
+        (family, keys): (Family, usize),
+        now: Tally,
+        then: Tally,
+        side: Side,
+        floor: Floor,
+        terms: Terms,
+    ) -> Option<Bet> {
+        let (level, month) = self.budget.lasting(family, keys);
+        if self.multiple != 1 || now.trials == 0 || then.trials == 0 {
+            return None;
+        }
+        // The bound of the baseline's share holds for all windows that are compared with it, or for none: it has a tenth
+        // of a month's allowance.
+        let lasting = Terms { gamma: 0.1 * month, ..terms };
+        let most = self.bounds.of(then.hits, then.trials, lasting)?;
+        let least = 1.0 - self.bounds.of(then.trials - then.hits, then.trials, lasting)?;
+        let above = (side != Side::Lower).then(|| floor.above(most));
+        let below = (side != Side::Higher).then(|| floor.below(least));
+        let (hits, trials) = (now.hits as f64 / terms.phi, now.trials as f64 / terms.phi);
+        Some(Bet { on: On::Share { hits, trials, above, below }, level })
+    }
+
+    /// The bet of a share against a limit.
+    pub(super) fn bet_above(&self, (family, keys): (Family, usize), now: Tally, limit: f64, terms: Terms) -> Option<Bet> {
+        let (level, _) = self.budget.lasting(family, keys);
+        let (hits, trials) = (now.hits as f64 / terms.phi, now.trials as f64 / terms.phi);
+        let on = On::Share { hits, trials, above: Some(limit), below: None };
+        (self.multiple == 1 && now.trials > 0).then_some(Bet { on, level })
+    }
+
+    /// The bet of a p-value.
+    pub(super) fn bet_on(&self, (family, keys): (Family, usize), p_value: f64) -> Option<Bet> {
+        let (level, _) = self.budget.lasting(family, keys);
+        (self.multiple == 1).then_some(Bet { on: On::Chance(p_value), level })
+    }
+
+    /// The terms of a test of a figure, with what its scatter asks for.
+    pub(super) fn allowing(&self, terms: Terms, figure: Restless) -> Terms {
+        let (window, reference) = self.scatter(terms, figure.is_labelled()).of(figure);
+        terms.with_phis(window, reference)
+    }
+}
+
+/// By how much windows like the one that is judged differ from each other more than by chance.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scatter<'a> {
+    judged: Option<(&'a Profile, Judged<'a>)>,
+    allowance: f64,
+}
+
+impl Scatter<'_> {
+    /// The factors of the window and of the reference; 1 where the baseline does not tell.
+    pub(super) fn of(&self, figure: Restless) -> (f64, f64) {
+        self.judged.map_or((1.0, 1.0), |(profile, judged)| {
+            judged.factors(&profile.figures, &profile.layout, figure, self.allowance)
+        })
     }
 }
 
@@ -109,6 +187,8 @@ impl Reading {
             evidence: BTreeMap::new(),
             text: String::new(),
             examples: Vec::new(),
+            bet: None,
+            speaks: true,
         }
     }
 
@@ -131,6 +211,12 @@ impl Reading {
         Self::of_rate(indicator, subject, &test, floor, n, terms)
     }
 
+    /// The same with a bet, and with whether there are enough events to speak of one window alone.
+    #[must_use]
+    pub(super) fn betting(self, bet: Option<Bet>, speaks: bool) -> Self {
+        Self { bet, speaks, ..self }
+    }
+
     /// The same with its sentence.
     #[must_use]
     pub(super) fn saying(mut self, text: String) -> Self {
@@ -149,8 +235,26 @@ impl Reading {
 impl Reading {
     /// Whether it is past its level and worth an alert.
     pub(super) fn fires(&self) -> bool {
-        self.p_value <= self.level && self.strength >= 1.0
+        self.speaks && self.p_value <= self.level && self.strength >= 1.0
     }
+}
+
+/// [`rate_test`], or where there are too few events for it the two shares alone, which say nothing by themselves.
+pub(super) fn tested(
+    now: Tally,
+    then: Tally,
+    side: Side,
+    floor: Floor,
+    terms: Terms,
+    speaks: bool,
+) -> Option<RateTest> {
+    if speaks {
+        return rate_test(now, then, side, floor, terms);
+    }
+    let (value, reference) = (now.share()?, then.share()?);
+    let smoothed = (then.hits as f64 + 0.5) / (then.trials as f64 + 1.0);
+    let effect = if matches!(floor, Floor::Ratio(_)) { value / smoothed } else { value - reference };
+    Some(RateTest { p_value: 1.0, value, reference, effect, smallest_detectable: None })
 }
 
 /// An integer count that cannot be negative here.

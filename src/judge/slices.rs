@@ -12,12 +12,13 @@
 use std::collections::BTreeMap;
 
 use super::budget::Family;
+use super::labels::selective;
 use super::naming::{quoted, spoken};
 use super::predictions::difference;
 use super::reading::{Context, Reading, count};
 use super::subgroups::{Slice, Sliced, all, cell, errors, sliced_features};
 use super::words::{amount, capital, many, none_or, out_of};
-use crate::baseline::Profile;
+use crate::baseline::{Profile, Restless};
 use crate::finding::Subject;
 use crate::indicator::{EMERGING_RATIO, Indicator, SLICE_MIN_EXPECTED};
 use crate::observe::{BottomK, Cell, Event, FeatureCoding, SCORE_SCALE, Sums, truth};
@@ -43,10 +44,16 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     let features = profile.coding.features();
     let possible: usize = sliced_features(context.config, profile).iter().map(|&place| features[place].codes()).sum();
     let terms = context.terms(Family::Slices, possible * METRICS);
+    let selective = selective(context).is_some();
+    let scatter = context.scatter(terms, true);
     let whole = whole(context.sums);
     let whole_then = self::whole(&profile.sums);
     let mut readings = Vec::new();
     for sliced in &slices {
+        let Slice { feature, codes, .. } = &sliced.slice;
+        // What scatters the positives of a slice scatters its errors as well.
+        let phis = [Restless::Slice(*feature, codes.start, codes.end), Restless::Offset].map(|figure| scatter.of(figure));
+        let terms = terms.with_phis(phis[0].0.max(phis[1].0), phis[0].1.max(phis[1].1));
         let look = Look {
             context,
             profile,
@@ -55,9 +62,12 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
             whole: &whole,
             whole_then: &whole_then,
             terms,
+            keys: possible * METRICS,
         };
         readings.extend(look.residual());
-        readings.extend(look.error_rates());
+        if !selective {
+            readings.extend(look.error_rates());
+        }
     }
     readings
 }
@@ -76,6 +86,7 @@ struct Look<'a> {
     whole: &'a Cell,
     whole_then: &'a Cell,
     terms: Terms,
+    keys: usize,
 }
 
 impl Look<'_> {
@@ -117,7 +128,9 @@ impl Look<'_> {
     /// Wilenski 1940; conservative for chances that are not small). One without is held to what the scores say.
     fn chance(&self, observed: Tally, expected: f64, factor: f64) -> Option<f64> {
         let (upper, lower) = if let Some((hits, past)) = self.past() {
-            let (now, both) = (observed.hits as f64, (observed.hits + hits) as f64);
+            // Both counts scatter alike; they are divided by the larger factor.
+            let phi = self.terms.phi.max(self.terms.reference_phi);
+            let (now, both) = (observed.hits as f64 / phi, (observed.hits + hits) as f64 / phi);
             let share = |expected: f64| expected / (expected + past);
             (binomial_upper(now, both, share(expected * factor)), binomial_lower(now, both, share(expected / factor)))
         } else {
@@ -181,6 +194,8 @@ impl Look<'_> {
                 evidence: BTreeMap::new(),
                 text,
                 examples: Vec::new(),
+                bet: self.context.bet_on((Family::Slices, self.keys), p_value),
+                speaks: true,
             }
             .with("observed", observed)
             .with("expected", *promised)
@@ -243,7 +258,8 @@ impl Look<'_> {
             self.terms,
         );
         let strength = (effect / ERROR_FLOOR).max(0.0);
-        Some(self.exemplified(Reading { strength, p_value, text, ..reading }))
+        let bet = self.context.bet_on((Family::Slices, self.keys), p_value);
+        Some(self.exemplified(Reading { strength, p_value, text, ..reading }.betting(bet, true)))
     }
 
     /// A few predictions of the slice: only for readings that fire.

@@ -10,7 +10,8 @@ use super::naming::{code_name, value_name};
 use super::reading::{Context, count};
 use crate::baseline::Profile;
 use crate::config::ModelConfig;
-use crate::observe::{CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, Cell, FeatureCoding, SCORE_SCALE, Statistic, Sums};
+use crate::observe::metrics::forecasts;
+use crate::observe::{CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, Cell, FeatureCoding, SCORE_SCALE, Sums};
 use crate::stats::forecast::{ForecastBin, logit, sigmoid};
 use crate::stats::rate::Tally;
 use crate::stats::recalibration::{recalibrate, recalibrate_offset};
@@ -59,7 +60,7 @@ impl GlobalShift {
     /// Fits the shift: offset and slope, or the offset alone where the labels do not suffice for more. With no label of
     /// a class it changes nothing.
     fn fit(sums: &Sums, profile: &Profile) -> Self {
-        let bins = expected_bins(sums, profile);
+        let bins = forecasts(sums, &profile.map);
         let enough = super::performance::speaks(sums);
         let line = enough.then(|| recalibrate(&bins)).flatten();
         let line = line.map(|line| (line.intercept, line.slope));
@@ -128,18 +129,6 @@ fn as_cell(bins: &[ForecastBin]) -> Cell {
     }
 }
 
-/// Labelled rows by score bin, with the recalibrated score of the bin.
-pub(super) fn expected_bins(sums: &Sums, profile: &Profile) -> Vec<ForecastBin> {
-    let classes = sums.get(Statistic::Negatives).iter().zip(sums.get(Statistic::Positives));
-    classes
-        .enumerate()
-        .filter(|(_, (negative, positive))| *negative + *positive > 0)
-        .filter_map(|(bin, (&negative, &positive))| {
-            ForecastBin::new(count(negative + positive), count(positive), profile.map.expected(bin))
-        })
-        .collect()
-}
-
 /// The features that are sliced: those asked for, else categories first, the smaller the vocabulary the earlier.
 pub(super) fn sliced_features(config: &ModelConfig, profile: &Profile) -> Vec<usize> {
     let features = profile.coding.features();
@@ -166,12 +155,14 @@ fn slices_of(context: &Context<'_>, profile: &Profile, place: usize) -> Vec<Slic
         let bins = feature.code_over() - first;
         let step = bins.div_ceil(RANGES).max(1);
         let mut slices = vec![slice(0..1, "(missing)".into())];
-        slices.push(slice(usize::from(CODE_UNDER)..first, feature.describe(usize::from(CODE_UNDER))));
         for start in (first..feature.code_over()).step_by(step) {
             let end = (start + step).min(feature.code_over());
-            slices.push(slice(start..end, range_name(feature, start, end)));
+            let name = range_name(feature, start, end);
+            // What lies beyond the baseline's range is the tail of its end: most extreme of all by construction, and no
+            // group of its own that the baseline could speak for.
+            let from = if start == first { usize::from(CODE_UNDER) } else { start };
+            slices.push(slice(from..if end == feature.code_over() { feature.codes() } else { end }, name));
         }
-        slices.push(slice(feature.code_over()..feature.codes(), feature.describe(feature.code_over())));
         return slices;
     }
     let mut slices = vec![slice(0..1, "(missing)".into())];

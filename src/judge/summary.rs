@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::calibration;
-use super::inputs::{drift_code, drift_counts};
 use super::labels::coverage;
 use super::naming::code_name;
-use super::performance::{confusion, measure, speaks};
-use super::predictions::score_groups;
+use super::performance::speaks;
 use super::reading::{Context, count};
 use super::subgroups::{self, Sliced};
 use super::unknown::{activity, blind_spots};
@@ -15,6 +13,8 @@ use crate::baseline::Profile;
 use crate::finding::{Figure, Maturity, Movement, ScoreBin, SliceFigure, Summary, SummaryInputs, SummaryLayers};
 use crate::indicator::Metric;
 use crate::join::Regime;
+use crate::observe::looks::{drift_code, drift_counts, score_groups};
+use crate::observe::metrics::{confusion, measure};
 use crate::observe::{
     CODE_INVALID, CODE_MISSING, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, FeatureCoding, SCORE_SCALE, Statistic, Sums,
     bin_center, bin_edges, flow, truth,
@@ -184,7 +184,7 @@ fn predictions(context: &Context<'_>) -> SummaryLayers {
     let reference = context.profile.and_then(|profile| decided(&profile.sums).share());
     figures.insert("decision_rate".to_owned(), share(decided(sums), reference));
     if let Some(profile) = context.profile {
-        let (now, then, _) = score_groups(sums, profile);
+        let (now, then, _) = score_groups(sums, &profile.sums);
         figures.insert("psi".to_owned(), plain(distribution::psi(&now, &then), None));
     }
     SummaryLayers { figures, scores: score_bins(sums), ..SummaryLayers::default() }

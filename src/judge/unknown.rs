@@ -1,7 +1,9 @@
 //! Which questions could not be asked of a window, and what stays unknown?
 
+use super::labels::selective;
 use super::reading::{Context, count};
 use super::summary::Heading;
+use super::words::percent;
 use crate::finding::{BlindSpot, Inactive};
 use crate::indicator::Indicator;
 use crate::observe::{Statistic, flow, truth};
@@ -45,6 +47,19 @@ pub(super) fn blind_spots(context: &Context<'_>, heading: &Heading) -> Vec<Blind
     let mut spots = Vec::new();
     let mut spot = |name: &str, text: String| spots.push(BlindSpot { name: name.to_owned(), text });
     let sums = context.sums;
+    if heading.is_final
+        && let Some([yes, no]) = selective(context)
+    {
+        spot(
+            "selective_labels",
+            format!(
+                "{} of the positive and {} of the negative decisions have a label, unlike on the baseline; rates and metrics \
+                 of the labelled ones say nothing of the others and are not judged.",
+                percent(yes),
+                percent(no)
+            ),
+        );
+    }
     if heading.labels {
         let predicted = count(sums.flow(flow::N));
         let labelled = count(sums.truth(truth::N));

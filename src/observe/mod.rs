@@ -2,13 +2,15 @@
 //!
 //! `coding` turns features into one byte each; `layout` says where each statistic lies; `lines` keeps cells apart; `sums` counts; `sample`
 //! keeps a few events by hash, so that cells have names; `recalibration` says what a score meant on the baseline;
-//! `codec` writes sums as bytes. Nothing here knows windows, thresholds, files or topics.
+//! `looks` cuts them into parts and `metrics` reads figures off them; `codec` writes sums as bytes. Nothing here knows windows, thresholds, files or topics.
 
 mod codec;
 mod coding;
 mod guide;
 mod layout;
 mod lines;
+pub mod looks;
+pub mod metrics;
 mod recalibration;
 mod sample;
 mod scores;

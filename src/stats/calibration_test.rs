@@ -40,13 +40,13 @@ pub struct OffsetTest {
 /// `None` without cases, or where no score leaves room (all 0 or 1).
 pub fn offset_test(bins: &[ForecastBin], baseline_error: f64, floor: f64, terms: Terms) -> Option<OffsetTest> {
     let (cases, observed) = totals(bins);
-    let Terms { level, gamma, phi } = terms;
+    let Terms { level, gamma, phi, reference_phi } = terms;
     let usable = |value: f64| value >= 0.0 && value.is_finite();
     let ranges = gamma > 0.0 && gamma < 1.0 && level > 0.0 && level < 1.0 && phi >= 1.0 && phi.is_finite();
     if cases == 0 || !(usable(baseline_error) && usable(floor) && ranges) {
         return None;
     }
-    let edge = floor + normal_isf(gamma) * baseline_error;
+    let edge = floor + normal_isf(gamma) * baseline_error * reference_phi.sqrt();
     let moved = |by: f64| -> Vec<(f64, f64)> {
         bins.iter().filter(|bin| bin.cases > 0).map(|bin| (bin.cases as f64 / phi, sigmoid(bin.logit() + by))).collect()
     };
@@ -90,7 +90,8 @@ pub fn slope_test(bins: &[ForecastBin], reference: &Recalibration, floor: f64, t
     }
     let window = recalibrate(bins)?;
     let under = slope_variance_under(bins, reference).unwrap_or(0.0);
-    let spread = (terms.phi * (window.slope_variance.max(under) + reference.slope_variance)).sqrt();
+    let spread =
+        (terms.phi * window.slope_variance.max(under) + terms.reference_phi * reference.slope_variance).sqrt();
     let effect = window.slope - reference.slope;
     let beyond = (effect.abs() - floor) / spread;
     let p_value = if beyond > 0.0 { (2.0 * normal_sf(beyond)).max(f64::MIN_POSITIVE) } else { 1.0 };

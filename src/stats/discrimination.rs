@@ -14,6 +14,7 @@
 //!   and `McNeil` (1982) on each side. It is asymptotic; importance sampling of binormal scores at 50 cases of the smaller
 //!   class finds true levels below the nominal ones down to 1e-9.
 
+use super::rate::Terms;
 use super::tails::normal_sf;
 
 /// Size of the smaller class from which the normal test is used.
@@ -143,18 +144,20 @@ fn harmonic_gap(from: u64, count: u64) -> f64 {
 
 /// The test of H0: area in the window >= area of the reference less `floor`. A p-value in (0, 1]; `gamma` is the
 /// chance given to the reference's bound in the regime of few. `None` if a class is missing on a side.
-pub fn auc_worse(window: &Auc, reference: &Auc, floor: f64, gamma: f64) -> Option<f64> {
-    if !((0.0..=1.0).contains(&floor) && gamma > 0.0 && gamma < 1.0) {
+pub fn auc_worse(window: &Auc, reference: &Auc, floor: f64, terms: Terms) -> Option<f64> {
+    let Terms { gamma, phi, reference_phi, .. } = terms;
+    let usable = |phi: f64| phi >= 1.0 && phi.is_finite();
+    if !((0.0..=1.0).contains(&floor) && gamma > 0.0 && gamma < 1.0 && usable(phi) && usable(reference_phi)) {
         return None;
     }
-    let smaller = |side: &Auc| side.positives.min(side.negatives);
-    if smaller(window) == 0 || smaller(reference) == 0 {
+    let smaller = |side: &Auc, phi: f64| side.positives.min(side.negatives) as f64 / phi;
+    let (here, there) = (smaller(window, phi), smaller(reference, reference_phi));
+    if window.positives.min(window.negatives) == 0 || reference.positives.min(reference.negatives) == 0 {
         return None;
     }
-    if smaller(window) < FEW || smaller(reference) < FEW {
-        let edge = area_lower_bound(reference.area, smaller(reference) as f64, gamma) - floor;
-        let p =
-            if window.area < edge { libm::exp(-(smaller(window) as f64) * divergence(window.area, edge)) } else { 1.0 };
+    if here.min(there) < FEW as f64 {
+        let edge = area_lower_bound(reference.area, there, gamma) - floor;
+        let p = if window.area < edge { libm::exp(-here * divergence(window.area, edge)) } else { 1.0 };
         return Some((p + gamma).min(1.0));
     }
     let edge = reference.area - floor;
@@ -173,7 +176,7 @@ pub fn auc_worse(window: &Auc, reference: &Auc, floor: f64, gamma: f64) -> Optio
         side.variance.unwrap_or(0.0).max(hanley_mcneil(area, side)) / (slope * slope)
     };
     // The floor moves the reference by a constant on this scale, so its spread is that at its own place.
-    let spread = (on_logit(window, found) + on_logit(reference, at)).sqrt();
+    let spread = (phi * on_logit(window, found) + reference_phi * on_logit(reference, at)).sqrt();
     Some(normal_sf((logit(edge) - logit(found)) / spread).max(f64::MIN_POSITIVE))
 }
 
@@ -250,7 +253,7 @@ mod tests {
                     for (c, d) in (0..=8_u64).flat_map(|c| (0..=8_u64).map(move |d| (c, d))) {
                         let window = auc(&bins(&[(9 - b, 6 - a), (b, a)])).unwrap();
                         let reference = auc(&bins(&[(8 - d, 8 - c), (d, c)])).unwrap();
-                        if auc_worse(&window, &reference, 0.0, 0.1 * level).unwrap() <= level {
+                        if auc_worse(&window, &reference, 0.0, Terms::at(level)).unwrap() <= level {
                             true_level += chance(a, 6, high_positive)
                                 * chance(b, 9, high_negative)
                                 * chance(c, 8, high_positive)
@@ -348,7 +351,7 @@ mod tests {
                     let other = (draw(&neg, &beaten, -sizes[3], sizes[3]), draw(&pos, &beats, -sizes[2], sizes[2]));
                     let side =
                         |(n, p): (Vec<u64>, Vec<u64>)| auc(&bins(&n.into_iter().zip(p).collect::<Vec<_>>())).unwrap();
-                    if auc_worse(&side(window), &side(other), 0.0, 0.1 * level).unwrap() <= level {
+                    if auc_worse(&side(window), &side(other), 0.0, Terms::at(level)).unwrap() <= level {
                         let weight = libm::exp(log_weight);
                         sum += weight;
                         squares += weight * weight;
@@ -384,7 +387,7 @@ mod tests {
                 prop_assert!((found.area - (won + 0.5 * tied) / pairs).abs() < 1e-12);
                 prop_assert!((found.bin_error - 0.5 * tied / pairs).abs() < 1e-12);
                 prop_assert!(found.variance.is_none_or(|variance| variance.is_finite() && variance >= 0.0));
-                let p = auc_worse(&found, &found, 0.0, 1e-7).unwrap();
+                let p = auc_worse(&found, &found, 0.0, Terms::at(1e-6)).unwrap();
                 prop_assert!(p > 0.49 && p <= 1.0);
             }
             // Precision under the worst order inside bins, case by case.
@@ -410,9 +413,9 @@ mod tests {
             floor in 0.0_f64..=1.0,
         ) {
             if let (Some(window), Some(reference)) = (auc(&bins(&window)), auc(&bins(&reference))) {
-                let p = auc_worse(&window, &reference, floor, 1e-7).unwrap();
+                let p = auc_worse(&window, &reference, floor, Terms::at(1e-6)).unwrap();
                 prop_assert!(p > 0.0 && p <= 1.0, "{}", p);
-                prop_assert!(auc_worse(&window, &reference, 0.5 * floor, 1e-7).unwrap() <= p * (1.0 + 1e-9));
+                prop_assert!(auc_worse(&window, &reference, 0.5 * floor, Terms::at(1e-6)).unwrap() <= p * (1.0 + 1e-9));
             }
         }
     }

@@ -210,6 +210,22 @@ pub enum Part {
     UpTo(usize),
 }
 
+impl Part {
+    /// The same part where so many cells stand before it.
+    #[must_use]
+    pub const fn later_by(self, cells: usize) -> Self {
+        match self {
+            Self::Cell(place) => Self::Cell(place + cells),
+            Self::UpTo(place) => Self::UpTo(place + cells),
+        }
+    }
+}
+
+/// How many looks a distribution of so many cells is given: each cell and, if they are ordered, each cut that is no cell.
+pub const fn looks(cells: usize, ordered: bool) -> usize {
+    if ordered { cells + cells.saturating_sub(2) } else { cells }
+}
+
 /// What moved most.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shift {
@@ -236,13 +252,26 @@ pub struct Shift {
 /// and all looks are paid for. `None` if the bins differ, a
 /// side is empty, or a term is out of range.
 pub fn shift_test(window: &[u64], reference: &[u64], ordered: bool, floor: f64, terms: Terms) -> Option<Shift> {
+    restless_shift_test(window, reference, ordered, floor, terms, |_| (terms.phi, terms.reference_phi))
+}
+
+/// [`shift_test`] where each look has an overdispersion of its own, of the window and of the reference. `terms` bring
+/// level and gamma only.
+pub fn restless_shift_test(
+    window: &[u64],
+    reference: &[u64],
+    ordered: bool,
+    floor: f64,
+    terms: Terms,
+    phis: impl Fn(Part) -> (f64, f64),
+) -> Option<Shift> {
     let pair = Pair::new(window, reference)?;
     if !(0.0..=1.0).contains(&floor) {
         return None;
     }
     let cells = window.len();
     // The last cut holds everything, the first one is the first cell.
-    let looks = if ordered { cells + cells.saturating_sub(2) } else { cells };
+    let looks = looks(cells, ordered);
     let shared = terms.shared(2.0 * looks as f64);
     let screen = Screen::new(pair.n, pair.m, floor, shared)?;
     let least = 2.0 * looks as f64 * shared.gamma;
@@ -255,16 +284,20 @@ pub fn shift_test(window: &[u64], reference: &[u64], ordered: bool, floor: f64, 
         if gap > widest.0 {
             widest = (gap, Part::Cell(bin), w, r);
         }
-        keep(&mut best, (screen.exponent(w, r), Part::Cell(bin), w, r));
+        let part = Part::Cell(bin);
+        keep(&mut best, (screen.exponent(w, r, phis(part).0), part, w, r));
         below_w += w;
         below_r += r;
         if ordered && bin > 0 && bin + 1 < cells {
-            keep(&mut best, (screen.exponent(below_w, below_r), Part::UpTo(bin), below_w, below_r));
+            let part = Part::UpTo(bin);
+            keep(&mut best, (screen.exponent(below_w, below_r, phis(part).0), part, below_w, below_r));
         }
     }
     let (mut p_value, mut found) = (1.0_f64, (widest.1, widest.2, widest.3));
     for (_, part, w, r) in best.into_iter().flatten() {
         let (inside, outside) = (Tally::new(w, pair.n), Tally::new(r, pair.m));
+        let (phi, reference_phi) = phis(part);
+        let shared = shared.with_phis(phi, reference_phi);
         let p = looks as f64 * rate_p_value(inside, outside, Side::Either, Floor::Difference(floor), shared)?;
         if p < p_value {
             (p_value, found) = (p, (part, w, r));
@@ -299,17 +332,16 @@ struct Screen {
     n: f64,
     m: f64,
     floor: f64,
-    phi: f64,
 }
 
 impl Screen {
     fn new(n: u64, m: u64, floor: f64, terms: Terms) -> Option<Self> {
-        let usable = terms.gamma > 0.0 && terms.gamma < 1.0 && terms.phi >= 1.0 && terms.phi.is_finite();
-        usable.then_some(Self { n: n as f64, m: m as f64, floor, phi: terms.phi })
+        let usable = terms.gamma > 0.0 && terms.gamma < 1.0;
+        usable.then_some(Self { n: n as f64, m: m as f64, floor })
     }
 
     /// ln of the likelihood ratio of the shares found against a pair at the floor, pooled; 0 inside the null.
-    fn exponent(&self, w: u64, r: u64) -> f64 {
+    fn exponent(&self, w: u64, r: u64, phi: f64) -> f64 {
         let (value, share) = (w as f64 / self.n, r as f64 / self.m);
         let gap = value - share;
         if gap.abs() <= self.floor {
@@ -322,12 +354,12 @@ impl Screen {
         let spread = edge * (1.0 - edge) / self.n + base * (1.0 - base) / self.m;
         // Logarithms only where a normal guess leaves a chance; small shares make that guess too large, not too small.
         let excess = gap - floor;
-        if excess * excess < LEAST_EXPONENT * spread * self.phi {
+        if excess * excess < LEAST_EXPONENT * spread * phi {
             return 0.0;
         }
         let part = |p: f64, q: f64| if p > 0.0 { p * libm::log(p / q) } else { 0.0 };
         let divergence = |p: f64, q: f64| part(p, q) + part(1.0 - p, 1.0 - q);
-        (self.n * divergence(value, edge) + self.m * divergence(share, base)) / self.phi
+        (self.n * divergence(value, edge) + self.m * divergence(share, base)) / phi
     }
 }
 

@@ -7,6 +7,7 @@
 //! - [`log_e_of_p`]: Vovk and Wang's mixture calibrator (2021), e = (1 - p + p ln p) / (p ln^2 p);
 //! - [`log_e_rate`], [`log_e_rate_increase`], [`log_e_shares`]: likelihood ratios against a beta or Dirichlet mixture,
 //!   straight from counts and in any order; only against a null share that is known, not estimated;
+//! - [`log_bets`]: likelihood ratios against single raised shares, for a null share that is a bound;
 //! - [`cusum`], [`shiryaev_roberts`]: the recursions M = max(M, 1) e and R = (R + 1) e;
 //! - [`e_bh`]: which of many e-values to name at a false discovery rate, under any dependence (Wang and Ramdas 2022).
 
@@ -39,6 +40,36 @@ pub fn cusum(log_m: f64, log_e: f64) -> f64 {
 pub fn shiryaev_roberts(log_r: f64, log_e: f64) -> f64 {
     let sum = if log_r > 0.0 { log_r + libm::log1p(libm::exp(-log_r)) } else { libm::log1p(libm::exp(log_r)) };
     sum + log_e
+}
+
+/// Bets that are laid side by side.
+pub const BETS: usize = 8;
+
+/// The alternatives: the odds at the edge of the null times these. Neighbours differ by less than a factor of 3, so that
+/// some bet has most of the growth of the best one (Waudby-Smith and Ramdas 2024 on mixtures of bets).
+const RAISED: [f64; BETS] = [1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0];
+
+/// ln of the likelihood ratios of a tally: shares whose odds are raised, against the share `edge`. Each is an e-value for
+/// H0: share <= edge. Counts may be real (divided by an overdispersion); an edge of 0 or 1 leaves nothing to bet on.
+pub fn log_bets(hits: f64, trials: f64, edge: f64) -> [f64; BETS] {
+    if !(edge > 0.0 && edge < 1.0 && hits >= 0.0 && hits <= trials) {
+        return [0.0; BETS];
+    }
+    RAISED.map(|raised| {
+        // With odds m times larger the share is m p / (1 + (m - 1) p).
+        let mass = libm::log1p((raised - 1.0) * edge);
+        hits * libm::log(raised) - trials * mass
+    })
+}
+
+/// ln of the mean of figures given as logarithms.
+pub fn log_mean(logs: &[f64]) -> f64 {
+    let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if !largest.is_finite() {
+        return largest;
+    }
+    let sum: f64 = logs.iter().map(|&log| libm::exp(log - largest)).sum();
+    largest + libm::log(sum / logs.len() as f64)
 }
 
 /// ln of the beta function.

@@ -16,6 +16,7 @@
 //! | is the order of scores worse? | `discrimination::auc_worse` |
 //! | has a mean loss risen? | `loss::mean_above` |
 //! | how do windows add up? | `evidence` |
+//! | do windows vary more than chance? | `dispersion` |
 
 pub mod calibration_error;
 pub mod calibration_test;
@@ -23,6 +24,7 @@ pub mod chance_sum;
 pub mod concentration;
 pub mod confusion;
 pub mod discrimination;
+pub mod dispersion;
 pub mod distribution;
 pub mod evidence;
 pub mod forecast;

@@ -14,8 +14,8 @@
 //! has at most the chance left over from `gamma`); a reference too large to be summed, or overdispersed counts, get the
 //! tail of the window alone with the reference at the end of its interval, which is valid and less sharp.
 //!
-//! Overdispersion: all counts are divided by `phi` >= 1, the factor by which the variance between windows exceeds the
-//! binomial one; the tails accept reals.
+//! Overdispersion: the counts of each side are divided by its `phi` >= 1, the factor by which the variance between
+//! windows exceeds the binomial one; the tails accept reals.
 //!
 //! Effects are in the unit of the floor: a difference of shares, or a ratio of shares.
 
@@ -67,6 +67,18 @@ pub enum Floor {
     Ratio(f64),
 }
 
+impl Floor {
+    /// The largest share that is tolerated where the reference's is `share`.
+    pub fn above(self, share: f64) -> f64 {
+        Edge { above: true, floor: self }.of(share)
+    }
+
+    /// The smallest.
+    pub fn below(self, share: f64) -> f64 {
+        Edge { above: false, floor: self }.of(share)
+    }
+}
+
 /// The terms of a test.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Terms {
@@ -74,20 +86,28 @@ pub struct Terms {
     pub level: f64,
     /// The chance that the bound on the reference fails; part of the p-value.
     pub gamma: f64,
-    /// Overdispersion between windows, >= 1.
+    /// Overdispersion of the window's counts, >= 1.
     pub phi: f64,
+    /// Overdispersion of the reference's counts, >= 1.
+    pub reference_phi: f64,
 }
 
 impl Terms {
     /// The usual terms at a level: a tenth of it for the reference, no overdispersion.
     pub fn at(level: f64) -> Self {
-        Self { level, gamma: 0.1 * level, phi: 1.0 }
+        Self { level, gamma: 0.1 * level, phi: 1.0, reference_phi: 1.0 }
     }
 
     /// The same with overdispersion; factors below 1 count as 1.
     #[must_use]
     pub fn with_phi(self, phi: f64) -> Self {
-        Self { phi: phi.max(1.0), ..self }
+        self.with_phis(phi, phi)
+    }
+
+    /// The same with overdispersion of the window's counts and of the reference's, which may have fewer rows a window.
+    #[must_use]
+    pub fn with_phis(self, window: f64, reference: f64) -> Self {
+        Self { phi: window.max(1.0), reference_phi: reference.max(1.0), ..self }
     }
 
     /// The same with level and gamma divided over `looks` readings.
@@ -229,12 +249,13 @@ impl Null {
     fn new(window: Tally, reference: Tally, side: Side, floor: Floor, terms: Terms) -> Option<Self> {
         window.share()?;
         reference.share()?;
-        let Terms { gamma, phi, .. } = terms;
+        let Terms { gamma, phi, reference_phi, .. } = terms;
+        let usable = |phi: f64| phi >= 1.0 && phi.is_finite();
         let floor_is_usable = match floor {
             Floor::Difference(difference) => (0.0..=1.0).contains(&difference),
             Floor::Ratio(ratio) => ratio >= 1.0 && ratio.is_finite(),
         };
-        if !(floor_is_usable && phi >= 1.0 && phi.is_finite() && gamma > 0.0 && gamma < 1.0) {
+        if !(floor_is_usable && usable(phi) && usable(reference_phi) && gamma > 0.0 && gamma < 1.0) {
             return None;
         }
         Some(Self {
@@ -258,7 +279,8 @@ impl Null {
     fn spread(&self, edge: Edge, share: f64, at: f64) -> f64 {
         let (n, m) = (self.window.trials as f64, self.reference.trials as f64);
         let slope = edge.slope();
-        (self.terms.phi * (at * (1.0 - at) / n + slope * slope * share * (1.0 - share) / m)).sqrt()
+        let Terms { phi, reference_phi, .. } = self.terms;
+        (phi * at * (1.0 - at) / n + reference_phi * slope * slope * share * (1.0 - share) / m).sqrt()
     }
 
     /// One-sided p-value.
@@ -269,8 +291,8 @@ impl Null {
         if gap <= 0.0 || gap < QUIET * self.spread(edge, share, edge.of(share)) {
             return 1.0;
         }
-        let Terms { gamma, phi, .. } = self.terms;
-        let (hits0, trials0) = (self.reference.hits as f64 / phi, m / phi);
+        let Terms { gamma, phi, reference_phi, .. } = self.terms;
+        let (hits0, trials0) = (self.reference.hits as f64 / reference_phi, m / reference_phi);
         let bounds = (exact_lower(hits0, trials0, 0.25 * gamma), exact_upper(hits0, trials0, 0.25 * gamma));
         let (Some(low), Some(high)) = bounds else { return 1.0 };
         let (hits, trials) = (self.window.hits as f64 / phi, n / phi);
@@ -282,7 +304,7 @@ impl Null {
         if alone <= 0.25 * gamma {
             return gamma;
         }
-        let tail = if phi > 1.0 { None } else { self.contrast(edge, low, high) };
+        let tail = if phi > 1.0 || reference_phi > 1.0 { None } else { self.contrast(edge, low, high) };
         tail.unwrap_or(alone) + gamma
     }
 

@@ -261,7 +261,8 @@ fn a_metric_that_falls_fires_alone_and_one_that_rises_never() {
     assert!(readings.iter().filter(|r| r.indicator == Indicator::PerformanceDegradation).all(|r| !r.fires()));
     // Nineteen positives do not make a metric.
     let few = world.count((0..5_000).map(|i| Row { label: Some(i < 19), ..exact(i) }));
-    let speaks = |r: &Reading| matches!(r.indicator, Indicator::PerformanceDegradation | Indicator::CalibrationSlope);
+    let judged = |r: &Reading| matches!(r.indicator, Indicator::PerformanceDegradation | Indicator::CalibrationSlope);
+    let speaks = |r: &Reading| r.speaks && judged(r);
     assert!(!world.of_labels(&few, None).iter().any(speaks));
 }
 

@@ -1,0 +1,177 @@
+//! What do many windows say together that none of them says alone?
+//!
+//! Each base window lays a bet against "nothing has changed beyond the floor". A bet multiplies its stake by a figure
+//! whose mean is at most 1 if that is so; winnings are kept, losses are made good to the stake of 1 (the recursion
+//! M = max(M, 1) e). The mean of some bets on changes of different size passes A by chance no more than once in A windows,
+//! whatever the traffic (Shin, Ramdas and Rinaldo 2022). So small models, whose windows each say nothing, and slow
+//! changes are seen. Only bets that have won something are kept.
+
+use std::collections::BTreeMap;
+use std::hash::{Hash as _, Hasher as _};
+
+use rustc_hash::FxHasher;
+use serde::{Deserialize, Serialize};
+
+use super::reading::Reading;
+use super::saved;
+use crate::event::{EventTime, Window};
+use crate::stats::evidence::{BETS, cusum, log_bets, log_e_of_p, log_mean};
+
+/// What one window stakes on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Bet {
+    /// On what.
+    pub on: On,
+    /// The chance, a window, at which the winnings may raise an alert where nothing has changed.
+    pub level: f64,
+}
+
+/// What is bet on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum On {
+    /// A share: above, or below, what the baseline and the floor leave possible.
+    Share {
+        /// Hits, divided by the overdispersion.
+        hits: f64,
+        /// Trials, divided by it.
+        trials: f64,
+        /// The largest share of the null.
+        above: Option<f64>,
+        /// The smallest.
+        below: Option<f64>,
+    },
+    /// A p-value.
+    Chance(f64),
+}
+
+/// The winnings on one question, since they last were nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Purse {
+    above: Option<[f64; BETS]>,
+    below: Option<[f64; BETS]>,
+    since: EventTime,
+    windows: u32,
+    /// Sum over windows of value and of strength, each times its n; and of n.
+    value: f64,
+    strength: f64,
+    n: u64,
+}
+
+/// All winnings of one model and version. Bound: one entry for each question that is winning.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Wagers {
+    #[serde(with = "saved::pairs")]
+    purses: BTreeMap<u64, Purse>,
+}
+
+/// What the winnings say after a window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Won {
+    /// ln of the winnings.
+    pub log_e: f64,
+    /// Whether they raise an alert; they are paid out with it.
+    pub fires: bool,
+    /// Whether they are half of the way, in logarithms.
+    pub suspicious: bool,
+    /// The first window that won.
+    pub since: EventTime,
+    /// How many windows.
+    pub windows: u32,
+    /// The mean figure over these windows.
+    pub value: f64,
+    /// The mean strength.
+    pub strength: f64,
+    /// Events in them.
+    pub n: u64,
+}
+
+impl Won {
+    /// Nothing.
+    pub(super) const NOTHING: Self = Self {
+        log_e: 0.0,
+        fires: false,
+        suspicious: false,
+        since: EventTime::EARLIEST,
+        windows: 0,
+        value: 0.0,
+        strength: 0.0,
+        n: 0,
+    };
+}
+
+impl Wagers {
+    /// Lays the bet of a reading; `None` while nothing is won.
+    pub(super) fn lay(&mut self, reading: &Reading, window: Window) -> Option<Won> {
+        let bet = reading.bet?;
+        let (above, below) = match bet.on {
+            On::Share { hits, trials, above, below } => (
+                above.map(|edge| log_bets(hits, trials, edge)),
+                below.map(|edge| log_bets(trials - hits, trials, 1.0 - edge)),
+            ),
+            On::Chance(p) => (log_e_of_p(p).map(|log_e| [log_e; BETS]), None),
+        };
+        let wins = |bets: Option<[f64; BETS]>| bets.is_some_and(|bets| bets.iter().any(|&log_e| log_e > 0.0));
+        if self.purses.is_empty() && !wins(above) && !wins(below) {
+            return None;
+        }
+        let key = key(reading);
+        let mut purse = self.purses.remove(&key).unwrap_or_else(|| Purse { since: window.start, ..Purse::default() });
+        purse.above = carried(purse.above, above);
+        purse.below = carried(purse.below, below);
+        let (up, down) = (sum(purse.above), sum(purse.below));
+        if purse.above.is_none() && purse.below.is_none() {
+            return None;
+        }
+        purse.windows += 1;
+        purse.n += reading.n;
+        purse.value += reading.value * reading.n as f64;
+        purse.strength += reading.strength.min(1e6) * reading.n as f64;
+        // Both sides share the level.
+        let sides = if above.is_some() && below.is_some() { 2.0 } else { 1.0 };
+        let wanted = -libm::log(bet.level / sides);
+        let log_e = up.max(down);
+        let n = purse.n.max(1) as f64;
+        let won = Won {
+            log_e,
+            fires: log_e >= wanted,
+            suspicious: log_e >= 0.5 * wanted,
+            since: purse.since,
+            windows: purse.windows,
+            value: purse.value / n,
+            strength: purse.strength / n,
+            n: purse.n,
+        };
+        if !won.fires {
+            self.purses.insert(key, purse);
+        }
+        Some(won)
+    }
+
+    /// Forgets all winnings: what was normal has changed.
+    pub(super) fn forget(&mut self) {
+        self.purses.clear();
+    }
+}
+
+/// One step of each bet; `None` when none is above its stake.
+fn carried(before: Option<[f64; BETS]>, now: Option<[f64; BETS]>) -> Option<[f64; BETS]> {
+    let now = now?;
+    let before = before.unwrap_or([0.0; BETS]);
+    let mut after = [0.0; BETS];
+    for ((after, before), now) in after.iter_mut().zip(before).zip(now) {
+        *after = cusum(before, now).max(0.0);
+    }
+    after.iter().any(|&log_m| log_m > 0.0).then_some(after)
+}
+
+fn sum(bets: Option<[f64; BETS]>) -> f64 {
+    bets.map_or(0.0, |bets| log_mean(&bets))
+}
+
+/// A number for a question.
+fn key(reading: &Reading) -> u64 {
+    let mut hasher = FxHasher::default();
+    reading.indicator.hash(&mut hasher);
+    reading.subject.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,99 @@
+//! What is a metric of a window's labels, how sure is it, and how far may bins have moved it?
+//!
+//! Pure readings of sums: they know no reference and no limit. What makes a metric worse is the judge's matter.
+
+use super::layout::{Statistic, truth};
+use super::recalibration::Recalibration;
+use super::sums::Sums;
+use crate::indicator::Metric;
+use crate::stats::confusion::Confusion;
+use crate::stats::discrimination::{self, Auc, ScoreBin};
+use crate::stats::forecast::ForecastBin;
+use crate::stats::interval::Interval;
+use crate::stats::loss::Sample;
+use crate::stats::rate::Tally;
+
+/// A count that cannot be negative here.
+fn count(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// A metric with what surrounds it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// The figure.
+    pub value: f64,
+    /// 95 % interval.
+    pub interval: Option<Interval>,
+    /// Events behind it.
+    pub n: u64,
+    /// How far bins can have moved it.
+    pub error_bound: f64,
+}
+
+/// Decisions against labels.
+pub fn confusion(sums: &Sums) -> Confusion {
+    let [tp, fp, fn_] = [truth::TP, truth::FP, truth::FN].map(|place| count(sums.truth(place)));
+    let decided = count(sums.truth(truth::DECIDED));
+    Confusion { tp, fp, fn_, tn: decided.saturating_sub(tp + fp + fn_) }
+}
+
+/// The area under the ROC curve.
+pub fn auc(sums: &Sums) -> Option<Auc> {
+    let classes = sums.get(Statistic::Negatives).iter().zip(sums.get(Statistic::Positives));
+    let bins: Vec<ScoreBin> = classes
+        .map(|(&negatives, &positives)| ScoreBin { negatives: count(negatives), positives: count(positives) })
+        .collect();
+    discrimination::auc(&bins)
+}
+
+/// The sample of a loss; `None` without labels.
+pub fn loss(sums: &Sums, metric: Metric) -> Option<Sample> {
+    let (mean, square) = if metric == Metric::LogLoss { sums.log_loss()? } else { sums.brier()? };
+    let n = sums.truth(truth::N) as f64;
+    let variance = if n > 1.0 { (square - mean * mean).max(0.0) * n / (n - 1.0) } else { 0.0 };
+    Some(Sample { n, mean, variance })
+}
+
+/// A metric of labelled sums; `None` where it has no value.
+pub fn measure(sums: &Sums, metric: Metric) -> Option<Measured> {
+    let of_tally = |tally: Tally| {
+        let interval = crate::stats::confusion::share_interval(tally, 0.05);
+        tally.share().map(|value| Measured { value, interval, n: tally.trials, error_bound: 0.0 })
+    };
+    match metric {
+        Metric::Auc => {
+            let auc = auc(sums)?;
+            let spread = auc.variance.map(f64::sqrt);
+            let interval = spread.and_then(|spread| crate::stats::interval::mean(auc.area, spread, 0.05));
+            let interval = interval.map(|i| Interval { low: i.low.max(0.0), high: i.high.min(1.0) });
+            let n = auc.positives + auc.negatives;
+            Some(Measured { value: auc.area, interval, n, error_bound: auc.bin_error })
+        }
+        Metric::LogLoss | Metric::Brier => {
+            let sample = loss(sums, metric)?;
+            let interval = sample.interval(0.05).map(|i| Interval { low: i.low.max(0.0), high: i.high });
+            Some(Measured { value: sample.mean, interval, n: sample.n as u64, error_bound: 0.0 })
+        }
+        Metric::Accuracy => of_tally(confusion(sums).accuracy_tally()),
+        Metric::Precision => of_tally(confusion(sums).precision_tally()),
+        Metric::Recall => of_tally(confusion(sums).recall_tally()),
+        Metric::F1 => {
+            let table = confusion(sums);
+            let n = table.total();
+            Some(Measured { value: table.f1()?, interval: table.f1_interval(0.05), n, error_bound: 0.0 })
+        }
+    }
+}
+
+/// Labelled rows by score bin, with the recalibrated score of the bin.
+pub fn forecasts(sums: &Sums, map: &Recalibration) -> Vec<ForecastBin> {
+    let classes = sums.get(Statistic::Negatives).iter().zip(sums.get(Statistic::Positives));
+    classes
+        .enumerate()
+        .filter(|(_, (negative, positive))| *negative + *positive > 0)
+        .filter_map(|(bin, (&negative, &positive))| {
+            ForecastBin::new(count(negative + positive), count(positive), map.expected(bin))
+        })
+        .collect()
+}

@@ -16,9 +16,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use truthline::event::EventTime;
+
 use proof::cells::{Cell, all};
 use proof::lines::{Line, Lines, code};
 use proof::month::live;
+use proof::page::page;
 use proof::table::{Tally, markdown};
 
 const THREADS: usize = 2;
@@ -35,8 +38,10 @@ struct Wanted {
 }
 
 fn wanted() -> Result<Option<Wanted>, String> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
-    let mut wanted = Wanted { cells: Vec::new(), months: MONTHS, budgets: Vec::new(), out: target.join("proof"), docs: false };
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
+    let mut wanted =
+        Wanted { cells: Vec::new(), months: MONTHS, budgets: Vec::new(), out: target.join("proof"), docs: false };
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
     match words.next().as_deref() {
         Some("null") => {}
@@ -84,7 +89,25 @@ fn main() {
     let lines = code().and_then(|code| Lines::open(&wanted.out, code)).expect("the folder can be written");
     let done = run(&wanted, &lines);
     let (table, kept) = markdown(&wanted.cells, &done, &wanted.budgets);
+    if wanted.docs {
+        let page = page(&wanted.cells, &done, &wanted.budgets, &today(), &machine());
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/null.md");
+        std::fs::write(&path, page).expect("the page can be written");
+    }
     println!("{table}\n{kept} of {} worlds keep the promise; months in {}", wanted.cells.len(), lines.path().display());
+}
+
+fn today() -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = EventTime::from_micros_unchecked(since.as_micros() as i64).rfc3339();
+    now.chars().take(10).collect()
+}
+
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let told = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = told.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
+    format!("{cores} cores of {}", name.map_or("an unknown processor", str::trim))
 }
 
 /// Lives through the months that are missing: all worlds' first months first, so that an early look shows all.
@@ -115,7 +138,13 @@ fn run(wanted: &Wanted, lines: &Lines) -> Vec<Line> {
                         .map(|&budget| Tally::of(of_cell(), budget))
                         .map(|tally| format!("{}/{}", tally.alarms, tally.months))
                         .collect();
-                    eprintln!("{}/{} {} {month}: {seconds} s, so far {}", added.len(), missing.len(), cell.name, counts.join(" "));
+                    eprintln!(
+                        "{}/{} {} {month}: {seconds} s, so far {}",
+                        added.len(),
+                        missing.len(),
+                        cell.name,
+                        counts.join(" ")
+                    );
                 }
             });
         }

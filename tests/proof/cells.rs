@@ -21,6 +21,8 @@ pub(crate) enum Way {
     Rows,
     /// As sums of blocks of 250 rows, drawn with replacement from a pool of so many that were counted before.
     Blocks(u64),
+    /// The same, but each block is counted anew, row by row, whenever it is drawn.
+    Redrawn(u64),
     /// By the whole engine: repeated, late and disordered records of two partitions, joined with their labels.
     Engine { repeats: f64, disorder: bool, late_truth: bool },
 }
@@ -94,7 +96,11 @@ pub(crate) fn all() -> Vec<Cell> {
     let daily = |law: Law| Law { daily: 0.5, ..law };
     let weekly = |law: Law| Law { weekly: 0.3, ..law };
     vec![
-        new("plain", "independent rows: 1,000 a day, 10 features, a baseline of 5,000 rows over 28 days, 5 % positives, 95 % of them labelled", PLAIN),
+        new(
+            "plain",
+            "independent rows: 1,000 a day, 10 features, a baseline of 5,000 rows over 28 days, 5 % positives, 95 % of them labelled",
+            PLAIN,
+        ),
         new("plain-blocks", "the same, windows as sums of blocks", PLAIN).by(blocks),
         new("plain-engine", "the same, through join and engine", PLAIN).by(engine),
         new("day-cycle", "mix and volume follow the hours; daily windows", daily(PLAIN)),
@@ -103,30 +109,72 @@ pub(crate) fn all() -> Vec<Cell> {
         new("week-cycle-hours", "other cases at weekends; hourly windows", weekly(HOURLY)).hourly(),
         new("hours", "independent rows, 200 an hour, hourly windows", HOURLY).hourly(),
         new("hours-50", "independent rows, 50 an hour, hourly windows", Law { rows_a_day: 1_200, ..HOURLY }).hourly(),
-        new("wandering-hours", "mix and odds wander from hour to hour; daily windows", wandering(WANDERING_HOURS, PLAIN)),
+        new(
+            "wandering-hours",
+            "mix and odds wander from hour to hour; daily windows",
+            wandering(WANDERING_HOURS, PLAIN),
+        ),
         new("wandering-hours-hourly", "the same, hourly windows", wandering(WANDERING_HOURS, HOURLY)).hourly(),
         new("wandering-days", "mix and odds wander from day to day", wandering(WANDERING_DAYS, PLAIN)),
         new("wandering-days-10k", "the same, 10,000 a day", wandering(WANDERING_DAYS, plain(10_000))),
-        new("wandering-days-50k-baseline", "the same, 1,000 a day, a baseline of 50,000", wandering(WANDERING_DAYS, standing_on(50_000))),
-        new("wandering-week-cycle", "mix and odds wander from day to day, other cases at weekends", wandering(WANDERING_DAYS, weekly(PLAIN))),
-        new("customers", "customers ask up to 50 times a day, each with own features and luck", asking(CUSTOMERS, PLAIN)),
+        new(
+            "wandering-days-50k-baseline",
+            "the same, 1,000 a day, a baseline of 50,000",
+            wandering(WANDERING_DAYS, standing_on(50_000)),
+        ),
+        new(
+            "wandering-week-cycle",
+            "mix and odds wander from day to day, other cases at weekends",
+            wandering(WANDERING_DAYS, weekly(PLAIN)),
+        ),
+        new(
+            "customers",
+            "customers ask up to 50 times a day, each with own features and luck",
+            asking(CUSTOMERS, PLAIN),
+        ),
         new("customers-10k", "the same, 10,000 a day", asking(CUSTOMERS, plain(10_000))),
         new("customers-giants", "one customer may make up a quarter of a day", asking(GIANTS, PLAIN)),
-        new("customers-hourly", "customers ask up to 50 times within a day; hourly windows", asking(CUSTOMERS, HOURLY)).hourly(),
-        new("customers-day-cycle", "customers, and mix and volume follow the hours; daily windows", asking(CUSTOMERS, daily(PLAIN))),
-        new("truth-apart", "positives are known after a day, negatives after two, within a label window of three", PLAIN)
-            .by(Way::Engine { repeats: 0.0, disorder: true, late_truth: true }),
-        new("labels-half", "half of the labels come, whatever they say", Law { labelled: Labelled::Share(0.5), ..PLAIN }),
-        new("labels-selective", "labels come only for negative decisions; the baseline has all", Law { labelled: Labelled::WhereNegative, ..PLAIN }),
-        new("disorder", "3 % of all records repeated, all in disorder within what is allowed", PLAIN)
-            .by(Way::Engine { repeats: 0.03, disorder: true, late_truth: false }),
-        new("accepted", "other cases from the launch on, then a baseline of its first 14 days accepted", PLAIN).telling(Story::Accepted),
+        new("customers-hourly", "customers ask up to 50 times within a day; hourly windows", asking(CUSTOMERS, HOURLY))
+            .hourly(),
+        new(
+            "customers-day-cycle",
+            "customers, and mix and volume follow the hours; daily windows",
+            asking(CUSTOMERS, daily(PLAIN)),
+        ),
+        new(
+            "truth-apart",
+            "positives are known after a day, negatives after two, within a label window of three",
+            PLAIN,
+        )
+        .by(Way::Engine { repeats: 0.0, disorder: true, late_truth: true }),
+        new(
+            "labels-half",
+            "half of the labels come, whatever they say",
+            Law { labelled: Labelled::Share(0.5), ..PLAIN },
+        ),
+        new(
+            "labels-selective",
+            "labels come only for negative decisions; the baseline has all",
+            Law { labelled: Labelled::WhereNegative, ..PLAIN },
+        ),
+        new("disorder", "3 % of all records repeated, all in disorder within what is allowed", PLAIN).by(Way::Engine {
+            repeats: 0.03,
+            disorder: true,
+            late_truth: false,
+        }),
+        new("accepted", "other cases from the launch on, then a baseline of its first 14 days accepted", PLAIN)
+            .telling(Story::Accepted),
         new("equal-version", "a second, equal version takes half of the traffic", PLAIN).telling(Story::EqualVersion),
         new("replaced", "a second, equal version takes all of the traffic", PLAIN).telling(Story::Replaced),
         new("events-50", "50 rows a day", plain(50)),
         new("events-200", "200 rows a day", plain(200)),
         new("events-10k", "10,000 rows a day", plain(10_000)),
-        new("events-1m", "1,000,000 rows a day, a baseline of 50,000", Law { rows_a_day: 1_000_000, ..standing_on(50_000) }).by(blocks),
+        new(
+            "events-1m",
+            "1,000,000 rows a day, a baseline of 50,000",
+            Law { rows_a_day: 1_000_000, ..standing_on(50_000) },
+        )
+        .by(blocks),
         new("features-5", "5 features", wide(5)),
         new("features-50", "50 features", wide(50)),
         new("features-500", "500 features", wide(500)),
@@ -134,12 +182,28 @@ pub(crate) fn all() -> Vec<Cell> {
         new("slices-50", "a sliced category of 50 values", sliced(1, 50)),
         new("slices-1000", "five sliced categories of 200 values", sliced(5, 200)),
         new("baseline-500", "a baseline of 500 rows", standing_on(500)),
-        new("baseline-500-events-10k", "a baseline of 500 rows, 10,000 a day", Law { rows_a_day: 10_000, ..standing_on(500) }),
+        new(
+            "baseline-500-events-10k",
+            "a baseline of 500 rows, 10,000 a day",
+            Law { rows_a_day: 10_000, ..standing_on(500) },
+        ),
         new("baseline-50k", "a baseline of 50,000 rows", standing_on(50_000)),
         new("positives-half-percent", "0.5 % positives, 10,000 a day", Law { rows_a_day: 10_000, ..share(0.005) }),
         new("positives-20-percent", "20 % positives", share(0.2)),
         new("positives-half", "50 % positives", share(0.5)),
-        Cell::loans("loans-halves", "car loan data: a random half as baseline, the other half over the month", Draw::Halves, 830, 25_000),
-        Cell::loans("loans-blocks", "car loan data: runs of 50 consecutive rows drawn with replacement, 1,000 a day", Draw::Blocks, 1_000, 14_000),
+        Cell::loans(
+            "loans-halves",
+            "car loan data: a random half as baseline, the other half over the month",
+            Draw::Halves,
+            830,
+            25_000,
+        ),
+        Cell::loans(
+            "loans-blocks",
+            "car loan data: runs of 50 consecutive rows drawn with replacement, 1,000 a day",
+            Draw::Blocks,
+            1_000,
+            14_000,
+        ),
     ]
 }

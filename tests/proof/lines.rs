@@ -27,7 +27,8 @@ pub(crate) fn code() -> io::Result<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let rooms = ["baseline", "control", "engine", "event", "finding", "indicator", "join", "judge", "observe", "stats"];
     let mut folders: Vec<PathBuf> = rooms.iter().map(|room| root.join("src").join(room)).collect();
-    let mut files = ["worlds.rs", "month.rs", "wire.rs", "loans.rs"].map(|name| root.join("tests/proof").join(name)).to_vec();
+    let mut files =
+        ["worlds.rs", "month.rs", "wire.rs", "loans.rs"].map(|name| root.join("tests/proof").join(name)).to_vec();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();

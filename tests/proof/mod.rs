@@ -11,6 +11,7 @@ pub(crate) mod lines;
 mod loan_data;
 mod loans;
 pub(crate) mod month;
+pub(crate) mod page;
 pub(crate) mod table;
 mod wire;
 mod worlds;

@@ -130,7 +130,7 @@ impl Cell {
         let label_window = if matches!(self.way, Way::Engine { .. }) { "3d" } else { "1d" };
         let text = format!(
             "topics: {{inferences: {{name: p, out_of_order: 10m}}, labels: {{name: l, out_of_order: 10m}}}}\n\
-             defaults: {{window: {window}, label_window: {label_window}, ages: [0s], {slices}false_alarms_per_month: {budget}}}\n"
+             defaults: {{window: {window}, label_window: {label_window}, ages: [9d], {slices}false_alarms_per_month: {budget}}}\n"
         );
         Arc::new(Config::from_yaml(&text).expect("the settings are right"))
     }
@@ -174,9 +174,9 @@ pub(crate) struct Bench {
 
 impl Bench {
     fn new(cell: &Cell, references: &References, budgets: &[f64]) -> Self {
-        let judges = budgets.iter().map(|&budget| {
-            (budget.to_string(), Judge::new(cell.config(budget), references.clone(), true))
-        });
+        let judges = budgets
+            .iter()
+            .map(|&budget| (budget.to_string(), Judge::new(cell.config(budget), references.clone(), true)));
         Self { judges: judges.collect(), ..Self::empty(cell, budgets) }
     }
 
@@ -262,6 +262,11 @@ impl Counter {
         sums.add_truth(truth::CLOSED, 1);
         sums.add_truth(truth::NEVER, i64::from(row.label.is_none()));
     }
+
+    /// The sums of the first open window, which is closed.
+    fn take(&mut self) -> Option<Sums> {
+        self.open.pop_first().map(|(_, sums)| sums)
+    }
 }
 
 /// The seed of a month of a cell.
@@ -273,7 +278,8 @@ fn seed_of(cell: &Cell, month: u64) -> u64 {
 pub(crate) fn live(cell: &Cell, month: u64, budgets: &[f64]) -> Alarms {
     let seed = seed_of(cell, month);
     match (cell.way, cell.source) {
-        (Way::Blocks(pool), Source::Made(law)) => by_blocks(cell, law, pool, seed, budgets),
+        (Way::Blocks(pool), _) => by_blocks(cell, pool, false, seed, budgets),
+        (Way::Redrawn(pool), _) => by_blocks(cell, pool, true, seed, budgets),
         (Way::Engine { .. }, _) => {
             let mut traffic = Traffic::new(cell.source, seed);
             let profile = baseline(cell, &mut traffic, cell.first_day());
@@ -326,34 +332,54 @@ fn by_rows(cell: &Cell, seed: u64, budgets: &[f64]) -> Alarms {
     bench.done()
 }
 
-/// The law is that of the pool: its blocks are what the baseline and the windows are made of.
-fn by_blocks(cell: &Cell, law: Law, pool: u64, seed: u64, budgets: &[f64]) -> Alarms {
+/// A pool of blocks of rows: the law is that of the pool, and its blocks are what the baseline and the windows are made of.
+struct Pool {
+    world: World,
+    seed: u64,
+    blocks: u64,
+}
+
+impl Pool {
+    fn draw(&self, chance: &mut Chance) -> u64 {
+        (chance.uniform() * self.blocks as f64) as u64
+    }
+
+    /// The rows of a block, always the same, on a day.
+    fn rows(&mut self, block: u64, day: i64, each: impl FnMut(&Row)) {
+        self.world.begin(self.seed ^ block, block * BLOCK);
+        self.world.day(day, BLOCK, true, each);
+    }
+}
+
+/// A month of windows that are sums of blocks. Blocks are counted once and added, or counted anew each time they are drawn:
+/// it must come to the same.
+fn by_blocks(cell: &Cell, blocks: u64, anew: bool, seed: u64, budgets: &[f64]) -> Alarms {
+    let Source::Made(law) = cell.source else { return Alarms::new() };
     let mut chance = Chance::new(seed);
-    let mut world = World::new(law, seed);
-    let of_pool = fnv1a_64(cell.name.as_bytes());
+    let mut pool = Pool { world: World::new(law, seed), seed: fnv1a_64(cell.name.as_bytes()), blocks };
     let first = cell.first_day();
     let mut sample = RowSample::new(usize::MAX);
     let mut serial = 0;
     let a_day = (law.baseline_rows as u64).div_ceil(BASELINE_DAYS as u64 * BLOCK).max(1);
     for day in first - BASELINE_DAYS..first {
         for _ in 0..a_day {
-            world.begin(of_pool ^ (chance.uniform() * pool as f64) as u64);
-            world.day(day, BLOCK, true, |row| {
+            let block = pool.draw(&mut chance);
+            pool.rows(block, day, |row| {
                 // A block that is drawn twice is not a repeated row.
                 keep(&mut sample, &Row { serial, ..row.clone() });
                 serial += 1;
             });
         }
     }
-    let profile = profile(&sample, world.names());
+    let profile = profile(&sample, pool.world.names());
     drop(sample);
-    let names = world.names().clone();
+    let names = pool.world.names().clone();
     let mut counter = Counter::new(DAY);
-    let blocks: Vec<Sums> = (0..pool)
+    let counted_before = if anew { 0 } else { blocks };
+    let known: Vec<Sums> = (0..counted_before)
         .map(|block| {
-            world.begin(of_pool ^ block);
-            world.day(first, BLOCK, false, |row| counter.count(&profile, &names, "v1", row));
-            std::mem::take(&mut counter.open).into_values().next().expect("the block has rows")
+            pool.rows(block, first, |row| counter.count(&profile, &names, "v1", row));
+            counter.take().expect("a block has rows")
         })
         .collect();
     let mut bench = Bench::new(cell, &References::new([profile.clone()]), budgets);
@@ -361,9 +387,14 @@ fn by_blocks(cell: &Cell, law: Law, pool: u64, seed: u64, budgets: &[f64]) -> Al
     for day in first..first + DAYS {
         sums.clear();
         for _ in 0..law.rows_a_day / BLOCK {
-            sums.merge(&blocks[(chance.uniform() * pool as f64) as usize]);
+            let block = pool.draw(&mut chance);
+            match known.get(block as usize) {
+                Some(known) => sums.merge(known),
+                None => pool.rows(block, day, |row| counter.count(&profile, &names, "v1", row)),
+            }
         }
-        bench.fold("v1", day * DAY, &sums);
+        let window = counter.take();
+        bench.fold("v1", day * DAY, window.as_ref().unwrap_or(&sums));
         bench.advance((day + 1) * DAY);
     }
     bench.advance((first + DAYS + 2) * DAY);

@@ -142,7 +142,13 @@ impl World {
             names.slot(&name, place).expect("few names")
         };
         let mut slots: Vec<Slot> = (0..law.features)
-            .map(|place| add(format!("{}{}", KINDS[place % 10], if place < 10 { String::new() } else { format!("_{}", place / 10) })))
+            .map(|place| {
+                add(format!(
+                    "{}{}",
+                    KINDS[place % 10],
+                    if place < 10 { String::new() } else { format!("_{}", place / 10) }
+                ))
+            })
             .collect();
         slots.extend((0..law.sliced.map_or(0, |(columns, _)| columns)).map(|column| add(format!("group_{column}"))));
         Self {
@@ -165,9 +171,9 @@ impl World {
         &self.names
     }
 
-    /// Begins anew with other dice.
-    pub(crate) fn begin(&mut self, seed: u64) {
-        (self.chance, self.mood, self.serial, self.spare) = (Chance::new(seed), [0.0; 2], 0, None);
+    /// Begins anew with other dice; the next row has this number.
+    pub(crate) fn begin(&mut self, seed: u64, serial: u64) {
+        (self.chance, self.mood, self.serial, self.spare) = (Chance::new(seed), [0.0; 2], serial, None);
     }
 
     /// From here on the mean case is another one.

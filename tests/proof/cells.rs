@@ -80,101 +80,130 @@ const CUSTOMERS: Customers = Customers { tail: 1.5, most: 50, luck: 0.5 };
 /// One customer may be a quarter of a day.
 const GIANTS: Customers = Customers { tail: 1.1, most: 250, luck: 0.5 };
 
+const POOL: Way = Way::Blocks(2_000);
 const HOURLY: Law = Law { rows_a_day: 4_800, baseline_rows: 20_000, ..PLAIN };
+
+fn plain(rows_a_day: u64) -> Law {
+    Law { rows_a_day, ..PLAIN }
+}
+
+fn standing_on(baseline_rows: usize) -> Law {
+    Law { baseline_rows, ..PLAIN }
+}
+
+fn daily(law: Law) -> Law {
+    Law { daily: 0.5, ..law }
+}
+
+fn weekly(law: Law) -> Law {
+    Law { weekly: 0.3, ..law }
+}
 
 /// All cells.
 pub(crate) fn all() -> Vec<Cell> {
-    let new = Cell::new;
-    let plain = |rows_a_day: u64| Law { rows_a_day, ..PLAIN };
-    let (blocks, engine) = (Way::Blocks(2_000), Way::Engine { repeats: 0.0, disorder: false, late_truth: false });
-    let wide = |features: usize| Law { features, ..PLAIN };
-    let sliced = |columns: usize, values: u64| Law { sliced: Some((columns, values)), ..PLAIN };
-    let standing_on = |baseline_rows: usize| Law { baseline_rows, ..PLAIN };
-    let share = |prevalence: f64| Law { prevalence, ..PLAIN };
-    let wandering = |restless: Restless, law: Law| Law { restless: Some(restless), ..law };
-    let asking = |customers: Customers, law: Law| Law { customers: Some(customers), ..law };
-    let daily = |law: Law| Law { daily: 0.5, ..law };
-    let weekly = |law: Law| Law { weekly: 0.3, ..law };
+    [still(), restless(), truth_and_versions(), sizes()].concat()
+}
+
+/// Independent rows, counted in several ways.
+fn still() -> Vec<Cell> {
+    let engine = Way::Engine { repeats: 0.0, disorder: false, late_truth: false };
     vec![
-        new(
+        Cell::new(
             "plain",
-            "independent rows: 1,000 a day, 10 features, a baseline of 5,000 rows over 28 days, 5 % positives, 95 % of them labelled",
+            "independent rows: 1,000 a day, 10 features, a baseline of 5,000 rows over 28 days, 5 % positives, 95 % of \
+             them labelled; all others are this but for what they say",
             PLAIN,
         ),
-        new("plain-blocks", "the same, windows as sums of blocks", PLAIN).by(blocks),
-        new("plain-engine", "the same, through join and engine", PLAIN).by(engine),
+        Cell::new("plain-blocks", "windows as sums of blocks of 250 rows drawn from a pool", PLAIN).by(POOL),
+        Cell::new("plain-engine", "through join and engine", PLAIN).by(engine),
+        Cell::new("hours", "200 rows an hour, hourly windows, a baseline of 20,000", HOURLY).hourly(),
+        Cell::new("hours-50", "50 rows an hour, hourly windows", Law { rows_a_day: 1_200, ..HOURLY }).hourly(),
+        Cell::loans(
+            "loans-halves",
+            "car loan data: a random half as baseline, the other half over the month",
+            Draw::Halves,
+            830,
+            25_000,
+        ),
+        Cell::loans(
+            "loans-blocks",
+            "car loan data: runs of 50 consecutive rows drawn with replacement",
+            Draw::Blocks,
+            1_000,
+            14_000,
+        ),
+    ]
+}
+
+/// Worlds that move, as they did on the baseline.
+fn restless() -> Vec<Cell> {
+    let new = Cell::new;
+    let wandering = |restless: Restless, law: Law| Law { restless: Some(restless), ..law };
+    let by_hour = |law: Law| wandering(WANDERING_HOURS, law);
+    let by_day = |law: Law| wandering(WANDERING_DAYS, law);
+    let asking = |customers: Customers, law: Law| Law { customers: Some(customers), ..law };
+    vec![
         new("day-cycle", "mix and volume follow the hours; daily windows", daily(PLAIN)),
-        new("week-cycle", "other cases at weekends; daily windows", weekly(PLAIN)),
         new("day-cycle-hours", "mix and volume follow the hours; hourly windows", daily(HOURLY)).hourly(),
+        new("week-cycle", "other cases at weekends; daily windows", weekly(PLAIN)),
         new("week-cycle-hours", "other cases at weekends; hourly windows", weekly(HOURLY)).hourly(),
-        new("hours", "independent rows, 200 an hour, hourly windows", HOURLY).hourly(),
-        new("hours-50", "independent rows, 50 an hour, hourly windows", Law { rows_a_day: 1_200, ..HOURLY }).hourly(),
-        new(
-            "wandering-hours",
-            "mix and odds wander from hour to hour; daily windows",
-            wandering(WANDERING_HOURS, PLAIN),
-        ),
-        new("wandering-hours-hourly", "the same, hourly windows", wandering(WANDERING_HOURS, HOURLY)).hourly(),
-        new("wandering-days", "mix and odds wander from day to day", wandering(WANDERING_DAYS, PLAIN)),
-        new("wandering-days-10k", "the same, 10,000 a day", wandering(WANDERING_DAYS, plain(10_000))),
-        new(
-            "wandering-days-50k-baseline",
-            "the same, 1,000 a day, a baseline of 50,000",
-            wandering(WANDERING_DAYS, standing_on(50_000)),
-        ),
-        new(
-            "wandering-week-cycle",
-            "mix and odds wander from day to day, other cases at weekends",
-            wandering(WANDERING_DAYS, weekly(PLAIN)),
-        ),
+        new("wandering-hours", "mix and odds wander from hour to hour; daily windows", by_hour(PLAIN)),
+        new("wandering-hours-hourly", "the same, hourly windows", by_hour(HOURLY)).hourly(),
+        new("wandering-days", "mix and odds wander from day to day", by_day(PLAIN)),
+        new("wandering-days-10k", "the same, 10,000 rows a day", by_day(plain(10_000))),
+        new("wandering-days-50k-baseline", "the same, a baseline of 50,000 rows", by_day(standing_on(50_000))),
+        new("wandering-week-cycle", "the same, and other cases at weekends", by_day(weekly(PLAIN))),
         new(
             "customers",
             "customers ask up to 50 times a day, each with own features and luck",
             asking(CUSTOMERS, PLAIN),
         ),
-        new("customers-10k", "the same, 10,000 a day", asking(CUSTOMERS, plain(10_000))),
+        new("customers-10k", "the same, 10,000 rows a day", asking(CUSTOMERS, plain(10_000))),
+        new("customers-hourly", "the same, hourly windows", asking(CUSTOMERS, HOURLY)).hourly(),
+        new("customers-day-cycle", "the same, and mix and volume follow the hours", asking(CUSTOMERS, daily(PLAIN))),
         new("customers-giants", "one customer may make up a quarter of a day", asking(GIANTS, PLAIN)),
-        new("customers-hourly", "customers ask up to 50 times within a day; hourly windows", asking(CUSTOMERS, HOURLY))
-            .hourly(),
-        new(
-            "customers-day-cycle",
-            "customers, and mix and volume follow the hours; daily windows",
-            asking(CUSTOMERS, daily(PLAIN)),
-        ),
-        new(
-            "truth-apart",
-            "positives are known after a day, negatives after two, within a label window of three",
-            PLAIN,
-        )
-        .by(Way::Engine { repeats: 0.0, disorder: true, late_truth: true }),
-        new(
-            "labels-half",
-            "half of the labels come, whatever they say",
-            Law { labelled: Labelled::Share(0.5), ..PLAIN },
-        ),
+    ]
+}
+
+/// What may happen to labels, records, baselines and versions.
+fn truth_and_versions() -> Vec<Cell> {
+    let new = Cell::new;
+    let law = |labelled: Labelled| Law { labelled, ..PLAIN };
+    let engine = |repeats, late_truth| Way::Engine { repeats, disorder: true, late_truth };
+    vec![
+        new("truth-apart", "positives are known within days, negatives a day later, within three", PLAIN)
+            .by(engine(0.0, true)),
+        new("labels-half", "half of the labels come, whatever they say", law(Labelled::Share(0.5))),
         new(
             "labels-selective",
             "labels come only for negative decisions; the baseline has all",
-            Law { labelled: Labelled::WhereNegative, ..PLAIN },
+            law(Labelled::WhereNegative),
         ),
-        new("disorder", "3 % of all records repeated, all in disorder within what is allowed", PLAIN).by(Way::Engine {
-            repeats: 0.03,
-            disorder: true,
-            late_truth: false,
-        }),
+        new("disorder", "3 % of all records repeated, all in disorder within what is allowed", PLAIN)
+            .by(engine(0.03, false)),
         new("accepted", "other cases from the launch on, then a baseline of its first 14 days accepted", PLAIN)
             .telling(Story::Accepted),
         new("equal-version", "a second, equal version takes half of the traffic", PLAIN).telling(Story::EqualVersion),
         new("replaced", "a second, equal version takes all of the traffic", PLAIN).telling(Story::Replaced),
+    ]
+}
+
+/// Few and many rows, features, slices, baseline rows, positives.
+fn sizes() -> Vec<Cell> {
+    let new = Cell::new;
+    let wide = |features: usize| Law { features, ..PLAIN };
+    let sliced = |columns: usize, values: u64| Law { sliced: Some((columns, values)), ..PLAIN };
+    let share = |prevalence: f64| Law { prevalence, ..PLAIN };
+    vec![
         new("events-50", "50 rows a day", plain(50)),
         new("events-200", "200 rows a day", plain(200)),
         new("events-10k", "10,000 rows a day", plain(10_000)),
         new(
             "events-1m",
-            "1,000,000 rows a day, a baseline of 50,000",
+            "1,000,000 rows a day, as sums of blocks; a baseline of 50,000 rows",
             Law { rows_a_day: 1_000_000, ..standing_on(50_000) },
         )
-        .by(blocks),
+        .by(POOL),
         new("features-5", "5 features", wide(5)),
         new("features-50", "50 features", wide(50)),
         new("features-500", "500 features", wide(500)),
@@ -188,22 +217,16 @@ pub(crate) fn all() -> Vec<Cell> {
             Law { rows_a_day: 10_000, ..standing_on(500) },
         ),
         new("baseline-50k", "a baseline of 50,000 rows", standing_on(50_000)),
-        new("positives-half-percent", "0.5 % positives, 10,000 a day", Law { rows_a_day: 10_000, ..share(0.005) }),
+        new("positives-half-percent", "0.5 % positives, 10,000 rows a day", Law { rows_a_day: 10_000, ..share(0.005) }),
         new("positives-20-percent", "20 % positives", share(0.2)),
         new("positives-half", "50 % positives", share(0.5)),
-        Cell::loans(
-            "loans-halves",
-            "car loan data: a random half as baseline, the other half over the month",
-            Draw::Halves,
-            830,
-            25_000,
-        ),
-        Cell::loans(
-            "loans-blocks",
-            "car loan data: runs of 50 consecutive rows drawn with replacement, 1,000 a day",
-            Draw::Blocks,
-            1_000,
-            14_000,
-        ),
     ]
+}
+
+#[test]
+fn every_cell_has_a_name_of_its_own() {
+    let mut names: Vec<&str> = all().iter().map(|cell| cell.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!((names.len(), all().len()), (45, 45));
 }

@@ -22,6 +22,8 @@ use super::worlds::{Customers, DAY, HOUR, Law, Row, START, World};
 
 /// Days of a month, of a baseline, and before a baseline is accepted.
 pub(crate) const DAYS: i64 = 30;
+/// The first day of the month, since 1970.
+pub(crate) const FIRST_DAY: i64 = START / DAY;
 const BASELINE_DAYS: i64 = 28;
 const LAUNCH_DAYS: i64 = 14;
 /// The first day of the second version.
@@ -102,18 +104,13 @@ impl Cell {
         }
     }
 
-    /// The first day of the month, since 1970.
-    pub(crate) fn first_day(&self) -> i64 {
-        START / DAY
-    }
-
     pub(crate) fn version(&self, day: i64, serial: u64) -> &'static str {
         let second = match self.story {
-            Story::EqualVersion => serial % 2 == 0,
+            Story::EqualVersion => serial.is_multiple_of(2),
             Story::Replaced => true,
             Story::Nothing | Story::Accepted => false,
         };
-        if second && day >= self.first_day() + SECOND_VERSION { "v2" } else { "v1" }
+        if second && day >= FIRST_DAY + SECOND_VERSION { "v2" } else { "v1" }
     }
 
     /// The settings of the model at an allowance.
@@ -181,7 +178,7 @@ impl Bench {
     }
 
     pub(crate) fn empty(cell: &Cell, budgets: &[f64]) -> Self {
-        let from = cell.first_day() * DAY;
+        let from = FIRST_DAY * DAY;
         let alarms = budgets.iter().map(|budget| (budget.to_string(), BTreeMap::new())).collect();
         Self { judges: Vec::new(), alarms, from, to: from + DAYS * DAY, hourly: cell.hourly }
     }
@@ -282,7 +279,7 @@ pub(crate) fn live(cell: &Cell, month: u64, budgets: &[f64]) -> Alarms {
         (Way::Redrawn(pool), _) => by_blocks(cell, pool, true, seed, budgets),
         (Way::Engine { .. }, _) => {
             let mut traffic = Traffic::new(cell.source, seed);
-            let profile = baseline(cell, &mut traffic, cell.first_day());
+            let profile = baseline(cell, &mut traffic, FIRST_DAY);
             wire::by_engine(cell, &mut traffic, &profile, seed, budgets)
         }
         _ => by_rows(cell, seed, budgets),
@@ -299,7 +296,7 @@ fn baseline(cell: &Cell, traffic: &mut Traffic, end: i64) -> Profile {
 
 fn by_rows(cell: &Cell, seed: u64, budgets: &[f64]) -> Alarms {
     let mut traffic = Traffic::new(cell.source, seed);
-    let first = cell.first_day();
+    let first = FIRST_DAY;
     let launch = if cell.story == Story::Accepted { LAUNCH_DAYS } else { 0 };
     let before = Arc::new(baseline(cell, &mut traffic, first - launch));
     let mut bench = Bench::new(cell, &References::new([(*before).clone()]), budgets);
@@ -357,7 +354,7 @@ fn by_blocks(cell: &Cell, blocks: u64, anew: bool, seed: u64, budgets: &[f64]) -
     let Source::Made(law) = cell.source else { return Alarms::new() };
     let mut chance = Chance::new(seed);
     let mut pool = Pool { world: World::new(law, seed), seed: fnv1a_64(cell.name.as_bytes()), blocks };
-    let first = cell.first_day();
+    let first = FIRST_DAY;
     let mut sample = RowSample::new(usize::MAX);
     let mut serial = 0;
     let a_day = (law.baseline_rows as u64).div_ceil(BASELINE_DAYS as u64 * BLOCK).max(1);

@@ -6,7 +6,7 @@ use truthline::event::{EventTime, Inference, Label, Probability, Truth, fnv1a_64
 use truthline::story::Chance;
 
 use super::cells::{Cell, Way};
-use super::month::{Alarms, Bench, DAYS, MODEL, Traffic, id_of};
+use super::month::{Alarms, Bench, DAYS, FIRST_DAY, MODEL, Traffic, id_of};
 use super::worlds::{DAY, HOUR, Row, SECOND};
 
 const PARTITIONS: u32 = 2;
@@ -33,7 +33,7 @@ pub(crate) fn by_engine(cell: &Cell, traffic: &mut Traffic, profile: &Profile, s
         let first = time + shift(chance);
         if chance.happens(repeats) { vec![first, time + shift(chance)] } else { vec![first] }
     };
-    for day in cell.first_day()..cell.first_day() + DAYS + AFTER {
+    for day in FIRST_DAY..FIRST_DAY + DAYS + AFTER {
         traffic.day(day, cell.rows_a_day(), false, |row| {
             let arrives = arrival(row.time, &mut chance);
             let delay = match (late_truth, row.label) {

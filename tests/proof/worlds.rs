@@ -247,7 +247,7 @@ impl World {
 
     /// Whether the chance of a feature is a normal number, as that of the case itself is; else it is uniform.
     const fn is_number(&self, place: usize) -> bool {
-        (place < self.law.features && place % 2 == 0) || place == self.slots.len()
+        (place < self.law.features && place.is_multiple_of(2)) || place == self.slots.len()
     }
 
     /// Chance of a feature: customers keep their categories, and half of what their numbers vary.

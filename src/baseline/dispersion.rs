@@ -226,13 +226,7 @@ fn share(hits: i64, rows: i64) -> f64 {
     if rows > 0 { hits as f64 / rows as f64 } else { 0.0 }
 }
 
-fn tell_looks(
-    counts: &[u64],
-    cells: usize,
-    ordered: bool,
-    first: usize,
-    tell: &mut impl FnMut(usize, f64, f64),
-) {
+fn tell_looks(counts: &[u64], cells: usize, ordered: bool, first: usize, tell: &mut impl FnMut(usize, f64, f64)) {
     debug_assert_eq!(counts.len(), cells, "the cells of the baseline");
     let rows = counts.iter().sum::<u64>() as f64;
     let mut below = 0;
@@ -257,7 +251,9 @@ pub(super) fn measure(
     rows.sort_by_key(|row| row.time);
     let figures = Figures::new(coding, baseline.layout(), baseline);
     let windows = LENGTHS.into_iter();
-    windows.filter_map(|(length, phases)| of_length(&rows, names, coding, map, baseline, &figures, length, phases)).collect()
+    windows
+        .filter_map(|(length, phases)| of_length(&rows, names, coding, map, baseline, &figures, length, phases))
+        .collect()
 }
 
 #[expect(clippy::too_many_arguments, reason = "all of them are the one baseline")]
@@ -313,7 +309,11 @@ fn of_length(
         rows: rows.len() as f64 / f64::from(many),
         labelled: labelled as f64 / f64::from(many),
         plain: plain.iter().enumerate().map(|(place, one)| factor(place, std::slice::from_ref(one))).collect(),
-        phased: if degrees > 0 { each.enumerate().map(|(place, groups)| factor(place, groups)).collect() } else { Vec::new() },
+        phased: if degrees > 0 {
+            each.enumerate().map(|(place, groups)| factor(place, groups)).collect()
+        } else {
+            Vec::new()
+        },
     })
 }
 
@@ -349,7 +349,8 @@ pub fn judged(known: &[Dispersion], size: Size) -> Option<Judged<'_>> {
     let longer = || known.iter().filter(enough).min_by_key(|one| one.length);
     let by = own.filter(enough).or(shorter).or_else(longer)?;
     // A day holds every hour, a week every day.
-    let cycle = LENGTHS.iter().find(|(span, _)| span.micros() == by.length).map_or(1, |(span, phases)| span.micros() * phases);
+    let cycle =
+        LENGTHS.iter().find(|(span, _)| span.micros() == by.length).map_or(1, |(span, phases)| span.micros() * phases);
     let whole = length > by.length && length % cycle == 0 && by.degrees >= ENOUGH;
     let (factors, degrees) = if whole { (&by.phased, by.degrees) } else { (&by.plain, by.windows - 1) };
     let usual = if size.labelled { by.labelled } else { by.rows };

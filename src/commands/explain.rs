@@ -1,4 +1,4 @@
-//! `truthline explain`: what does an indicator ask, and what can it not tell?
+//! `truthline explain`: what does an indicator ask, and what can it not tell? (`--budget`: see `allowance`)
 
 use std::path::PathBuf;
 
@@ -9,15 +9,25 @@ use crate::indicator::{self, Indicator};
 
 /// The options.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  truthline explain slice.error_rate")]
+#[command(
+    after_help = "Examples:\n  truthline explain slice.error_rate\n  truthline explain --budget --config truthline.yaml\n  truthline explain --budget --baseline baseline.json --rows 5000"
+)]
 pub struct ExplainArgs {
     /// The indicator; without one, all are listed
     #[arg(value_name = "INDICATOR")]
     pub indicator: Option<String>,
-    #[arg(long, hide = true)]
-    budget: bool,
-    #[arg(long, hide = true, value_name = "FILE")]
-    config: Option<PathBuf>,
+    /// Print who gets how much of the false alarms a month, and the smallest change that each question can see
+    #[arg(long, conflicts_with = "indicator")]
+    pub budget: bool,
+    /// The configuration file
+    #[arg(long, value_name = "FILE", requires = "budget")]
+    pub config: Option<PathBuf>,
+    /// Baseline files, as `truthline baseline build` writes them
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "budget")]
+    pub baseline: Vec<PathBuf>,
+    /// Predictions in a base window [default: as many as the baseline's rows had in that time]
+    #[arg(long, value_name = "N", requires = "budget")]
+    pub rows: Option<u64>,
 }
 
 /// Explains one indicator or lists all.
@@ -25,9 +35,8 @@ pub struct ExplainArgs {
 /// # Errors
 /// If there is no such indicator, with the nearest one.
 pub fn run(args: &ExplainArgs, output: &mut Output) -> anyhow::Result<Exit> {
-    if args.budget || args.config.is_some() {
-        let instead = "docs/configuration.md says what false_alarms_per_month does";
-        return Err(UsageError::not_in_this_release("explain --budget", instead).into());
+    if args.budget {
+        return super::allowance::run(args, output);
     }
     let Some(name) = &args.indicator else {
         output.text(&indicator::list())?;

@@ -4,6 +4,7 @@
 //! the wall clock (for the progress bar), and nothing here decides anything about a model. Data goes to standard
 //! output, everything else to standard error.
 
+mod allowance;
 pub mod args;
 pub mod baseline;
 mod build;
@@ -216,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_a_later_release_brings_says_so_with_code_2() {
-        for line in ["schemas list", "baseline check x", "explain --budget"] {
+        for line in ["schemas list", "baseline check x"] {
             let words = std::iter::once("truthline").chain(line.split_whitespace());
             let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
             let error = run(&cli).unwrap_err();

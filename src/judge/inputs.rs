@@ -234,7 +234,8 @@ impl Look<'_> {
         }
         for (name, text, hits) in self.heavy_unseen() {
             let code = usize::from(CODE_UNKNOWN) + (value_hash(&text) % u64::from(UNKNOWN_CELLS)) as usize;
-            readings.extend(self.grown(&name, hits, 0, None).map(|reading| self.exemplified(reading, code, Some(&text))));
+            readings
+                .extend(self.grown(&name, hits, 0, None).map(|reading| self.exemplified(reading, code, Some(&text))));
         }
         // An alert on a value that has gone would never end.
         let here = self.feature.name();

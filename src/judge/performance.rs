@@ -14,8 +14,8 @@ use crate::indicator::{FloorUnit, Indicator, Metric};
 use crate::observe::metrics::{auc, confusion, loss, measure};
 use crate::observe::{Statistic, Sums, truth};
 use crate::stats::discrimination;
-use crate::stats::loss::mean_above;
-use crate::stats::rate::{Floor, Side, Tally, rate_p_value};
+use crate::stats::loss::{mean_above, smallest_rise};
+use crate::stats::rate::{Floor, Side, Tally, rate_p_value, smallest_difference};
 
 /// The largest log loss of a clipped score, -ln 1e-6.
 const LOG_LOSS_MAX: f64 = 13.815_510_557_964_274;
@@ -58,18 +58,27 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
     let lower = |now: Tally, then: Tally, floor: f64| {
         let floor = Floor::Difference(floor.clamp(0.0, 1.0));
         let p_value = if speaks { rate_p_value(now, then, Side::Lower, floor, terms)? } else { 1.0 };
-        Some((p_value, context.bet(share, now, then, Side::Lower, floor, terms)))
+        let Floor::Difference(least) = floor else { return None };
+        let detectable = smallest_difference(now, then, Side::Lower, least, terms);
+        Some((p_value, context.bet(share, now, then, Side::Lower, floor, terms), detectable))
     };
-    let of_p = |p_value: Option<f64>| p_value.map(|p_value| (p_value, context.bet_on(share, p_value)));
+    let of_p = |p_value: Option<f64>, detectable: Option<f64>| {
+        p_value.map(|p_value| (p_value, context.bet_on(share, p_value), detectable))
+    };
     let (table, reference) = (confusion(context.sums), confusion(&profile.sums));
-    let (p_value, bet) = match metric {
+    let (p_value, bet, smallest_detectable) = match metric {
         Metric::Auc | Metric::LogLoss | Metric::Brier if !speaks => None,
-        Metric::Auc => of_p(discrimination::auc_worse(&auc(context.sums)?, &auc(&profile.sums)?, floor, terms)),
+        Metric::Auc => {
+            let (window, reference) = (auc(context.sums)?, auc(&profile.sums)?);
+            let fall = discrimination::smallest_fall(&window, &reference, floor, terms).map(|fall| -fall);
+            of_p(discrimination::auc_worse(&window, &reference, floor, terms), fall)
+        }
         Metric::LogLoss | Metric::Brier => {
             let range = if metric == Metric::LogLoss { LOG_LOSS_MAX } else { 1.0 };
             let window = loss(context.sums, metric)?.deflated(terms.phi);
             let reference = loss(&profile.sums, metric)?.deflated(terms.reference_phi);
-            of_p(mean_above(&window, &reference, floor, range, terms.gamma))
+            let rise = smallest_rise(&window, &reference, floor, range, terms);
+            of_p(mean_above(&window, &reference, floor, range, terms.gamma), rise)
         }
         Metric::Accuracy => lower(table.accuracy_tally(), reference.accuracy_tally(), floor),
         Metric::Precision => lower(table.precision_tally(), reference.precision_tally(), floor),
@@ -77,7 +86,13 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         Metric::F1 => {
             let jaccard = |f1: f64| f1 / (2.0 - f1);
             let floor = jaccard(then.value) - jaccard((then.value - floor).max(0.0));
-            lower(table.jaccard_tally(), reference.jaccard_tally(), floor)
+            // F1 = 2 J / (1 + J), so a fall of J is about twice as much of F1 where J is small.
+            let of_f1 = |fall: f64| {
+                let low = (jaccard(then.value) + fall).max(0.0);
+                2.0 * low / (1.0 + low) - then.value
+            };
+            let (p_value, bet, fall) = lower(table.jaccard_tally(), reference.jaccard_tally(), floor)?;
+            Some((p_value, bet, fall.map(of_f1)))
         }
     }?;
     let effect = now.value - then.value;
@@ -103,7 +118,7 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         n: now.n,
         p_value,
         level: terms.level,
-        smallest_detectable: None,
+        smallest_detectable,
         evidence: std::collections::BTreeMap::new(),
         text,
         examples: Vec::new(),

@@ -124,7 +124,13 @@ impl Context<'_> {
     }
 
     /// The bet of a share against a limit.
-    pub(super) fn bet_above(&self, (family, keys): (Family, usize), now: Tally, limit: f64, terms: Terms) -> Option<Bet> {
+    pub(super) fn bet_above(
+        &self,
+        (family, keys): (Family, usize),
+        now: Tally,
+        limit: f64,
+        terms: Terms,
+    ) -> Option<Bet> {
         let (level, _) = self.budget.lasting(family, keys);
         let (hits, trials) = (now.hits as f64 / terms.phi, now.trials as f64 / terms.phi);
         let on = On::Share { hits, trials, above: Some(limit), below: None };
@@ -206,7 +212,7 @@ impl Reading {
             value: shift.value,
             reference: shift.reference,
             effect: shift.effect,
-            smallest_detectable: None,
+            smallest_detectable: shift.smallest_detectable,
         };
         Self::of_rate(indicator, subject, &test, floor, n, terms)
     }

@@ -51,4 +51,3 @@ pub fn score_groups(sums: &Sums, baseline: &Sums) -> (Vec<u64>, Vec<u64>, Vec<f6
         groups.iter().map(|range| bin_edges(range.end - 1).1).collect(),
     )
 }
-

@@ -296,6 +296,17 @@ impl Sums {
         }
     }
 
+    /// The same shares with another number of rows: each integer times a factor, rounded. For "what if": samples are left
+    /// empty, and what added up exactly does so but for rounding.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Self {
+        let mut scaled = Self::new(self.layout.clone());
+        for (new, old) in scaled.data.iter_mut().zip(self.data.iter()) {
+            *new = libm::rint(*old as f64 * factor) as i64;
+        }
+        scaled
+    }
+
     /// Adds another part of the same stream.
     pub fn merge(&mut self, other: &Self) {
         self.merge_if(other, |_| true);

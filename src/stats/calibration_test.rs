@@ -90,8 +90,7 @@ pub fn slope_test(bins: &[ForecastBin], reference: &Recalibration, floor: f64, t
     }
     let window = recalibrate(bins)?;
     let under = slope_variance_under(bins, reference).unwrap_or(0.0);
-    let spread =
-        (terms.phi * window.slope_variance.max(under) + terms.reference_phi * reference.slope_variance).sqrt();
+    let spread = (terms.phi * window.slope_variance.max(under) + terms.reference_phi * reference.slope_variance).sqrt();
     let effect = window.slope - reference.slope;
     let beyond = (effect.abs() - floor) / spread;
     let p_value = if beyond > 0.0 { (2.0 * normal_sf(beyond)).max(f64::MIN_POSITIVE) } else { 1.0 };

@@ -15,7 +15,7 @@
 //!   class finds true levels below the nominal ones down to 1e-9.
 
 use super::rate::Terms;
-use super::tails::normal_sf;
+use super::tails::{normal_isf, normal_sf};
 
 /// Size of the smaller class from which the normal test is used.
 pub const FEW: u64 = 50;
@@ -178,6 +178,13 @@ pub fn auc_worse(window: &Auc, reference: &Auc, floor: f64, terms: Terms) -> Opt
     // The floor moves the reference by a constant on this scale, so its spread is that at its own place.
     let spread = (phi * on_logit(window, found) + reference_phi * on_logit(reference, at)).sqrt();
     Some(normal_sf((logit(edge) - logit(found)) / spread).max(f64::MIN_POSITIVE))
+}
+
+/// About the smallest fall of the area that [`auc_worse`] would find at its level, with many of each class; for display.
+pub fn smallest_fall(window: &Auc, reference: &Auc, floor: f64, terms: Terms) -> Option<f64> {
+    let spread = |side: &Auc, phi: f64| Some(phi * side.variance?.max(hanley_mcneil(reference.area, side)));
+    let both = spread(window, terms.phi)? + spread(reference, terms.reference_phi)?;
+    Some(floor + normal_isf(terms.level.min(0.5)) * both.sqrt()).filter(|fall| *fall <= 1.0)
 }
 
 /// Hanley and `McNeil`'s variance of an area under exponential score laws.

@@ -55,7 +55,11 @@ pub fn of_share(groups: &[Spread]) -> Option<Factor> {
     let binomial = share * (1.0 - share);
     let factor = of_mean(groups)?;
     // What never happens, or always, does not scatter.
-    Some(if binomial > 0.0 { Factor { value: factor.value / binomial, ..factor } } else { Factor { value: 1.0, ..factor } })
+    Some(if binomial > 0.0 {
+        Factor { value: factor.value / binomial, ..factor }
+    } else {
+        Factor { value: 1.0, ..factor }
+    })
 }
 
 /// The factor of a mean whose windows are weighted by one over their variance.

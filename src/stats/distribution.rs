@@ -10,7 +10,7 @@
 //! ordered bins, cuts (all bins up to one), with a floor on the difference of shares inside the null, times the number
 //! of looks (Bonferroni). It is valid at any level and any sample size, and it names what moved.
 
-use super::rate::{Floor, Side, Tally, Terms, rate_p_value};
+use super::rate::{Floor, Side, Tally, Terms, rate_p_value, smallest_difference};
 use super::tails::{chi_square_noncentral_sf, chi_square_sf};
 
 /// Looks that are tested exactly; the rest count as p = 1.
@@ -241,6 +241,8 @@ pub struct Shift {
     pub p_value: f64,
     /// How many looks were paid for.
     pub looks: usize,
+    /// About the smallest difference of this share that would have been significant at the level.
+    pub smallest_detectable: Option<f64>,
 }
 
 /// The exact test of a shift: does any cell, or any cut of ordered bins, differ in share by more than `floor`?
@@ -307,7 +309,15 @@ pub fn restless_shift_test(
         }
     }
     let (value, share) = (found.1 as f64 / pair.n as f64, found.2 as f64 / pair.m as f64);
-    Some(Shift { part: found.0, value, reference: share, effect: value - share, p_value, looks })
+    let (phi, reference_phi) = phis(found.0);
+    let smallest_detectable = smallest_difference(
+        Tally::new(found.1, pair.n),
+        Tally::new(found.2, pair.m),
+        Side::Either,
+        floor,
+        shared.with_phis(phi, reference_phi),
+    );
+    Some(Shift { part: found.0, value, reference: share, effect: value - share, p_value, looks, smallest_detectable })
 }
 
 /// Keeps the looks with the largest exponents, the earlier one on ties.

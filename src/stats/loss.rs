@@ -17,6 +17,7 @@
 //! bound of its own; what both bounds may miss is added to the p-value.
 
 use super::interval::{Interval, mean as mean_interval};
+use super::rate::Terms;
 
 /// Fixed-point sums of a bounded value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,6 +102,20 @@ pub fn mean_above(window: &Sample, reference: &Sample, floor: f64, range: f64, g
     let variance = cut(window.variance.max(bounded), edge.min(0.5 * range));
     let exponent = bennett_exponent(window.n, variance, range, window.mean - edge);
     Some((libm::exp(-exponent) + gamma).min(1.0))
+}
+
+/// About the smallest rise of a mean that [`mean_above`] would find at a level: the bounds of both sides and the floor.
+/// For display; `None` with fewer than two values on a side.
+pub fn smallest_rise(window: &Sample, reference: &Sample, floor: f64, range: f64, terms: Terms) -> Option<f64> {
+    let Terms { level, gamma, .. } = terms;
+    if window.n < 2.0 || reference.n < 2.0 {
+        return None;
+    }
+    let share = -libm::log(0.5 * gamma);
+    let deviation = reference.variance.sqrt() + range * (2.0 * share / (reference.n - 1.0)).sqrt();
+    let bounded = (deviation * deviation).min(0.25 * range * range);
+    let here = bennett_reach(window.n, window.variance.max(bounded), range, -libm::log((level - gamma).max(1e-300)));
+    Some(floor + bennett_reach(reference.n, bounded, range, share) + here).filter(|rise| rise.is_finite())
 }
 
 /// The exponent of Bennett's bound for a mean that lies `t` too high.

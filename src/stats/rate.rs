@@ -146,13 +146,7 @@ pub fn rate_test(window: Tally, reference: Tally, side: Side, floor: Floor, term
         Floor::Difference(_) => value - share,
         Floor::Ratio(_) => value / smoothed,
     };
-    let higher = null.higher.and_then(|edge| null.detectable(edge, terms.level)).map(effect_of);
-    let lower = null.lower.and_then(|edge| null.detectable(edge, terms.level)).map(effect_of);
-    let nearer = match (higher, lower, floor) {
-        (Some(high), Some(low), Floor::Difference(_)) => Some(if high <= -low { high } else { low }),
-        (Some(high), Some(low), Floor::Ratio(_)) => Some(if high * low <= 1.0 { high } else { low }),
-        (one, other, _) => one.or(other),
-    };
+    let nearer = null.smallest_detectable(effect_of);
     Some(RateTest {
         p_value: null.p_value(),
         value,
@@ -160,6 +154,12 @@ pub fn rate_test(window: Tally, reference: Tally, side: Side, floor: Floor, term
         effect: effect_of(value),
         smallest_detectable: nearer,
     })
+}
+
+/// The smallest detectable difference of shares of [`rate_test`] alone, for a floor that is a difference.
+pub fn smallest_difference(window: Tally, reference: Tally, side: Side, floor: f64, terms: Terms) -> Option<f64> {
+    let share = reference.share()?;
+    Null::new(window, reference, side, Floor::Difference(floor), terms)?.smallest_detectable(|value| value - share)
 }
 
 /// The p-value of [`rate_test`] alone.
@@ -266,6 +266,19 @@ impl Null {
             terms,
             factor: if side == Side::Either { 2.0 } else { 1.0 },
         })
+    }
+
+    /// About the smallest effect that would have been significant, on the nearer side.
+    fn smallest_detectable(&self, effect_of: impl Fn(f64) -> f64) -> Option<f64> {
+        let level = self.terms.level;
+        let higher = self.higher.and_then(|edge| self.detectable(edge, level)).map(&effect_of);
+        let lower = self.lower.and_then(|edge| self.detectable(edge, level)).map(&effect_of);
+        let ratio = [self.higher, self.lower].into_iter().flatten().any(|edge| matches!(edge.floor, Floor::Ratio(_)));
+        match (higher, lower) {
+            (Some(high), Some(low)) if ratio => Some(if high * low <= 1.0 { high } else { low }),
+            (Some(high), Some(low)) => Some(if high <= -low { high } else { low }),
+            (one, other) => one.or(other),
+        }
     }
 
     fn p_value(&self) -> f64 {

@@ -1,0 +1,90 @@
+//! Who gets how much of a model's allowance, and what could each question see at the model's traffic?
+//!
+//! Nothing is computed apart: a window is made up that looks like the baseline and has as many rows as a window of
+//! production, and the judge takes its usual look at it. Each reading then says its level and the smallest effect that
+//! it would have found.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::bounds::UpperBounds;
+use super::budget::Budget;
+use super::reading::{Context, Reading};
+use super::{calibration, inputs, labels, performance, plumbing, predictions, slices};
+use crate::baseline::Profile;
+use crate::config::ModelConfig;
+use crate::event::{EventTime, Window};
+use crate::indicator::Indicator;
+
+/// One indicator at one level of windows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outlook {
+    /// Which.
+    pub indicator: Indicator,
+    /// Base windows a window.
+    pub multiple: u32,
+    /// Questions that could be asked.
+    pub questions: usize,
+    /// The level of each.
+    pub level: f64,
+    /// The level, a base window, of what windows say together; `None` where they do not bet.
+    pub together: Option<f64>,
+    /// The smallest floor of them, as a difference.
+    pub floor: f64,
+    /// The smallest effects that would be found: of the best question, of the median one, of the worst; `None` where one
+    /// would find nothing, however large.
+    pub smallest: [Option<f64>; 3],
+}
+
+/// What each indicator could see in windows of a model with `rows` predictions a base window.
+pub fn outlook(config: &ModelConfig, profile: &Arc<Profile>, rows: u64) -> Vec<Outlook> {
+    let bounds = UpperBounds::default();
+    let mut found = Vec::new();
+    for &multiple in &config.levels {
+        let factor = rows as f64 * f64::from(multiple) / (profile.rows.max(1)) as f64;
+        let sums = profile.sums.scaled(factor);
+        let start = EventTime::default();
+        let context = Context {
+            window: Window { start, end: start + config.window.times(i64::from(multiple)) },
+            multiple,
+            sums: &sums,
+            profile: Some(profile),
+            config,
+            budget: Budget::new(config.false_alarms_per_month, config.window, config.levels.len()),
+            alive: &[],
+            bounds: &bounds,
+        };
+        let mut readings = inputs::readings(&context);
+        readings.extend(predictions::readings(&context));
+        readings.extend(plumbing::readings(&context));
+        readings.extend(labels::readings(&context, Some(labels::coverage(&context))));
+        readings.extend(performance::readings(&context));
+        readings.extend(calibration::readings(&context));
+        readings.extend(slices::readings(&context));
+        let mut by_indicator: BTreeMap<Indicator, Vec<Reading>> = BTreeMap::new();
+        for reading in readings.into_iter().filter(|reading| reading.speaks) {
+            by_indicator.entry(reading.indicator).or_default().push(reading);
+        }
+        found.extend(by_indicator.into_iter().map(|(indicator, readings)| of(indicator, multiple, &readings)));
+    }
+    found.sort_by_key(|one| (one.indicator, one.multiple));
+    found
+}
+
+fn of(indicator: Indicator, multiple: u32, readings: &[Reading]) -> Outlook {
+    let mut effects: Vec<f64> =
+        readings.iter().map(|reading| reading.smallest_detectable.map_or(f64::INFINITY, f64::abs)).collect();
+    effects.sort_by(f64::total_cmp);
+    let at = |place: usize| effects.get(place).copied().filter(|effect| effect.is_finite());
+    let last = readings.len().saturating_sub(1);
+    let least = |of: &dyn Fn(&Reading) -> f64| readings.iter().map(of).fold(f64::INFINITY, f64::min);
+    Outlook {
+        indicator,
+        multiple,
+        questions: readings.len(),
+        level: least(&|reading| reading.level),
+        together: readings.iter().find_map(|reading| reading.bet).map(|bet| bet.level),
+        floor: least(&|reading| reading.floor),
+        smallest: [at(0), at(last / 2), at(last)],
+    }
+}

@@ -36,12 +36,6 @@ impl Clock {
         Self { sound_inputs: inputs, sound_labels: labels, ..self }
     }
 
-    /// The same with labels only as far as every partition bears them out.
-    #[must_use]
-    pub(super) fn with_sure_labels(self) -> Self {
-        Self { labels: self.sound_labels.min(self.labels), ..self }
-    }
-
     /// The same at the end of both streams.
     #[must_use]
     pub const fn at_the_end(self) -> Self {

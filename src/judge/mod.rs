@@ -68,7 +68,6 @@ use crate::config::{Config, ModelConfig};
 use crate::control::Orders;
 use crate::event::{EventTime, Span};
 use crate::finding::{Alert, Incident, LabelRequest, Summary};
-use crate::join::Regime;
 use crate::observe::{Coding, Layout, Sums};
 
 /// Something to publish.
@@ -237,7 +236,6 @@ impl Judge {
     /// something came to after their final look.
     pub fn advance(&mut self, clock: Clock, findings: &mut Vec<Finding>) {
         self.tell_again(findings);
-        let clock = if self.takes_silence_for_no() { clock.with_sure_labels() } else { clock };
         // A partition that wakes up does not turn the clock back: what was looked at stays looked at.
         let clock = self.reached.later(clock);
         self.reached = clock;
@@ -257,13 +255,6 @@ impl Judge {
         }
         self.look_at_pipeline(clock, findings);
         self.settle(clock, findings);
-    }
-
-    /// Whether silence means no for any model. Then a silent label partition is never passed over: the rows whose labels
-    /// would lie there are not negative before it has spoken, and a look without them sees positives only.
-    fn takes_silence_for_no(&self) -> bool {
-        let assumes = |model: &ModelConfig| model.labels == Regime::ImplicitNegative;
-        assumes(self.config.defaults()) || self.config.named_models().any(|(_, model)| assumes(model))
     }
 
     /// Looks of all models, in the order of their due times.

@@ -152,32 +152,6 @@ fn told_windows_go_when_every_partition_has_passed_them() {
     assert_eq!(live.judge.open_windows(), sound.judge.open_windows());
 }
 
-#[test]
-fn silence_that_means_no_is_not_taken_from_a_partition_that_was_passed_over() {
-    let text = "topics: {labels: {name: labels, out_of_order: 0s}, inferences: {name: i, out_of_order: 0s}}\n\
-                defaults: {window: 1d, label_window: 2d, early: 0s, ages: [0s], labels: implicit_negative}";
-    let finals_of = |text: &str| {
-        let config = Arc::new(Config::from_yaml(text).unwrap());
-        let mut judge = Judge::new(config, crate::baseline::References::default(), true);
-        let at = |day: i64| EventTime::from_micros_unchecked(START + day * DAY);
-        let mut said = Vec::new();
-        let count = |said: &[Finding]| finals(&[said.to_vec()]).len();
-        for number in 0..10 {
-            judge.fold("m", "v1", at(number), &day(10));
-            let reached = Some(at(number) + Span::DAY);
-            judge.advance(Clock::new(reached, reached).with_sound(reached, None), &mut said);
-        }
-        let over = count(&said);
-        let reached = Some(at(10));
-        judge.advance(Clock::new(reached, reached), &mut said);
-        (over, count(&said))
-    };
-    // Eight days have been over for two more; windows of 7 days for one.
-    assert_eq!(finals_of(text).0, 0, "nothing is final before the partition has spoken");
-    assert_eq!(finals_of(text).1, finals_of(&text.replace("implicit_negative", "explicit")).1);
-    assert!(finals_of(&text.replace("implicit_negative", "explicit")).0 > 5);
-}
-
 /// One day of a model without a baseline.
 fn day(predictions: i64) -> Sums {
     let mut sums = Sums::new(Arc::new(crate::observe::Layout::new(&crate::observe::Coding::default())));

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::stream::{DAY, Driver, LABELS, SILENCE, START, Stream, config, line, records};
 use super::*;
-use crate::config::Config;
 use crate::finding::Summary;
 use crate::judge::{Clock, Finding, Judge};
 

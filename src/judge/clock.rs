@@ -47,6 +47,16 @@ impl Clock {
         Self::new(self.sound_inputs.min(self.inputs), self.sound_labels.min(self.labels))
     }
 
+    /// The same where a silent partition is passed over only after `patience`, in event time.
+    pub(super) fn held(self, patience: Span) -> Self {
+        let held = |passed: Option<EventTime>, sound: Option<EventTime>| sound.max(passed.map(|at| at - patience));
+        Self {
+            inputs: held(self.inputs, self.sound_inputs.min(self.inputs)),
+            labels: held(self.labels, self.sound_labels.min(self.labels)),
+            ..self
+        }
+    }
+
     /// The later of two: a partition that wakes up does not turn the clock back.
     pub(super) fn later(self, other: Self) -> Self {
         Self {

@@ -219,6 +219,7 @@ impl Judge {
             early: self.largest(|model| model.early),
             inference_disorder: self.config.topics.inferences.out_of_order,
             label_disorder: self.label_disorder(),
+            patience: store::patience(model),
         }
     }
 
@@ -332,7 +333,7 @@ impl Judge {
                 readings.extend(plumbing::readings(&context));
                 readings
             }
-            Occasion::Final if self.labels => {
+            Occasion::Final if self.labels && store.may_judge(due, clock) => {
                 let coverage = if due.multiple == 1 {
                     store.first_coverage(window, labels::coverage(&context), settings.learn)
                 } else {
@@ -450,6 +451,8 @@ impl Judge {
 
     /// Folds the alerts that no later one can precede into incidents.
     fn settle(&mut self, clock: Clock, findings: &mut Vec<Finding>) {
+        // A final look that waits for a silent partition names alerts of its own due time.
+        let clock = if self.labels { clock.held(self.largest(store::patience)) } else { clock };
         let inputs = clock.inputs.map(|at| at + self.config.topics.inferences.out_of_order);
         let reached = match self.label_disorder() {
             // A final look at labels also waits until no prediction can come to a label that was early.

@@ -17,7 +17,7 @@ use crate::event::{EventTime, Window};
 use crate::observe::{Layout, Statistic, Sums, flow, truth};
 
 /// Told windows that are kept at least, however short the label window is.
-const KEPT_LEAST: i64 = 64;
+pub(super) const KEPT_LEAST: i64 = 64;
 
 /// Whether the inputs of a window have been looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use super::clock::Clock;
 use super::lives::Lives;
-use super::reopened::{Open, Seen};
+use super::reopened::{KEPT_LEAST, Open, Seen};
 use super::tracked::Tracked;
+use crate::config::ModelConfig;
 use crate::event::{EventTime, Span, Window};
+use crate::join::Regime;
 use crate::observe::{Layout, Statistic, Sums};
 use crate::stats::rate::Tally;
 
@@ -55,6 +57,18 @@ pub(super) struct Schedule {
     pub inference_disorder: Span,
     /// Out-of-orderness of labels; `None` without labels.
     pub label_disorder: Option<Span>,
+    /// How long a final look waits for a silent partition.
+    pub patience: Span,
+}
+
+/// How long final looks at a model wait for a silent partition: not at all where silence means nothing. Where it means
+/// negative a row has no truth before the watermarks of its own partition have passed it; a look over a silent partition
+/// would see the positives alone. So it waits for as long as windows that were told of are kept.
+pub(super) fn patience(model: &ModelConfig) -> Span {
+    match model.labels {
+        Regime::Explicit => Span::ZERO,
+        Regime::ImplicitNegative => model.label_window.max(model.window.times(KEPT_LEAST)),
+    }
 }
 
 impl Schedule {
@@ -70,6 +84,7 @@ impl Schedule {
         if self.label_disorder.is_none() {
             return clock.has_inputs(end);
         }
+        let clock = clock.held(self.patience);
         // Rows close once no repeat of their inference can come; silence counts as negative only then. And a final look
         // names the alerts of its due time, so that inputs due earlier are looked at before.
         let closed = end + self.label_window + self.early;
@@ -79,8 +94,8 @@ impl Schedule {
     }
 }
 
-/// The windows of one model and version. Bound: the base windows of `label_window` and two windows a level; and as many
-/// again that were told of over idle partitions, see [`Store::let_go`].
+/// The windows of one model and version. Bound: the base windows of `label_window` and two windows a level; as many
+/// again that were told of over idle partitions, see [`Store::let_go`]; and those whose final look has [`patience`].
 #[derive(Clone, Debug)]
 pub(super) struct Store {
     pub(super) schedule: Schedule,
@@ -200,6 +215,12 @@ impl Store {
             self.label_lives.forget_before(due.as_of);
         }
         firing
+    }
+
+    /// Whether a final look may judge: every row has the truth that it will have, or none is needed of those without.
+    pub(super) fn may_judge(&self, due: &Due, clock: Clock) -> bool {
+        let end = self.window(due.multiple, due.start).end;
+        self.schedule.patience == Span::ZERO || clock.ended || self.schedule.labels_complete(end, clock.sound())
     }
 
     /// Notes that a look has been taken by `clock`, and hands the window on to the levels above. `layout` is that of the

@@ -134,7 +134,7 @@ impl ClientContext for Context {
         if code == Some(RDKafkaErrorCode::PartitionEOF) {
             return;
         }
-        if matches!(code, Some(RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::Fenced)) {
+        if is_fenced(&error) {
             self.heard().fenced = true;
         }
         tracing::warn!("kafka client: {error}: {reason}");
@@ -241,6 +241,11 @@ impl Member {
             Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Some(Incoming::End(partition))),
             // The client tries again by itself.
             Some(Err(error)) if is_passing(&error) => Ok(None),
+            // Its owner asks for it, and says which name it is.
+            Some(Err(error)) if is_fenced(&error) => {
+                self.consumer.context().heard().fenced = true;
+                Ok(None)
+            }
             Some(Err(error)) if is_gone(&error) => Err(KafkaTrouble::Wrong { problems: vec![GONE.to_owned()] }),
             Some(Err(error)) => Err(KafkaTrouble::of(&self.config, "reading", &error)),
         }
@@ -390,6 +395,11 @@ fn is_gone(error: &KafkaError) -> bool {
     matches!(error.rdkafka_error_code(), Some(Code::AutoOffsetReset | Code::OffsetOutOfRange))
 }
 
+/// Whether another process has taken this member's name.
+fn is_fenced(error: &KafkaError) -> bool {
+    matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::Fenced))
+}
+
 /// Whether asking again may help.
 fn is_passing(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
@@ -402,7 +412,10 @@ fn is_passing(error: &KafkaError) -> bool {
                 | Code::NotCoordinator
                 | Code::CoordinatorLoadInProgress
                 | Code::CoordinatorNotAvailable
+                // The brokers may come back, and the client looks for them.
                 | Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::Resolve
                 | Code::RebalanceInProgress
                 // The client joins again by itself, and tells what it has lost.
                 | Code::PollExceeded

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::stream::{DAY, Driver, LABELS, SILENCE, START, Stream, config, line, records};
 use super::*;
-use crate::finding::Summary;
+use crate::config::Config;
+use crate::finding::{Basis, Summary};
 use crate::judge::{Clock, Finding, Judge};
+use crate::observe::truth;
 
 type Window = (String, String, i64, i64);
 
@@ -50,7 +52,8 @@ impl Late {
                 }
             };
             let (predictions, labels) = records(sums);
-            let late = if over(&all(outer.end)) {
+            // Where silence means negative, labels are looked at by the sound clock.
+            let late = if *model != "quiet" && over(&all(outer.end)) {
                 predictions + labels
             } else if over(&inputs(outer.end)) {
                 predictions
@@ -186,4 +189,96 @@ fn a_partition_that_is_silent_for_ever_costs_bounded_memory_and_no_wrong_summary
     let Some(Finding::Summary(summary)) = said.first() else { panic!("nothing was told") };
     assert_eq!((summary.inputs.n, summary.late_after_idle, summary.capped), (17, 7, true));
     assert_eq!(judge.late_after_idle(), 12);
+}
+
+const SILENCE_COUNTS: &str = "
+defaults: {window: 1d, label_window: 3d, early: 1h, false_alarms_per_month: 20, labels: implicit_negative}
+models: {m: {}}
+";
+
+/// A day of a model whose negatives nobody tells: what is counted when it is predicted and its positives are told, and
+/// what silence adds once its rows are closed.
+fn day_without_negatives(world: &mut World, chance: &mut Chance) -> [Sums; 2] {
+    let rows: Vec<Row> = (0..400).map(|_| honest(chance)).collect();
+    let told = |row: &Row| Row { label: row.label.filter(|label| *label), ..row.clone() };
+    let first = world.count(rows.iter().map(told));
+    let (mut then, mut mapping, mut coded) =
+        (Sums::new(world.profile.layout.clone()), Mapping::default(), CodedRow::default());
+    then.add_truth(truth::CLOSED, rows.len() as i64);
+    for row in rows.iter().filter(|row| row.label == Some(false)) {
+        let features = row.features(&mut world.names);
+        world.profile.coding.code(&features, &world.names, &mut mapping, &mut coded);
+        then.labelled(&row.facts(), &coded.codes, &world.profile.map, false, 1);
+        then.add_truth(truth::ASSUMED, 1);
+    }
+    [first, then]
+}
+
+/// A row whose score is right.
+fn honest(chance: &mut Chance) -> Row {
+    let x = chance.normal();
+    let score = 1.0 / (1.0 + libm::exp(3.0 - x));
+    Row::new(score, chance.hits(score), vec![("x", Cell::Number(x))])
+}
+
+/// Runs a judge over some days. From day 10 on the rows of a silent partition are closed no more, until day `wakes`;
+/// `passes` says whether the clock passes over it.
+fn with_silence(days: i64, wakes: i64, passes: bool) -> (Judge, Vec<Finding>) {
+    let mut chance = Chance(7);
+    let mut world = World::new((0..3_000).map(|_| honest(&mut chance)));
+    let config = Arc::new(Config::from_yaml(SILENCE_COUNTS).unwrap());
+    let references = crate::baseline::References::new([(*world.profile).clone()]);
+    let mut judge = Judge::new(config, references, true);
+    let at = |day: i64| EventTime::from_micros_unchecked(START + day * DAY);
+    let (mut said, mut waiting) = (Vec::new(), Vec::new());
+    for day in 0..days {
+        let [first, then] = day_without_negatives(&mut world, &mut chance);
+        judge.fold("m", "v1", at(day), &first);
+        waiting.push((day, then));
+        let sound = if (10..wakes).contains(&day) { at(10) } else { at(day + 1) };
+        waiting.retain(|(day, then)| {
+            let closed = at(day + 1) + Span::from_micros(LABELS) + Span::HOUR <= sound;
+            if closed {
+                judge.fold("m", "v1", at(*day), then);
+            }
+            !closed
+        });
+        let passed = if passes { at(day + 1) } else { sound };
+        let clock = Clock::new(Some(passed), Some(passed)).with_sound(Some(sound), Some(sound));
+        judge.advance(clock, &mut said);
+    }
+    (judge, said)
+}
+
+/// What is final, sorted.
+fn final_lines(said: &[Finding]) -> Vec<String> {
+    let kept = |finding: &&Finding| !matches!(finding, Finding::Summary(summary) if !summary.is_final);
+    let mut lines = stream::lines(said.iter().filter(kept));
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn where_silence_means_negative_labels_are_judged_when_the_rows_are_closed() {
+    let (replay, live) = (with_silence(40, 25, false).1, with_silence(40, 25, true).1);
+    let (replay, live) = (final_lines(&replay), final_lines(&live));
+    assert!(replay.len() > 35, "{}", replay.len());
+    assert!(replay == live, "{:?}", live.iter().find(|line| !replay.contains(line)));
+}
+
+#[test]
+fn where_silence_means_negative_a_partition_that_is_silent_for_ever_raises_no_alarm() {
+    let (judge, said) = with_silence(150, i64::MAX, true);
+    let labelled =
+        said.iter().filter(|finding| matches!(finding, Finding::Alert(alert) if alert.basis == Basis::Labels));
+    assert_eq!(stream::lines(labelled), Vec::<String>::new());
+    let told = said.iter().filter(|finding| {
+        matches!(finding, Finding::Summary(summary) if summary.is_final && summary.window.end - summary.window.start == DAY)
+    });
+    // 64 days late.
+    assert_eq!(told.count(), 150 - 64 - 4);
+    // As many wait as are kept when they were told of, with the label window; and the weeks and months above them.
+    let base = 2 * 64 + 3 + 1;
+    let most = base + base / 7 + 2 + base / 28 + 2;
+    assert!(judge.open_windows() <= most, "{}", judge.open_windows());
 }

@@ -8,10 +8,10 @@
 
 use super::crew::Crew;
 use crate::event::wire::{
-    WireError, expect, put, put_bytes, put_signed, put_time, take, take_byte, take_bytes, take_signed, take_text,
-    take_time,
+    WireError, expect, put, put_bytes, put_signed, put_time, take, take_byte, take_bytes, take_number, take_signed,
+    take_text, take_time,
 };
-use crate::join::{Damaged, Due, Journal, Mark};
+use crate::join::{Due, Journal, Mark};
 
 const FORMAT: u8 = 1;
 /// Bytes of entries after which a record is full.
@@ -23,9 +23,6 @@ pub enum ChangelogError {
     /// The bytes are no record of this release.
     #[error("the record is no changelog that this release reads: {0}")]
     Wire(#[from] WireError),
-    /// The entries or the mark are damaged.
-    #[error("the record is no changelog that this release reads: {0}")]
-    Damaged(#[from] Damaged),
     /// A number of a model or version has no name.
     #[error("the record names no model or version {0}")]
     NoName(u16),
@@ -103,7 +100,7 @@ pub(super) fn read(record: &[u8]) -> Result<Read<'_>, ChangelogError> {
     let due = Due { rows: take_time(bytes)?, labels: take_time(bytes)? };
     let mut cohorts = Vec::new();
     for _ in 0..take(bytes)? {
-        cohorts.push((take(bytes)? as u16, take_text(bytes)?, take_text(bytes)?));
+        cohorts.push((take_number(bytes)?, take_text(bytes)?, take_text(bytes)?));
     }
     let entries = take_bytes(bytes)?;
     let stand = if last { Some(read_stand(bytes)?) } else { None };
@@ -117,7 +114,7 @@ fn read_stand(bytes: &mut &[u8]) -> Result<Stand, ChangelogError> {
     }
     stand.unknown_labels = take(bytes)?;
     for _ in 0..take(bytes)? {
-        stand.models.push((take(bytes)? as u16, take_text(bytes)?.to_owned()));
+        stand.models.push((take_number(bytes)?, take_text(bytes)?.to_owned()));
     }
     stand.mark = Mark::decode(bytes)?;
     Ok(stand)

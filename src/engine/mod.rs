@@ -20,6 +20,7 @@ mod observer;
 mod pupil;
 mod sample;
 mod school;
+mod shared;
 mod task;
 mod windows;
 

@@ -2,12 +2,12 @@
 
 use rustc_hash::FxHashMap;
 
-use super::learn::Learning;
-use super::windows::{Shared, Windows};
+use super::shared::Shared;
+use super::windows::Windows;
 use crate::event::{Arm, EventTime, Window};
 use crate::join::{NewLabel, RowView, Watch};
 use crate::judge::LabelFlow;
-use crate::observe::{Facts, flow, truth};
+use crate::observe::{Facts, Sums, flow, truth};
 use crate::status::Measure;
 
 /// The flags of a pending row.
@@ -38,26 +38,46 @@ impl Bits {
     }
 }
 
+/// What a task has counted: in its windows and of its labels since the last commit.
+pub(super) struct Tally {
+    pub(super) windows: Windows,
+    pub(super) labels: FxHashMap<EventTime, LabelFlow>,
+    /// Labels that had waited and were of no class, since the start.
+    pub(super) unknown_labels: u64,
+}
+
+impl Tally {
+    pub(super) fn new() -> Self {
+        Self { windows: Windows::new(), labels: FxHashMap::default(), unknown_labels: 0 }
+    }
+
+    /// Listens to a join; `furthest` is the largest event time of the task's predictions.
+    pub(super) const fn listen<'a>(&'a mut self, shared: &'a mut Shared, furthest: Option<EventTime>) -> Observer<'a> {
+        Observer { tally: self, shared, told: None, furthest }
+    }
+}
+
 /// Counts what the join tells, in the windows of its task.
-pub(super) struct Observer<'a, 'b> {
-    pub(super) windows: &'a mut Windows,
-    pub(super) labels: &'a mut FxHashMap<EventTime, LabelFlow>,
-    pub(super) unknown_labels: &'a mut u64,
-    pub(super) learning: &'a mut Learning,
-    pub(super) shared: Shared<'b>,
+pub(super) struct Observer<'a> {
+    tally: &'a mut Tally,
+    shared: &'a mut Shared,
     /// The truth that was told last.
     pub(super) told: Option<bool>,
     /// The largest event time of the task's predictions.
-    pub(super) furthest: Option<EventTime>,
+    furthest: Option<EventTime>,
 }
 
-impl Observer<'_, '_> {
+impl Observer<'_> {
+    /// The sums of the window of a cohort that holds a moment.
+    fn sums(&mut self, cohort: u16, time: EventTime) -> &mut Sums {
+        let place = self.tally.windows.place(cohort, time, self.shared);
+        &mut self.tally.windows.at(place).0.sums
+    }
+
     fn count(&mut self, cohort: u16, time: EventTime, place: usize) {
-        if !self.shared.range.holds(time) {
-            return;
+        if self.shared.range.holds(time) {
+            self.sums(cohort, time).add_flow(place, 1);
         }
-        let window = self.windows.place(cohort, time, &self.shared);
-        self.windows.at(window).0.sums.add_flow(place, 1);
     }
 }
 
@@ -71,15 +91,16 @@ fn facts(row: &RowView<'_>) -> Facts {
     }
 }
 
-impl Watch for Observer<'_, '_> {
+impl Watch for Observer<'_> {
     fn truth(&mut self, row: &RowView<'_>, before: Option<bool>, after: Option<bool>) {
         if !Bits(row.bits).inside() {
             return;
         }
         self.told = after;
-        self.learning.label(row.model, row.key, row.time, after);
-        let place = self.windows.place(row.cohort, row.time, &self.shared);
-        let (open, identity) = self.windows.at(place);
+        self.shared.learning.label(row.model, row.key, row.time, after);
+        let windows = &mut self.tally.windows;
+        let place = windows.place(row.cohort, row.time, self.shared);
+        let (open, identity) = windows.at(place);
         // The cohort's window chooses the meaning of scores, never the moment of arrival.
         let map = open.profile.as_ref().map_or(identity, |profile| &profile.map);
         let facts = facts(row);
@@ -104,8 +125,7 @@ impl Watch for Observer<'_, '_> {
         if !Bits(row.bits).inside() {
             return;
         }
-        let place = self.windows.place(row.cohort, row.time, &self.shared);
-        let sums = &mut self.windows.at(place).0.sums;
+        let sums = self.sums(row.cohort, row.time);
         sums.add_truth(truth::CLOSED, 1);
         sums.add_truth(truth::NEVER, i64::from(ended.is_none()));
         sums.add_truth(truth::ASSUMED, i64::from(assumed));
@@ -116,11 +136,11 @@ impl Watch for Observer<'_, '_> {
             return;
         }
         let start = Window::holding(label_time, self.shared.config.defaults().window).start;
-        self.labels.entry(start).or_default().orphan += 1;
+        self.tally.labels.entry(start).or_default().orphan += 1;
     }
 
     fn unknown_label(&mut self, _label: &NewLabel, _model: u16) {
-        *self.unknown_labels += 1;
+        self.tally.unknown_labels += 1;
     }
 
     fn duplicate(&mut self, _model: u16, cohort: u16, time: EventTime) {

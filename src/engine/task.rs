@@ -9,9 +9,8 @@ use rustc_hash::FxHashMap;
 
 use super::Disorder;
 use super::changelog::FULL;
-use super::learn::Learning;
-use super::observer::{Bits, Observer};
-use super::windows::{Shared, Windows};
+use super::observer::{Bits, Tally};
+use super::shared::Shared;
 use crate::baseline::{Profile, SampleRow};
 use crate::config::ModelConfig;
 use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RequestKey, Span, Window};
@@ -30,12 +29,10 @@ pub(super) struct Place {
 /// One partition of both topics.
 pub(super) struct Task {
     join: Join,
-    windows: Windows,
-    labels: FxHashMap<EventTime, LabelFlow>,
+    tally: Tally,
     mappings: Mappings,
     coded: CodedRow,
     disorder: Disorder,
-    unknown_labels: u64,
     /// What was kept since the last commit, where somebody wants to know; the last one grows. Empty otherwise.
     journals: Vec<Journal>,
 }
@@ -51,12 +48,10 @@ impl Task {
         join.wait_for(early);
         Self {
             join,
-            windows: Windows::new(),
-            labels: FxHashMap::default(),
+            tally: Tally::new(),
             mappings: FxHashMap::default(),
             coded: CodedRow::default(),
             disorder,
-            unknown_labels: 0,
             journals: Vec::new(),
         }
     }
@@ -110,7 +105,7 @@ impl Task {
     /// Ends a restore.
     pub(super) fn finish_restore(&mut self, mark: &Mark, unknown_labels: u64) {
         self.join.finish_restore(mark);
-        self.unknown_labels = unknown_labels;
+        self.tally.unknown_labels = unknown_labels;
     }
 
     /// Where the join stands.
@@ -152,13 +147,12 @@ impl Task {
         record: &Inference,
         placed: Place,
         names: &FeatureNames,
-        shared: Shared<'_>,
-        learning: &mut Learning,
+        shared: &mut Shared,
     ) -> Result<(), Reject> {
         let Place { model, cohort, inside } = placed;
         let score = record.score.expect("records without a score were rejected").get();
         let facts = facts(record, score, shared.config.model(&record.model));
-        let place = self.windows.place(cohort, record.event_time, &shared);
+        let place = self.tally.windows.place(cohort, record.event_time, shared);
         let layout = self.code(place, record, names);
         let key = RequestKey::new(&record.request_id, record.row);
         let bits = Bits::new(facts.decision, inside, facts.action.is_some());
@@ -179,15 +173,7 @@ impl Task {
             layout,
         };
         let furthest = self.last_inference();
-        let mut observer = Observer {
-            windows: &mut self.windows,
-            labels: &mut self.labels,
-            unknown_labels: &mut self.unknown_labels,
-            learning: &mut *learning,
-            shared,
-            told: None,
-            furthest,
-        };
+        let mut observer = self.tally.listen(shared, furthest);
         // A row may meet its label inside this call, so it must have been counted as a prediction first or after; sums
         // add, so after is as good.
         let placed = self.join.inference_from(source, row, &mut observer);
@@ -198,7 +184,7 @@ impl Task {
             journal.row(&row, self.join.last_due());
         }
         if placed == Placed::New && inside {
-            let (open, _) = self.windows.at(place);
+            let (open, _) = self.tally.windows.at(place);
             open.sums.predicted(&facts, &self.coded);
             open.sums.sampled(key, &record.request_id, record.row, record.event_time, score, &self.coded);
             let sample = || SampleRow {
@@ -208,8 +194,8 @@ impl Task {
                 content: record.content,
                 positive: None,
             };
-            learning.see(model, cohort, key, record.event_time, sample);
-            learning.label(model, key, record.event_time, told);
+            shared.learning.see(model, cohort, key, record.event_time, sample);
+            shared.learning.label(model, key, record.event_time, told);
         }
         if placed == Placed::Refused {
             return Err(Reject::new(
@@ -222,7 +208,7 @@ impl Task {
 
     /// Codes the features by the reference of the row's window; the number of the list of features.
     fn code(&mut self, place: usize, record: &Inference, names: &FeatureNames) -> u16 {
-        let Some(profile) = self.windows.profile(place) else {
+        let Some(profile) = self.tally.windows.profile(place) else {
             self.coded.clear();
             return 0;
         };
@@ -236,13 +222,7 @@ impl Task {
         mapping_of(&mut self.mappings, profile).2
     }
 
-    pub(super) fn label(
-        &mut self,
-        source: u16,
-        record: &Label,
-        shared: Shared<'_>,
-        learning: &mut Learning,
-    ) -> Result<(), Reject> {
+    pub(super) fn label(&mut self, source: u16, record: &Label, shared: &mut Shared) -> Result<(), Reject> {
         let label = NewLabel {
             key: RequestKey::new(&record.request_id, record.row.unwrap_or(0)),
             time: record.event_time,
@@ -254,15 +234,7 @@ impl Task {
         let window = shared.config.defaults().window;
         let inside = shared.range.holds(record.event_time);
         let furthest = self.last_inference();
-        let mut observer = Observer {
-            windows: &mut self.windows,
-            labels: &mut self.labels,
-            unknown_labels: &mut self.unknown_labels,
-            learning,
-            shared,
-            told: None,
-            furthest,
-        };
+        let mut observer = self.tally.listen(shared, furthest);
         let placed = self.join.label_from(source, label, &mut observer);
         if matches!(placed, Ok(LabelPlaced::Met | LabelPlaced::Buffered))
             && let Some(journal) = Self::journal(&mut self.journals)
@@ -272,27 +244,19 @@ impl Task {
         // A label of no class was read, too: it is known for one now, or only when its prediction comes.
         if inside && !matches!(placed, Ok(LabelPlaced::Late)) {
             let start = Window::holding(record.event_time, window).start;
-            self.labels.entry(start).or_default().read += 1;
+            self.tally.labels.entry(start).or_default().read += 1;
         }
         if matches!(placed, Ok(LabelPlaced::Late))
             && let Some(watermark) = self.join.watermark_of(Side::Labels, source)
         {
-            self.labels.entry(Window::holding(watermark, window).start).or_default().late += 1;
+            self.tally.labels.entry(Window::holding(watermark, window).start).or_default().late += 1;
         }
         placed.map(|_| ())
     }
 
-    pub(super) fn expire(&mut self, shared: Shared<'_>, learning: &mut Learning) {
+    pub(super) fn expire(&mut self, shared: &mut Shared) {
         let furthest = self.last_inference();
-        let mut observer = Observer {
-            windows: &mut self.windows,
-            labels: &mut self.labels,
-            unknown_labels: &mut self.unknown_labels,
-            learning,
-            shared,
-            told: None,
-            furthest,
-        };
+        let mut observer = self.tally.listen(shared, furthest);
         self.join.expire(&mut observer);
     }
 
@@ -321,17 +285,17 @@ impl Task {
 
     /// Tells what was counted since the last commit, window by window, and begins anew.
     pub(super) fn take(&mut self, tell: impl FnMut(u16, EventTime, &Sums)) {
-        self.windows.take(tell);
+        self.tally.windows.take(tell);
     }
 
     /// The earliest window of what was counted since the last commit.
     pub(super) fn first_window(&self) -> Option<EventTime> {
-        self.windows.first()
+        self.tally.windows.first()
     }
 
     /// Takes what was counted of labels since the last commit.
     pub(super) fn take_labels(&mut self) -> Vec<(EventTime, LabelFlow)> {
-        let mut flows: Vec<(EventTime, LabelFlow)> = self.labels.drain().collect();
+        let mut flows: Vec<(EventTime, LabelFlow)> = self.tally.labels.drain().collect();
         flows.sort_unstable_by_key(|(start, _)| *start);
         flows
     }
@@ -370,7 +334,7 @@ impl Task {
     }
 
     pub(super) const fn unknown_labels(&self) -> u64 {
-        self.unknown_labels
+        self.tally.unknown_labels
     }
 }
 
@@ -406,33 +370,4 @@ pub(crate) fn facts(record: &Inference, score: f64, settings: &ModelConfig) -> F
 
 const fn fold(content: u64) -> u32 {
     (content ^ (content >> 32)) as u32
-}
-
-/// The sum of the counts of two tasks.
-pub(super) fn add_counts(mut sum: Counts, task: Counts) -> Counts {
-    let (i, j) = (&mut sum.inferences, &task.inferences);
-    i.read += j.read;
-    i.rejected += j.rejected;
-    i.duplicate += j.duplicate;
-    i.conflict += j.conflict;
-    i.late += j.late;
-    i.unsampled += j.unsampled;
-    i.labelled += j.labelled;
-    i.pending += j.pending;
-    i.never_labelled += j.never_labelled;
-    i.assumed_negative += j.assumed_negative;
-    let (l, k) = (&mut sum.labels, &task.labels);
-    l.read += k.read;
-    l.rejected += k.rejected;
-    l.joined += k.joined;
-    l.duplicate += k.duplicate;
-    l.corrected += k.corrected;
-    l.withdrawn += k.withdrawn;
-    l.ignored += k.ignored;
-    l.late += k.late;
-    l.orphan += k.orphan;
-    l.unsampled += k.unsampled;
-    l.buffered += k.buffered;
-    sum.capped += task.capped;
-    sum
 }

@@ -7,22 +7,10 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::Range;
-use super::cohorts::Cohorts;
-use crate::baseline::{Profile, References};
-use crate::config::Config;
+use super::shared::Shared;
+use crate::baseline::Profile;
 use crate::event::{EventTime, Span, Window};
 use crate::observe::{Coding, Layout, Recalibration, Sums};
-use crate::status::Recorder;
-
-/// What all tasks of a process look things up in.
-pub(super) struct Shared<'a> {
-    pub(super) cohorts: &'a mut Cohorts,
-    pub(super) references: &'a References,
-    pub(super) config: &'a Config,
-    pub(super) range: Range,
-    pub(super) measures: Option<&'a mut Recorder>,
-}
 
 /// A base window of a cohort since the last commit.
 #[derive(Debug)]
@@ -65,7 +53,7 @@ impl Windows {
 
     /// The place of the base window of a cohort that holds `time`.
     #[inline]
-    pub(super) fn place(&mut self, cohort: u16, time: EventTime, shared: &Shared<'_>) -> usize {
+    pub(super) fn place(&mut self, cohort: u16, time: EventTime, shared: &Shared) -> usize {
         if let Some(open) = self.open.get(self.last)
             && open.cohort == cohort
             && time >= open.start
@@ -82,7 +70,7 @@ impl Windows {
         place
     }
 
-    fn length(&mut self, cohort: u16, shared: &Shared<'_>) -> Span {
+    fn length(&mut self, cohort: u16, shared: &Shared) -> Span {
         let place = usize::from(cohort);
         if let Some(&Some(length)) = self.lengths.get(place) {
             return length;
@@ -93,7 +81,7 @@ impl Windows {
         length
     }
 
-    fn open(&mut self, cohort: u16, window: Window, shared: &Shared<'_>) -> usize {
+    fn open(&mut self, cohort: u16, window: Window, shared: &Shared) -> usize {
         let (model, version) = shared.cohorts.name(cohort);
         let profile = shared.references.of(model, version, window.start);
         let layout = crate::judge::layout_of(profile.as_ref(), &self.bare);

@@ -21,6 +21,9 @@ pub enum WireError {
         /// What would do.
         accepted: u64,
     },
+    /// An integer does not fit.
+    #[error("an integer is too large for its field")]
+    Large,
     /// A text is not UTF-8.
     #[error("a text is not UTF-8")]
     Text,
@@ -65,12 +68,24 @@ pub fn take(bytes: &mut &[u8]) -> Result<u64, WireError> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
         let byte = take_byte(bytes)?;
-        value |= u64::from(byte & 0x7f) << shift;
+        let part = u64::from(byte & 0x7f);
+        if part << shift >> shift != part {
+            break;
+        }
+        value |= part << shift;
         if byte < 0x80 {
             return Ok(value);
         }
     }
-    Err(WireError::Unexpected { what: "the length of an integer", found: 11, accepted: 10 })
+    Err(WireError::Large)
+}
+
+/// Takes an unsigned integer that fits a smaller type.
+///
+/// # Errors
+/// As [`take`], and when it does not fit.
+pub fn take_number<T: TryFrom<u64>>(bytes: &mut &[u8]) -> Result<T, WireError> {
+    T::try_from(take(bytes)?).map_err(|_| WireError::Large)
 }
 
 /// Takes a signed integer from the front.
@@ -164,6 +179,18 @@ mod tests {
             prop_assert_eq!(take_text(rest), Ok(&*text));
             prop_assert_eq!(take_time(rest), Ok(time));
             prop_assert!(rest.is_empty());
+        }
+
+        #[test]
+        fn a_number_fits_its_type_or_is_refused(value: u64) {
+            let mut bytes = Vec::new();
+            put(&mut bytes, value);
+            let small: Result<u16, _> = take_number(&mut &bytes[..]);
+            prop_assert_eq!(small, u16::try_from(value).map_err(|_| WireError::Large));
+            // Two bits more than there is room for.
+            bytes = vec![0xff; 9];
+            bytes.push(0x02 | value as u8 & 0x7c);
+            prop_assert_eq!(take(&mut &bytes[..]), Err(WireError::Large));
         }
 
         #[test]

@@ -98,7 +98,48 @@ impl fmt::Display for Balance {
     }
 }
 
+/// How many counts there are. From the size, so that one that is forgotten below does not compile.
+const COUNTS: usize = size_of::<Counts>() / size_of::<i64>();
+
 impl Counts {
+    /// Every count, in the order in which a [`super::Mark`] writes them. A new one comes last.
+    pub(super) const fn all_mut(&mut self) -> [&mut i64; COUNTS] {
+        let Self { inferences: i, labels: l, capped } = self;
+        [
+            &mut i.read,
+            &mut i.rejected,
+            &mut i.duplicate,
+            &mut i.conflict,
+            &mut i.late,
+            &mut i.unsampled,
+            &mut i.labelled,
+            &mut i.pending,
+            &mut i.never_labelled,
+            &mut i.assumed_negative,
+            &mut l.read,
+            &mut l.rejected,
+            &mut l.joined,
+            &mut l.duplicate,
+            &mut l.corrected,
+            &mut l.withdrawn,
+            &mut l.ignored,
+            &mut l.late,
+            &mut l.orphan,
+            &mut l.unsampled,
+            &mut l.buffered,
+            capped,
+        ]
+    }
+
+    /// What became of the records of two tasks together.
+    #[must_use]
+    pub fn plus(mut self, mut other: Self) -> Self {
+        for (sum, more) in self.all_mut().into_iter().zip(other.all_mut()) {
+            *sum += *more;
+        }
+        self
+    }
+
     /// Both equations: of the inferences and of the labels.
     pub fn invariants(&self) -> [Balance; 2] {
         let Self { inferences: i, labels: l, .. } = self;

@@ -7,8 +7,9 @@
 //! A row is 56 bytes and its codes, a label 30 to 42 bytes. Models, cohorts and layouts are written as given: their
 //! numbers mean something to the process that wrote them, and the reader maps them.
 
-use super::bytes::{Damaged, Reader, put_varint, row_number};
+use super::moments::{take_moment, take_row};
 use super::{NewLabel, NewRow};
+use crate::event::wire::{WireError, put, put_bytes, take_array, take_byte, take_bytes, take_number};
 use crate::event::{EventTime, RequestKey, Truth};
 
 /// Until when entries of a journal matter. Once [`super::Join::has_outlived`] says so, a restore can do without them.
@@ -46,6 +47,8 @@ const NUMBER: u8 = 1 << 1;
 const TEXT: u8 = 1 << 2;
 /// The label is a tombstone.
 const ALL: u8 = 1 << 3;
+/// The largest kind of an entry.
+const MOST: u64 = (LABEL | ALL) as u64;
 
 impl Journal {
     /// Writes down a row that was [`super::Placed::New`]; `due` is [`super::Join::last_due`] after it.
@@ -64,9 +67,8 @@ impl Journal {
         bytes.extend_from_slice(&row.action_prob.to_bits().to_le_bytes());
         // As the row keeps it.
         bytes.extend_from_slice(&(row.weight as f32).to_bits().to_le_bytes());
-        put_varint(bytes, u64::from(row.row));
-        put_varint(bytes, row.codes.len() as u64);
-        bytes.extend_from_slice(row.codes);
+        put(bytes, u64::from(row.row));
+        put_bytes(bytes, row.codes);
         self.due = self.due.and(due);
     }
 
@@ -84,7 +86,7 @@ impl Journal {
         bytes.extend_from_slice(&label.key.bits().to_le_bytes());
         bytes.extend_from_slice(&label.time.micros().to_le_bytes());
         bytes.extend_from_slice(&label.content.to_le_bytes());
-        put_varint(bytes, u64::from(label.revision));
+        put(bytes, u64::from(label.revision));
         if kind & (NUMBER | TEXT) != 0 {
             bytes.extend_from_slice(&value.to_le_bytes());
         }
@@ -140,46 +142,46 @@ impl Entry<'_> {
 /// The entries of a journal's bytes, in the order of arrival. Damaged bytes are one error, and the last item.
 #[derive(Clone, Debug)]
 pub struct Entries<'a> {
-    reader: Option<Reader<'a>>,
+    rest: &'a [u8],
 }
 
 impl<'a> Entries<'a> {
     /// Reads from the first byte.
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { reader: Some(Reader::new(bytes)) }
+        Self { rest: bytes }
     }
 }
 
 impl<'a> Iterator for Entries<'a> {
-    type Item = Result<Entry<'a>, Damaged>;
+    type Item = Result<Entry<'a>, WireError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let reader = self.reader.as_mut().filter(|reader| !reader.is_empty())?;
-        let entry = read(reader);
+        if self.rest.is_empty() {
+            return None;
+        }
+        let entry = take_entry(&mut self.rest);
         if entry.is_err() {
-            self.reader = None;
+            self.rest = &[];
         }
         Some(entry)
     }
 }
 
-fn read<'a>(reader: &mut Reader<'a>) -> Result<Entry<'a>, Damaged> {
-    let start = *reader;
-    let kind = reader.byte()?;
-    let key = RequestKey::from_bits(u128::from_le_bytes(reader.array()?));
-    let time = reader.moment()?;
+fn take_entry<'a>(bytes: &mut &'a [u8]) -> Result<Entry<'a>, WireError> {
+    let kind = take_byte(bytes)?;
+    let key = RequestKey::from_bits(u128::from_le_bytes(take_array(bytes)?));
+    let time = take_moment(bytes)?;
     if kind == 0 {
-        let score = f64::from_bits(u64::from_le_bytes(reader.array()?));
-        let content = u32::from_le_bytes(reader.array()?);
-        let model = u16::from_le_bytes(reader.array()?);
-        let cohort = u16::from_le_bytes(reader.array()?);
-        let layout = u16::from_le_bytes(reader.array()?);
-        let [bits, arm, action] = reader.array()?;
-        let action_prob = f32::from_bits(u32::from_le_bytes(reader.array()?));
-        let weight = f64::from(f32::from_bits(u32::from_le_bytes(reader.array()?)));
-        let number = row_number(reader)?;
-        let length = reader.number()?;
-        let codes = reader.slice(length)?;
+        let score = f64::from_bits(u64::from_le_bytes(take_array(bytes)?));
+        let content = u32::from_le_bytes(take_array(bytes)?);
+        let model = u16::from_le_bytes(take_array(bytes)?);
+        let cohort = u16::from_le_bytes(take_array(bytes)?);
+        let layout = u16::from_le_bytes(take_array(bytes)?);
+        let [bits, arm, action] = take_array(bytes)?;
+        let action_prob = f32::from_bits(u32::from_le_bytes(take_array(bytes)?));
+        let weight = f64::from(f32::from_bits(u32::from_le_bytes(take_array(bytes)?)));
+        let number = take_row(bytes)?;
+        let codes = take_bytes(bytes)?;
         return Ok(Entry::Row(NewRow {
             key,
             row: number,
@@ -197,14 +199,16 @@ fn read<'a>(reader: &mut Reader<'a>) -> Result<Entry<'a>, Damaged> {
             layout,
         }));
     }
-    let content = u32::from_le_bytes(reader.array()?);
-    let revision = reader.number()?;
+    let content = u32::from_le_bytes(take_array(bytes)?);
+    let revision = take_number(bytes)?;
     let truth = match kind {
         LABEL => None,
         _ if kind == LABEL | ALL => None,
-        _ if kind == LABEL | NUMBER => Some(Truth::Number(f64::from_bits(u64::from_le_bytes(reader.array()?)))),
-        _ if kind == LABEL | TEXT => Some(Truth::Text(u64::from_le_bytes(reader.array()?))),
-        _ => return Err(start.damaged("the kind of an entry that is neither a row nor a label")),
+        _ if kind == LABEL | NUMBER => Some(Truth::Number(f64::from_bits(u64::from_le_bytes(take_array(bytes)?)))),
+        _ if kind == LABEL | TEXT => Some(Truth::Text(u64::from_le_bytes(take_array(bytes)?))),
+        found => {
+            return Err(WireError::Unexpected { what: "the kind of an entry", found: found.into(), accepted: MOST });
+        }
     };
     Ok(Entry::Label(NewLabel { key, time, revision, content, truth, all_rows: kind & ALL != 0 }))
 }

@@ -3,9 +3,10 @@
 //! Watermarks, what has been closed and given up so far, and the counts. With it and the entries of the journals that
 //! are not outlived, another join goes on as if it had never stopped.
 
-use super::bytes::{Damaged, Reader, put_signed, put_time, put_varint, row_number};
-use super::{Counts, InferenceCounts, LabelCounts};
+use super::Counts;
+use super::moments::{put_time, take_row, take_time};
 use crate::event::EventTime;
+use crate::event::wire::{WireError, expect, put, put_signed, take, take_byte, take_number, take_signed};
 
 /// The form of the bytes. Another one is refused.
 const VERSION: u8 = 1;
@@ -45,7 +46,7 @@ impl Mark {
     pub fn encode(&self, bytes: &mut Vec<u8>) {
         bytes.push(VERSION);
         for sources in [&self.inferences, &self.labels] {
-            put_varint(bytes, sources.len() as u64);
+            put(bytes, sources.len() as u64);
             for mark in sources {
                 put_time(bytes, *mark);
             }
@@ -53,14 +54,15 @@ impl Mark {
         for time in [self.floor, self.closed_to, self.given_up_to] {
             put_time(bytes, time);
         }
-        put_varint(bytes, self.models.len() as u64);
+        put(bytes, self.models.len() as u64);
         for (model, since) in &self.models {
-            put_varint(bytes, u64::from(*model));
+            put(bytes, u64::from(*model));
             put_time(bytes, *since);
         }
-        put_varint(bytes, u64::from(self.last_row));
-        for count in numbers(&self.counts) {
-            put_signed(bytes, count);
+        put(bytes, u64::from(self.last_row));
+        let mut counts = self.counts;
+        for count in counts.all_mut() {
+            put_signed(bytes, *count);
         }
     }
 
@@ -68,137 +70,31 @@ impl Mark {
     ///
     /// # Errors
     /// If they are not exactly that.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
-        let mut reader = Reader::new(bytes);
-        let start = reader;
-        if reader.byte()? != VERSION {
-            return Err(start.damaged("another version of a mark than 1"));
-        }
-        let inferences = sources(&mut reader)?;
-        let labels = sources(&mut reader)?;
-        let [floor, closed_to, given_up_to] = [reader.time()?, reader.time()?, reader.time()?];
+    pub fn decode(mut bytes: &[u8]) -> Result<Self, WireError> {
+        let bytes = &mut bytes;
+        expect("the version of a mark", take_byte(bytes)?.into(), VERSION.into())?;
+        let inferences = take_sources(bytes)?;
+        let labels = take_sources(bytes)?;
+        let [floor, closed_to, given_up_to] = [take_time(bytes)?, take_time(bytes)?, take_time(bytes)?];
         let mut models = Vec::new();
-        for _ in 0..reader.varint()? {
-            models.push((reader.number()?, reader.time()?));
+        for _ in 0..take(bytes)? {
+            models.push((take_number(bytes)?, take_time(bytes)?));
         }
-        let last_row = row_number(&mut reader)?;
-        let mut counts = [0; COUNTS];
-        for count in &mut counts {
-            *count = reader.signed()?;
+        let last_row = take_row(bytes)?;
+        let mut counts = Counts::default();
+        for count in counts.all_mut() {
+            *count = take_signed(bytes)?;
         }
-        if !reader.is_empty() {
-            return Err(reader.damaged("more bytes than one mark has"));
-        }
-        Ok(Self { inferences, labels, floor, closed_to, given_up_to, models, last_row, counts: from_numbers(counts) })
+        expect("the number of bytes after a mark", bytes.len() as u64, 0)?;
+        Ok(Self { inferences, labels, floor, closed_to, given_up_to, models, last_row, counts })
     }
 }
 
-fn sources(reader: &mut Reader<'_>) -> Result<Vec<Option<EventTime>>, Damaged> {
-    let start = *reader;
-    let count = reader.varint()?;
-    if count == 0 || count > u64::from(u16::MAX) {
-        return Err(start.damaged("a side with no source or with more than 65,535"));
+fn take_sources(bytes: &mut &[u8]) -> Result<Vec<Option<EventTime>>, WireError> {
+    let found = take(bytes)?;
+    let accepted = u64::from(u16::MAX);
+    if found == 0 || found > accepted {
+        return Err(WireError::Unexpected { what: "the number of sources of a side", found, accepted });
     }
-    (0..count).map(|_| reader.time()).collect()
-}
-
-const COUNTS: usize = 22;
-
-/// Every count, in the order of the bytes. A new one comes last, with a new version.
-const fn numbers(counts: &Counts) -> [i64; COUNTS] {
-    let InferenceCounts {
-        read,
-        rejected,
-        duplicate,
-        conflict,
-        late,
-        unsampled,
-        labelled,
-        pending,
-        never_labelled,
-        assumed_negative,
-    } = counts.inferences;
-    let l = &counts.labels;
-    [
-        read,
-        rejected,
-        duplicate,
-        conflict,
-        late,
-        unsampled,
-        labelled,
-        pending,
-        never_labelled,
-        assumed_negative,
-        l.read,
-        l.rejected,
-        l.joined,
-        l.duplicate,
-        l.corrected,
-        l.withdrawn,
-        l.ignored,
-        l.late,
-        l.orphan,
-        l.unsampled,
-        l.buffered,
-        counts.capped,
-    ]
-}
-
-const fn from_numbers(numbers: [i64; COUNTS]) -> Counts {
-    let [
-        read,
-        rejected,
-        duplicate,
-        conflict,
-        late,
-        unsampled,
-        labelled,
-        pending,
-        never_labelled,
-        assumed_negative,
-        labels @ ..,
-    ] = numbers;
-    let [
-        labels_read,
-        labels_rejected,
-        joined,
-        labels_duplicate,
-        corrected,
-        withdrawn,
-        ignored,
-        labels_late,
-        orphan,
-        labels_unsampled,
-        buffered,
-        capped,
-    ] = labels;
-    Counts {
-        inferences: InferenceCounts {
-            read,
-            rejected,
-            duplicate,
-            conflict,
-            late,
-            unsampled,
-            labelled,
-            pending,
-            never_labelled,
-            assumed_negative,
-        },
-        labels: LabelCounts {
-            read: labels_read,
-            rejected: labels_rejected,
-            joined,
-            duplicate: labels_duplicate,
-            corrected,
-            withdrawn,
-            ignored,
-            late: labels_late,
-            orphan,
-            unsampled: labels_unsampled,
-            buffered,
-        },
-        capped,
-    }
+    (0..found).map(|_| take_time(bytes)).collect()
 }

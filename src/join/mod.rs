@@ -12,12 +12,11 @@
 //! `settle` (what several labels of one row amount to), `sources` (how far each side has come), `engine` (the join
 //! itself), `meet` (what a label changes), `store` (where rows and waiting labels lie), `lists` (where the labels of a row with several lie),
 //! `tombstone` (what takes back all rows of a request),
-//! `journal` and `mark` (what is written down at a commit), `restore` (how another join goes on from that), `bytes`
-//! (how both lie in bytes), `limits`, `counts` (the two equations), `watch` (what is told).
+//! `journal` and `mark` (what is written down at a commit), `restore` (how another join goes on from that), `moments`
+//! (how times lie in their bytes), `limits`, `counts` (the two equations), `watch` (what is told).
 //!
 //! Not here: decoding, windows, statistics, disks.
 
-mod bytes;
 mod counts;
 mod engine;
 mod interval;
@@ -26,6 +25,7 @@ mod limits;
 mod lists;
 mod mark;
 mod meet;
+mod moments;
 mod restore;
 mod row;
 mod rules;
@@ -40,7 +40,6 @@ mod oracle;
 #[cfg(test)]
 mod tests;
 
-pub use bytes::Damaged;
 pub use counts::{Balance, Counts, InferenceCounts, LabelCounts};
 pub use engine::Join;
 pub use journal::{Due, Entries, Entry, Journal};

@@ -3,50 +3,25 @@
 //! An idempotent producer: what is repeated after a lost answer stays one record, and records of one key keep their
 //! order. What the client holds until it is written is bounded; a full queue makes the sender wait.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
+use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::message::Message as _;
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _};
 
-use super::log::client_line;
-use super::serve::serve;
+use super::serve::{Context, Deliveries, serve};
 use super::{KafkaTrouble, settings};
 use crate::config::Config;
 
-/// The context of the client of [`Publisher`]: the first record that was not written, and its topic.
+/// The first record that was not written: its topic, and why.
 #[derive(Default)]
-struct Context {
-    failed: Mutex<Option<(String, KafkaError)>>,
-}
+struct Failed(Option<(String, KafkaError)>);
 
-impl Context {
-    fn failed(&self) -> std::sync::MutexGuard<'_, Option<(String, KafkaError)>> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        client_line(level, facility, text);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!("kafka client: {error}: {reason}");
-    }
-
-    fn stats_raw(&self, _: &[u8]) {}
-}
-
-impl ProducerContext for Context {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        use rdkafka::message::Message as _;
+impl Deliveries for Failed {
+    fn note(&mut self, result: &DeliveryResult<'_>, _: usize) {
         if let Err((error, message)) = result {
-            self.failed().get_or_insert_with(|| (message.topic().to_owned(), error.clone()));
+            self.0.get_or_insert_with(|| (message.topic().to_owned(), error.clone()));
         }
     }
 }
@@ -54,7 +29,7 @@ impl ProducerContext for Context {
 /// Sends records with their keys, by the partitioner of Kafka's own clients.
 pub struct Publisher<'a> {
     config: &'a Config,
-    producer: BaseProducer<Context>,
+    producer: BaseProducer<Context<Failed>>,
 }
 
 impl<'a> Publisher<'a> {
@@ -75,7 +50,7 @@ impl<'a> Publisher<'a> {
     /// When it cannot be sent, or an earlier one was not written.
     pub fn send(&self, topic: &str, key: &[u8], value: Option<&[u8]>) -> Result<(), KafkaTrouble> {
         loop {
-            let mut record = BaseRecord::to(topic).key(key);
+            let mut record = BaseRecord::with_opaque_to(topic, 0).key(key);
             if let Some(value) = value {
                 record = record.payload(value);
             }
@@ -113,7 +88,7 @@ impl<'a> Publisher<'a> {
     }
 
     fn told(&self) -> Result<(), KafkaTrouble> {
-        match self.producer.context().failed().take() {
+        match self.producer.context().deliveries().0.take() {
             None => Ok(()),
             Some((topic, error)) => Err(KafkaTrouble::of(self.config, &format!("writing to {topic}"), &error)),
         }

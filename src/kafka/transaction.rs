@@ -4,20 +4,18 @@
 //! doubtful ends the producer: a new one with the same id completes what was prepared, aborts the rest and fences the
 //! old one, so that the committed offsets say what happened. Nothing is guessed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
+use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders, ToBytes};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig};
+use rdkafka::message::{Header, Message as _, OwnedHeaders, ToBytes};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, PurgeConfig};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::util::Timeout;
 
-use super::log::client_line;
 use super::member::{Member, TopicPartition};
-use super::serve::serve;
+use super::serve::{Context, Deliveries, serve};
 use super::{KafkaTrouble, settings};
 use crate::config::Config;
 
@@ -57,46 +55,19 @@ impl ToBytes for Bytes<'_> {
 
 /// What has become of the records of the open transaction.
 #[derive(Default)]
-struct Deliveries {
+struct Told {
     failed: Option<KafkaError>,
     /// Ticket and offset of the records that asked for it.
     offsets: Vec<(usize, i64)>,
 }
 
-/// The context of the client of [`Transactions`].
-#[derive(Default)]
-struct Context {
-    deliveries: Mutex<Deliveries>,
-}
-
-impl Context {
-    fn deliveries(&self) -> std::sync::MutexGuard<'_, Deliveries> {
-        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        client_line(level, facility, text);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!("kafka client: {error}: {reason}");
-    }
-
-    fn stats_raw(&self, _: &[u8]) {}
-}
-
-impl ProducerContext for Context {
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
-        use rdkafka::message::Message as _;
+impl Deliveries for Told {
+    fn note(&mut self, result: &DeliveryResult<'_>, ticket: usize) {
         match result {
             Err((error, _)) => {
-                self.deliveries().failed.get_or_insert(error.clone());
+                self.failed.get_or_insert(error.clone());
             }
-            Ok(message) if ticket != 0 => self.deliveries().offsets.push((ticket, message.offset())),
+            Ok(message) if ticket != 0 => self.offsets.push((ticket, message.offset())),
             Ok(_) => {}
         }
     }
@@ -131,7 +102,7 @@ pub struct Committed {
 pub struct Transactions {
     config: Arc<Config>,
     id: String,
-    producer: BaseProducer<Context>,
+    producer: BaseProducer<Context<Told>>,
     open: bool,
     records: u64,
     bytes: u64,
@@ -147,7 +118,7 @@ impl Transactions {
         Ok(Self { config, id, producer, open: false, records: 0, bytes: 0 })
     }
 
-    fn producer(config: &Config, id: &str) -> Result<BaseProducer<Context>, KafkaTrouble> {
+    fn producer(config: &Config, id: &str) -> Result<BaseProducer<Context<Told>>, KafkaTrouble> {
         let doing = format!("starting transactions as {id}");
         let trouble = |error| KafkaTrouble::of(config, &doing, &error);
         let client = settings::producer(config, Some(id));
@@ -312,7 +283,7 @@ impl Transactions {
     fn call(
         &self,
         doing: &str,
-        call: impl Fn(&BaseProducer<Context>) -> Result<(), KafkaError>,
+        call: impl Fn(&BaseProducer<Context<Told>>) -> Result<(), KafkaError>,
     ) -> Result<(), Failure> {
         let mut tries = TRIES;
         loop {

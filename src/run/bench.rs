@@ -15,12 +15,13 @@ use super::feed::Side;
 use super::lessons::Lessons;
 use super::setup::Setup;
 use super::stop::Stop;
+use super::turn::{Failed, Worker};
 use super::{clock, control, lessons, memory, show};
 use crate::engine::{Court, Folded};
 use crate::event::EventTime;
 use crate::exchange::{fires, send};
 use crate::judge::Finding;
-use crate::kafka::{Failure, Incoming, Member, Message, News, Reader, TopicPartition, Transactions};
+use crate::kafka::{Failure, Incoming, Member, Message, Reader, TopicPartition, Transactions};
 use crate::status::JudgePart;
 
 /// How long a bench waits when there is nothing to fold.
@@ -112,8 +113,8 @@ impl Bench {
             }
             self.step()?;
         }
-        let ended = self.commit(true);
-        self.settle_for_leave(ended)?;
+        let ended = self.commit();
+        self.may_keep(ended)?;
         Ok(())
     }
 
@@ -122,12 +123,9 @@ impl Bench {
         self.seats.values().for_each(|seat| seat.status.beat(now));
         let read = self.read();
         self.settle(read)?;
-        if self.member.is_fenced() {
-            return Err(self.setup.twin());
-        }
         self.hear()?;
         if self.committed.elapsed() >= self.setup.interval {
-            let ended = self.commit(false);
+            let ended = self.publish(false);
             self.settle(ended)?;
         }
         Ok(())
@@ -136,7 +134,7 @@ impl Bench {
     fn read(&mut self) -> Result<(), Failed> {
         // A bounded number of records, so that news and commits have their turn.
         for _ in 0..256 {
-            let Some(incoming) = self.member.poll(NAP).map_err(Failure::Trouble)? else { return Ok(()) };
+            let Some(incoming) = self.member.poll(NAP)? else { return Ok(()) };
             match incoming {
                 Incoming::Record(message) => {
                     let mut hands = Hands {
@@ -158,88 +156,8 @@ impl Bench {
         Ok(())
     }
 
-    /// Does what the group decided.
-    fn hear(&mut self) -> Result<(), RunError> {
-        while let Some(news) = self.member.news() {
-            match news {
-                News::Revoked { lost: true } => {
-                    self.forget()?;
-                    self.member.give_back()?;
-                }
-                News::Revoked { lost: false } => {
-                    let ended = self.commit(true);
-                    self.settle_for_leave(ended)?;
-                    self.member.give_back()?;
-                }
-                News::Assigned(places) => {
-                    let judges: Vec<i32> = places.iter().map(|place| place.partition).collect();
-                    tracing::info!(?judges, "assigned to judge");
-                    self.take(&judges)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, judges: &[i32]) -> Result<(), RunError> {
-        for gone in self.seats.keys().filter(|judge| !judges.contains(judge)) {
-            self.setup.status.drop_judge(*gone as u32);
-        }
-        self.seats.retain(|judge, _| judges.contains(judge));
-        let place = |&partition: &i32| TopicPartition { topic: self.setup.names.deltas.clone(), partition };
-        let places: Vec<TopicPartition> = judges.iter().map(place).collect();
-        let committed = self.member.committed(&places, PATIENCE)?;
-        let reader = Reader::new(self.setup.config.clone())?;
-        let controls = self.told.catch_up(&reader)?;
-        let mut new = Vec::new();
-        for (place, committed) in places.iter().zip(committed) {
-            let judge = place.partition;
-            if self.seats.get(&judge).is_some_and(|seat| seat.committed == committed && committed == Some(seat.next)) {
-                continue;
-            }
-            let begun = Instant::now();
-            let court = memory::restore(&self.setup, &reader, &self.lessons, &controls, judge, committed)?;
-            let next = match committed {
-                Some(next) => next,
-                None => self.member.bounds(place)?.0,
-            };
-            tracing::info!(
-                judge,
-                windows = court.judge().open_windows(),
-                seconds = begun.elapsed().as_secs_f64(),
-                "judge restored"
-            );
-            let status = self.setup.status.judge(judge as u32, Instant::now());
-            new.push((judge, status.clone()));
-            let seat = Seat {
-                court,
-                next,
-                committed,
-                written: begun,
-                written_at: None,
-                at_end: false,
-                status,
-                since: clock::now(),
-                horizon: None,
-                heard: 0,
-            };
-            self.seats.insert(judge, seat);
-        }
-        if !new.is_empty() {
-            // The outputs need no right to be read; without it the page begins empty.
-            if let Err(error) = show::restore(&self.setup, &reader, &new, &self.alarms) {
-                tracing::info!("what was published before is not shown: {error}");
-            }
-        }
-        let starts: Vec<(TopicPartition, i64)> =
-            places.into_iter().map(|place| (place.clone(), self.seats[&place.partition].next)).collect();
-        self.member.take(starts.iter().map(|(place, next)| (place, *next)))?;
-        self.setup.status.no_longer(WAITS);
-        Ok(())
-    }
-
     /// Makes what was found since the last commit visible, with the offsets; `whole` also writes the courts down.
-    fn commit(&mut self, whole: bool) -> Result<(), Failed> {
+    fn publish(&mut self, whole: bool) -> Result<(), Failed> {
         self.committed = Instant::now();
         self.look_for_silence();
         self.herald.send(&mut self.transactions, &self.setup)?;
@@ -304,25 +222,23 @@ impl Bench {
             self.alarms.silence(Side::Labels, last(labels), limit);
         }
     }
+}
 
-    fn settle(&mut self, ended: Result<(), Failed>) -> Result<(), RunError> {
-        let judges: Vec<i32> = self.seats.keys().copied().collect();
-        if self.settle_for_leave(ended)? { Ok(()) } else { self.take(&judges) }
+impl Worker for Bench {
+    const COMMITS: &'static str = "findings";
+
+    type Part = i32;
+
+    fn setup(&self) -> &Setup {
+        &self.setup
     }
 
-    /// What follows from the end of a step. Whether what is here can be kept.
-    fn settle_for_leave(&mut self, ended: Result<(), Failed>) -> Result<bool, RunError> {
-        match ended {
-            Ok(()) => Ok(true),
-            Err(Failed::Run(error)) => Err(error),
-            Err(Failed::Commit(Failure::Fenced)) => Err(self.setup.twin()),
-            Err(Failed::Commit(Failure::Trouble(trouble))) => Err(trouble.into()),
-            Err(Failed::Commit(Failure::Doubt(why))) => {
-                tracing::warn!("a commit of findings is in doubt: {why}; going back to what is committed");
-                self.forget()?;
-                Ok(false)
-            }
-        }
+    fn member(&self) -> &Member {
+        &self.member
+    }
+
+    fn commit(&mut self) -> Result<(), Failed> {
+        self.publish(true)
     }
 
     fn forget(&mut self) -> Result<(), RunError> {
@@ -330,18 +246,78 @@ impl Bench {
         self.transactions.restart()?;
         Ok(())
     }
-}
 
-/// Why a step failed.
-enum Failed {
-    Commit(Failure),
-    Run(RunError),
-}
+    /// The seats stay: a judge that comes back, and whom nobody else had meanwhile, goes on.
+    fn release(&mut self) {}
 
-impl From<Failure> for Failed {
-    fn from(failure: Failure) -> Self {
-        Self::Commit(failure)
+    fn parts(&self) -> Vec<i32> {
+        self.seats.keys().copied().collect()
     }
+
+    fn parts_of(&self, places: &[TopicPartition]) -> Result<Vec<i32>, RunError> {
+        let judges: Vec<i32> = places.iter().map(|place| place.partition).collect();
+        tracing::info!(?judges, "assigned to judge");
+        Ok(judges)
+    }
+
+    fn begin(&mut self, judges: &[i32]) -> Result<(), RunError> {
+        for gone in self.seats.keys().filter(|judge| !judges.contains(judge)) {
+            self.setup.status.drop_judge(*gone as u32);
+        }
+        self.seats.retain(|judge, _| judges.contains(judge));
+        let place = |&partition: &i32| TopicPartition { topic: self.setup.names.deltas.clone(), partition };
+        let places: Vec<TopicPartition> = judges.iter().map(place).collect();
+        let committed = self.member.committed(&places, PATIENCE)?;
+        let reader = Reader::new(self.setup.config.clone())?;
+        let controls = self.told.catch_up(&reader)?;
+        let mut new = Vec::new();
+        for (place, committed) in places.iter().zip(committed) {
+            let judge = place.partition;
+            if self.seats.get(&judge).is_some_and(|seat| seat.committed == committed && committed == Some(seat.next)) {
+                continue;
+            }
+            let begun = Instant::now();
+            let court = memory::restore(&self.setup, &reader, &self.lessons, &controls, judge, committed)?;
+            let next = match committed {
+                Some(next) => next,
+                None => self.member.bounds(place)?.0,
+            };
+            tracing::info!(
+                judge,
+                windows = court.judge().open_windows(),
+                seconds = begun.elapsed().as_secs_f64(),
+                "judge restored"
+            );
+            let status = self.setup.status.judge(judge as u32, Instant::now());
+            new.push((judge, status.clone()));
+            let seat = Seat {
+                court,
+                next,
+                committed,
+                written: begun,
+                written_at: None,
+                at_end: false,
+                status,
+                since: clock::now(),
+                horizon: None,
+                heard: 0,
+            };
+            self.seats.insert(judge, seat);
+        }
+        if !new.is_empty() {
+            // The outputs need no right to be read; without it the page begins empty.
+            if let Err(error) = show::restore(&self.setup, &reader, &new, &self.alarms) {
+                tracing::info!("what was published before is not shown: {error}");
+            }
+        }
+        let starts: Vec<(TopicPartition, i64)> =
+            places.into_iter().map(|place| (place.clone(), self.seats[&place.partition].next)).collect();
+        self.member.take(starts.iter().map(|(place, next)| (place, *next)))?;
+        self.setup.status.no_longer(WAITS);
+        Ok(())
+    }
+
+    fn aborted(&self) {}
 }
 
 /// What folding needs besides the court.

@@ -21,16 +21,15 @@ use super::lessons::{Heard, Lessons};
 use super::placement::{Meetings, Sampler};
 use super::setup::Setup;
 use super::stop::Stop;
+use super::turn::{Failed, Rounds, Worker};
 use crate::engine::{Crew, Head};
 use crate::event::Span;
 use crate::exchange::Reading;
-use crate::kafka::{Committed, Failure, Incoming, Member, News, Reader, Record, Transactions};
+use crate::kafka::{Committed, Failure, Incoming, Member, Reader, Record, TopicPartition, Transactions};
 use crate::status::{self, Measure, Recorder, Stream, StreamStatus, TaskStatus};
 
 /// Records read from one feed before another one has its turn.
 const BATCH: usize = 512;
-/// How long a lane waits when no feed has anything.
-const NAP: Duration = Duration::from_millis(5);
 /// How long a lane waits for the offsets that a dead process left open: longer than its transaction can last.
 const PATIENCE: Duration = Duration::from_secs(45);
 /// How often an idle task says how far it is.
@@ -109,111 +108,9 @@ impl Lane {
         })
     }
 
-    /// Works until it is asked to stop.
-    pub(super) fn work(mut self) -> Result<(), RunError> {
-        while !self.stop.is_wanted() {
-            self.step()?;
-        }
-        let ended = self.commit();
-        self.settle(ended)?;
-        self.inbox.clear();
-        self.setup.status.drop_lane(self.number);
-        Ok(())
-    }
-
-    fn step(&mut self) -> Result<(), RunError> {
-        self.status.beat(Instant::now());
-        self.learn();
-        self.hear()?;
-        let read = self.read();
-        let idle = matches!(read, Ok(0));
-        self.settle(read.map(|_| ()))?;
-        if self.committed.elapsed() >= self.setup.interval || self.desk.crew.journal_bytes() > LARGE {
-            let ended = self.commit();
-            self.settle(ended)?;
-        }
-        if idle {
-            let waited = self.wait(NAP);
-            self.settle(waited)?;
-        }
-        Ok(())
-    }
-
     /// Takes what models have learnt meanwhile.
     fn learn(&mut self) {
         learn(&self.lessons, &mut self.taught, &mut self.desk.crew);
-    }
-
-    /// Lets the client speak. A record comes here only if it was fetched before its partition had a queue of its own.
-    fn wait(&mut self, nap: Duration) -> Result<(), Failure> {
-        while let Some(incoming) = self.member.poll(nap).map_err(Failure::Trouble)? {
-            // The end of a partition is told by its own queue.
-            let Incoming::Record(message) = incoming else { continue };
-            let here =
-                |feed: &&mut Feed| feed.place.topic == message.topic() && feed.place.partition == message.partition();
-            if let Some(feed) = self.inbox.feeds.iter_mut().find(here)
-                && self.desk.take(feed, &message)?
-            {
-                feed.note_read();
-            }
-        }
-        Ok(())
-    }
-
-    /// Does what the group decided.
-    fn hear(&mut self) -> Result<(), RunError> {
-        let waited = self.wait(Duration::ZERO);
-        self.settle(waited)?;
-        if self.member.is_fenced() {
-            return Err(self.setup.twin());
-        }
-        while let Some(news) = self.member.news() {
-            match news {
-                News::Revoked { lost } => {
-                    if lost {
-                        tracing::warn!(lane = self.number, "partitions were lost before they could be committed");
-                        self.forget()?;
-                    } else {
-                        let ended = self.commit();
-                        self.settle_for_leave(ended)?;
-                    }
-                    self.inbox.clear();
-                    self.member.give_back()?;
-                }
-                News::Assigned(partitions) => {
-                    let tasks = self.inputs.tasks(&partitions)?;
-                    tracing::info!(lane = self.number, ?tasks, "assigned");
-                    self.take(&tasks)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Begins with a set of tasks: those that are here as they were committed go on, the others are rebuilt.
-    fn take(&mut self, tasks: &[u32]) -> Result<(), RunError> {
-        let gone: Vec<u32> = self.books.keys().copied().filter(|task| !tasks.contains(task)).collect();
-        for task in gone {
-            self.books.remove(&task);
-            self.desk.crew.close(task as usize);
-        }
-        let places: Vec<_> = tasks.iter().flat_map(|&task| self.inputs.of_task(task)).collect();
-        let committed = self.member.committed(&places, PATIENCE)?;
-        let reader = Reader::new(self.setup.config.clone())?;
-        // Who had a task before us may have promised to keep out of windows whose baseline changes.
-        self.told.catch_up(&reader)?;
-        self.learn();
-        for (&task, committed) in tasks.iter().zip(committed.chunks(self.inputs.len())) {
-            if !self.books.get(&task).is_some_and(|books| books.is_at(committed)) {
-                let books = self.rebuild(&reader, task, committed)?;
-                self.books.insert(task, books);
-            }
-        }
-        let starts = self.inputs.starts(&self.books);
-        self.member.take(starts.iter().map(|(place, offset)| (place, *offset)))?;
-        self.status.assign(tasks);
-        self.setup.status.no_longer(&waits(self.number));
-        self.open_feeds(tasks)
     }
 
     fn open_feeds(&mut self, tasks: &[u32]) -> Result<(), RunError> {
@@ -271,21 +168,7 @@ impl Lane {
         Ok(books)
     }
 
-    /// Reads what is there, from the feeds that are furthest behind.
-    fn read(&mut self) -> Result<usize, Failure> {
-        let mut order = std::mem::take(&mut self.order);
-        self.inbox.order(self.drift, &mut order);
-        let mut read = 0;
-        for &place in &order {
-            read += self.read_from(place)?;
-            if read >= BATCH {
-                break;
-            }
-        }
-        self.order = order;
-        Ok(read)
-    }
-
+    /// Reads what one feed has, up to a limit.
     fn read_from(&mut self, place: usize) -> Result<usize, Failure> {
         let Inbox { feeds, queues } = &mut self.inbox;
         let (feed, queue) = (&mut feeds[place], &queues[place]);
@@ -316,8 +199,86 @@ impl Lane {
         Ok(read)
     }
 
-    /// Makes everything since the last commit visible together.
-    fn commit(&mut self) -> Result<(), Failure> {
+    /// Hands on what was seen of where records lie, and what became of labels since the last time.
+    fn look_at_placement(&mut self) {
+        let Some(samplers) = &mut self.desk.samplers else { return };
+        let tallies = samplers.each_mut().map(Sampler::take);
+        let mut before = std::mem::take(&mut self.met);
+        let mut since = Meetings::default();
+        for &task in self.books.keys() {
+            let labels = self.desk.crew.counts_of(task as usize).labels;
+            let now = Meetings {
+                met: labels.joined + labels.duplicate + labels.corrected + labels.withdrawn + labels.ignored,
+                missed: labels.orphan,
+            };
+            // A task that has just come was counted elsewhere.
+            let new = before.remove(&task).map_or_else(Meetings::default, |before| now.since(before));
+            since = Meetings { met: since.met + new.met, missed: since.missed + new.missed };
+            self.met.insert(task, now);
+        }
+        self.alarms.placed(tallies, since);
+    }
+
+    /// Says how the lane is doing.
+    fn tell(&mut self, begun: Instant, committed: &Committed) {
+        let seen = &mut self.desk.seen;
+        for (stream, (records, bytes)) in Stream::ALL.into_iter().zip(std::mem::take(&mut seen.records)) {
+            self.status.add_records(stream, records, bytes);
+        }
+        for (side, reason) in seen.rejects.drain(..) {
+            self.status.add_rejects(Stream::ALL[side as usize], reason, 1);
+        }
+        self.status.committed();
+        let done = Instant::now();
+        self.recorder.record(Measure::CommitDuration, micros(done.duration_since(begun)));
+        self.recorder.record(Measure::TransactionSize, committed.bytes);
+        for (read, count) in seen.batches.drain(..) {
+            self.recorder.record_n(Measure::RecordToCommit, micros(done.duration_since(read)), count);
+        }
+        self.setup.status.measured(&mut self.recorder);
+        if let Some(measures) = self.desk.crew.measures() {
+            self.setup.status.measured(measures);
+        }
+        for &task in self.books.keys() {
+            let (inferences, labels) = self.desk.crew.watermarks_of(task as usize);
+            let stream = |side, watermark| StreamStatus {
+                behind: self.inbox.behind(task, side, |place| self.member.end_of(place)),
+                watermark,
+            };
+            self.status.task(TaskStatus {
+                partition: task,
+                inferences: stream(Side::Inferences, inferences),
+                labels: self.setup.names.labels.as_ref().map(|_| stream(Side::Labels, labels)),
+                counts: self.desk.crew.counts_of(task as usize),
+                memory: self.desk.crew.memory_of(task as usize) as u64,
+            });
+        }
+    }
+
+    /// Says up to where the changelogs are not needed any more.
+    fn trim(&mut self) {
+        for (&task, books) in &mut self.books {
+            if let Some(before) = books.trim(|due| self.desk.crew.has_outlived(task as usize, due)) {
+                self.rubbish.put(task, before);
+            }
+        }
+    }
+}
+
+impl Worker for Lane {
+    const COMMITS: &'static str = "deltas";
+
+    type Part = u32;
+
+    fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    fn member(&self) -> &Member {
+        &self.member
+    }
+
+    fn commit(&mut self) -> Result<(), Failed> {
         let now = Instant::now();
         self.committed = now;
         self.look_at_placement();
@@ -392,93 +353,6 @@ impl Lane {
         Ok(())
     }
 
-    /// Hands on what was seen of where records lie, and what became of labels since the last time.
-    fn look_at_placement(&mut self) {
-        let Some(samplers) = &mut self.desk.samplers else { return };
-        let tallies = samplers.each_mut().map(Sampler::take);
-        let mut before = std::mem::take(&mut self.met);
-        let mut since = Meetings::default();
-        for &task in self.books.keys() {
-            let labels = self.desk.crew.counts_of(task as usize).labels;
-            let now = Meetings {
-                met: labels.joined + labels.duplicate + labels.corrected + labels.withdrawn + labels.ignored,
-                missed: labels.orphan,
-            };
-            // A task that has just come was counted elsewhere.
-            let new = before.remove(&task).map_or_else(Meetings::default, |before| now.since(before));
-            since = Meetings { met: since.met + new.met, missed: since.missed + new.missed };
-            self.met.insert(task, now);
-        }
-        self.alarms.placed(tallies, since);
-    }
-
-    /// Says how the lane is doing.
-    fn tell(&mut self, begun: Instant, committed: &Committed) {
-        let seen = &mut self.desk.seen;
-        for (stream, (records, bytes)) in Stream::ALL.into_iter().zip(std::mem::take(&mut seen.records)) {
-            self.status.add_records(stream, records, bytes);
-        }
-        for (side, reason) in seen.rejects.drain(..) {
-            self.status.add_rejects(Stream::ALL[side as usize], reason, 1);
-        }
-        self.status.committed();
-        let done = Instant::now();
-        self.recorder.record(Measure::CommitDuration, micros(done.duration_since(begun)));
-        self.recorder.record(Measure::TransactionSize, committed.bytes);
-        for (read, count) in seen.batches.drain(..) {
-            self.recorder.record_n(Measure::RecordToCommit, micros(done.duration_since(read)), count);
-        }
-        self.setup.status.measured(&mut self.recorder);
-        if let Some(measures) = self.desk.crew.measures() {
-            self.setup.status.measured(measures);
-        }
-        for &task in self.books.keys() {
-            let (inferences, labels) = self.desk.crew.watermarks_of(task as usize);
-            let stream = |side, watermark| StreamStatus {
-                behind: self.inbox.behind(task, side, |place| self.member.end_of(place)),
-                watermark,
-            };
-            self.status.task(TaskStatus {
-                partition: task,
-                inferences: stream(Side::Inferences, inferences),
-                labels: self.setup.names.labels.as_ref().map(|_| stream(Side::Labels, labels)),
-                counts: self.desk.crew.counts_of(task as usize),
-                memory: self.desk.crew.memory_of(task as usize) as u64,
-            });
-        }
-    }
-
-    /// Says up to where the changelogs are not needed any more.
-    fn trim(&mut self) {
-        for (&task, books) in &mut self.books {
-            if let Some(before) = books.trim(|due| self.desk.crew.has_outlived(task as usize, due)) {
-                self.rubbish.put(task, before);
-            }
-        }
-    }
-
-    /// What follows from the end of a step: nothing, or to begin anew with what is committed.
-    fn settle(&mut self, ended: Result<(), Failure>) -> Result<(), RunError> {
-        let tasks: Vec<u32> = self.books.keys().copied().collect();
-        if self.settle_for_leave(ended)? { Ok(()) } else { self.take(&tasks) }
-    }
-
-    /// The same, where the partitions go anyway. Whether what is here can be kept.
-    fn settle_for_leave(&mut self, ended: Result<(), Failure>) -> Result<bool, RunError> {
-        match ended {
-            Ok(()) => Ok(true),
-            Err(Failure::Fenced) => Err(self.setup.twin()),
-            Err(Failure::Trouble(trouble)) => Err(trouble.into()),
-            Err(Failure::Doubt(why)) => {
-                self.status.aborted();
-                tracing::warn!(lane = self.number, "a commit is in doubt: {why}; going back to what is committed");
-                self.forget()?;
-                Ok(false)
-            }
-        }
-    }
-
-    /// Forgets everything that is not committed.
     fn forget(&mut self) -> Result<(), RunError> {
         self.inbox.clear();
         for task in std::mem::take(&mut self.books).into_keys() {
@@ -486,6 +360,100 @@ impl Lane {
         }
         self.desk.transactions.restart()?;
         Ok(())
+    }
+
+    fn release(&mut self) {
+        self.inbox.clear();
+    }
+
+    fn parts(&self) -> Vec<u32> {
+        self.books.keys().copied().collect()
+    }
+
+    fn parts_of(&self, places: &[TopicPartition]) -> Result<Vec<u32>, RunError> {
+        let tasks = self.inputs.tasks(places)?;
+        tracing::info!(lane = self.number, ?tasks, "assigned");
+        Ok(tasks)
+    }
+
+    /// Tasks that are here as they were committed go on, the others are rebuilt.
+    fn begin(&mut self, tasks: &[u32]) -> Result<(), RunError> {
+        let gone: Vec<u32> = self.books.keys().copied().filter(|task| !tasks.contains(task)).collect();
+        for task in gone {
+            self.books.remove(&task);
+            self.desk.crew.close(task as usize);
+        }
+        let places: Vec<_> = tasks.iter().flat_map(|&task| self.inputs.of_task(task)).collect();
+        let committed = self.member.committed(&places, PATIENCE)?;
+        let reader = Reader::new(self.setup.config.clone())?;
+        // Who had a task before us may have promised to keep out of windows whose baseline changes.
+        self.told.catch_up(&reader)?;
+        self.learn();
+        for (&task, committed) in tasks.iter().zip(committed.chunks(self.inputs.len())) {
+            if !self.books.get(&task).is_some_and(|books| books.is_at(committed)) {
+                let books = self.rebuild(&reader, task, committed)?;
+                self.books.insert(task, books);
+            }
+        }
+        let starts = self.inputs.starts(&self.books);
+        self.member.take(starts.iter().map(|(place, offset)| (place, *offset)))?;
+        self.status.assign(tasks);
+        self.setup.status.no_longer(&waits(self.number));
+        self.open_feeds(tasks)
+    }
+
+    fn aborted(&self) {
+        self.status.aborted();
+    }
+}
+
+impl Rounds for Lane {
+    fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    fn status(&self) -> &status::Lane {
+        &self.status
+    }
+
+    fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// A record comes here only if it was fetched before its partition had a queue of its own.
+    fn listen(&mut self, nap: Duration) -> Result<(), Failed> {
+        while let Some(incoming) = self.member.poll(nap)? {
+            // The end of a partition is told by its own queue.
+            let Incoming::Record(message) = incoming else { continue };
+            let here =
+                |feed: &&mut Feed| feed.place.topic == message.topic() && feed.place.partition == message.partition();
+            if let Some(feed) = self.inbox.feeds.iter_mut().find(here)
+                && self.desk.take(feed, &message)?
+            {
+                feed.note_read();
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads from the feeds that are furthest behind.
+    fn turn(&mut self) -> Result<usize, Failed> {
+        self.learn();
+        let mut order = std::mem::take(&mut self.order);
+        self.inbox.order(self.drift, &mut order);
+        let mut read = 0;
+        for &place in &order {
+            read += self.read_from(place)?;
+            if read >= BATCH {
+                break;
+            }
+        }
+        self.order = order;
+        Ok(read)
+    }
+
+    fn is_due(&self) -> bool {
+        self.committed.elapsed() >= self.setup.interval || self.desk.crew.journal_bytes() > LARGE
     }
 }
 

@@ -6,7 +6,7 @@
 //! Each commits results and progress in one transaction. More lanes, more processes: the groups spread the work.
 //!
 //! In reading order: `setup`, `inputs` and `feed` (what is read), `desk` (what happens to a record), `books` and
-//! `changelog` (what survives a process), `lane`; `origin` and `rewrite`; `memory`, `control` (what people ask for),
+//! `changelog` (what survives a process), `lane`; `turn` (what all of them do); `origin` and `rewrite`; `memory`, `control` (what people ask for),
 //! `bench`; `alarms` and `placement` (what is wrong with the streams now); `service` (all threads together).
 //! The engine that runs here is the one of a replay. This room knows topics and the wall clock, and no statistics.
 #![allow(
@@ -36,6 +36,7 @@ mod setup;
 mod show;
 mod source;
 mod stop;
+mod turn;
 
 pub use control::{agree, meaning_of, no_way, read_controls};
 pub use error::RunError;

@@ -19,19 +19,18 @@ use super::origin::{ORIGIN, Standing, WATERMARK, put_standings};
 use super::setup::Setup;
 use super::source::{Note, Source};
 use super::stop::Stop;
+use super::turn::{Failed, Rounds, Worker};
 use crate::config::Start;
 use crate::decode::{Decoder, Limits};
 use crate::engine::Crew;
 use crate::event::{EventTime, Inference, Label, Reject, Span, murmur2_partition};
 use crate::exchange::{Raw, Reading, send_letter};
 use crate::finding::DeadLetter;
-use crate::kafka::{Failure, Incoming, Member, Message, News, Record, TopicPartition, Transactions};
+use crate::kafka::{Failure, Incoming, Member, Message, Record, TopicPartition, Transactions};
 use crate::status::{self, Stream};
 
 /// Records written before the client may speak.
 const BATCH: usize = 4_096;
-/// How long to wait when there is nothing to write.
-const NAP: Duration = Duration::from_millis(5);
 /// How long to wait for the offsets that a dead process left open.
 const PATIENCE: Duration = Duration::from_secs(45);
 /// Under which name a process says that it waits for the group.
@@ -106,101 +105,6 @@ impl Rewriter {
         })
     }
 
-    /// Works until it is asked to stop.
-    pub(super) fn work(mut self) -> Result<(), RunError> {
-        while !self.stop.is_wanted() {
-            self.step()?;
-        }
-        let ended = self.commit();
-        self.settle_for_leave(ended)?;
-        // The client closes only when its queues have gone.
-        self.sources.clear();
-        self.setup.status.drop_lane(self.number);
-        Ok(())
-    }
-
-    fn step(&mut self) -> Result<(), RunError> {
-        self.status.beat(Instant::now());
-        self.hear()?;
-        let wrote = self.write();
-        let idle = matches!(wrote, Ok(0));
-        self.settle(wrote.map(|_| ()))?;
-        if self.committed.elapsed() >= self.setup.interval {
-            let ended = self.commit();
-            self.settle(ended)?;
-        }
-        if idle {
-            self.listen(NAP)?;
-        }
-        Ok(())
-    }
-
-    /// Lets the client speak. Records come by the queues of their own; one that does not was fetched before it had one.
-    fn listen(&mut self, nap: Duration) -> Result<(), RunError> {
-        while let Some(incoming) = self.member.poll(nap)? {
-            if let Incoming::Record(message) = incoming {
-                let why = format!("{} partition {} came by the wrong way", message.topic(), message.partition());
-                drop(message);
-                return self.settle(Err(Failure::Doubt(why)));
-            }
-        }
-        Ok(())
-    }
-
-    fn hear(&mut self) -> Result<(), RunError> {
-        self.listen(Duration::ZERO)?;
-        if self.member.is_fenced() {
-            return Err(self.setup.twin());
-        }
-        while let Some(news) = self.member.news() {
-            match news {
-                News::Revoked { lost } => {
-                    if lost {
-                        self.forget()?;
-                    } else {
-                        let ended = self.commit();
-                        self.settle_for_leave(ended)?;
-                    }
-                    self.sources.clear();
-                    self.active = false;
-                    self.member.give_back()?;
-                }
-                News::Assigned(places) => {
-                    self.active = !places.is_empty();
-                    tracing::info!(active = self.active, "assigned to write the inputs anew");
-                    self.take()?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Begins where the committed offsets are.
-    fn take(&mut self) -> Result<(), RunError> {
-        self.sources.clear();
-        self.setup.status.no_longer(WAITS);
-        if !self.active {
-            return Ok(self.member.take(std::iter::empty())?);
-        }
-        let places = self.places();
-        let all: Vec<TopicPartition> = places.iter().map(|(place, _)| place.clone()).collect();
-        self.at = self.member.committed_with_notes(&all, PATIENCE)?;
-        let mut starts = Vec::with_capacity(all.len());
-        for (place, committed) in all.iter().zip(&self.at) {
-            starts.push(match committed {
-                Some((next, _)) => *next,
-                None => self.beginning(place)?,
-            });
-        }
-        self.member.take(all.iter().zip(starts.iter().copied()))?;
-        for (number, ((place, side), next)) in places.into_iter().zip(starts).enumerate() {
-            let queue = self.member.split(&place)?;
-            let note = self.at[number].as_ref().map_or_else(Note::default, |(_, note)| Note::parse(note));
-            self.sources.push(Source::new(place, side, queue, next, &note));
-        }
-        Ok(())
-    }
-
     /// Every partition of both inputs.
     fn places(&self) -> Vec<(TopicPartition, Side)> {
         let [inferences, labels] = self.setup.sources.unwrap_or_default();
@@ -220,32 +124,6 @@ impl Rewriter {
             Start::Latest => last,
             Start::At(time) => self.member.offset_at(place, time)?.unwrap_or(last),
         })
-    }
-
-    /// Writes what is there, always of the source that has come least far.
-    fn write(&mut self) -> Result<usize, Failure> {
-        for place in 0..self.sources.len() {
-            self.fill(place)?;
-        }
-        let (now, outside) = (Instant::now(), clock::now());
-        let mut wrote = 0;
-        while wrote < BATCH {
-            let mut next = [Side::Inferences, Side::Labels].map(|side| self.next_of(side));
-            next.sort_by_key(|next| next.map(|place| self.sources[place].key()));
-            let mut allowed = None;
-            for place in next.into_iter().flatten() {
-                if self.may_go(place, now, outside)? {
-                    allowed = Some(place);
-                    break;
-                }
-            }
-            let Some(place) = allowed else { break };
-            self.send(place)?;
-            wrote += 1;
-            self.fill(place)?;
-        }
-        self.transactions.serve();
-        Ok(wrote)
     }
 
     /// Of the sources of a side where a record waits, the one that has come least far.
@@ -357,9 +235,23 @@ impl Rewriter {
         source.written();
         Ok(())
     }
+}
+
+impl Worker for Rewriter {
+    const COMMITS: &'static str = "rewritten records";
+
+    type Part = i32;
+
+    fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    fn member(&self) -> &Member {
+        &self.member
+    }
 
     /// Makes what was written visible, with how far every source has come.
-    fn commit(&mut self) -> Result<(), Failure> {
+    fn commit(&mut self) -> Result<(), Failed> {
         let now = Instant::now();
         self.committed = now;
         if !self.active {
@@ -382,30 +274,110 @@ impl Rewriter {
         Ok(())
     }
 
-    fn settle(&mut self, ended: Result<(), Failure>) -> Result<(), RunError> {
-        if self.settle_for_leave(ended)? { Ok(()) } else { self.take() }
-    }
-
-    /// What follows from the end of a step. Whether what is here can be kept.
-    fn settle_for_leave(&mut self, ended: Result<(), Failure>) -> Result<bool, RunError> {
-        match ended {
-            Ok(()) => Ok(true),
-            Err(Failure::Fenced) => Err(self.setup.twin()),
-            Err(Failure::Trouble(trouble)) => Err(trouble.into()),
-            Err(Failure::Doubt(why)) => {
-                self.status.aborted();
-                tracing::warn!("a commit of rewritten records is in doubt: {why}; going back to what is committed");
-                self.forget()?;
-                Ok(false)
-            }
-        }
-    }
-
-    /// Forgets everything that is not committed.
     fn forget(&mut self) -> Result<(), RunError> {
         self.sources.clear();
         self.transactions.restart()?;
         Ok(())
+    }
+
+    fn release(&mut self) {
+        self.sources.clear();
+        self.active = false;
+    }
+
+    fn parts(&self) -> Vec<i32> {
+        self.active.then_some(0).into_iter().collect()
+    }
+
+    /// The one partition of a topic that nobody reads here, or none.
+    fn parts_of(&self, places: &[TopicPartition]) -> Result<Vec<i32>, RunError> {
+        tracing::info!(active = !places.is_empty(), "assigned to write the inputs anew");
+        Ok(places.iter().map(|place| place.partition).collect())
+    }
+
+    fn begin(&mut self, parts: &[i32]) -> Result<(), RunError> {
+        self.sources.clear();
+        self.active = !parts.is_empty();
+        self.setup.status.no_longer(WAITS);
+        if !self.active {
+            return Ok(self.member.take(std::iter::empty())?);
+        }
+        let places = self.places();
+        let all: Vec<TopicPartition> = places.iter().map(|(place, _)| place.clone()).collect();
+        self.at = self.member.committed_with_notes(&all, PATIENCE)?;
+        let mut starts = Vec::with_capacity(all.len());
+        for (place, committed) in all.iter().zip(&self.at) {
+            starts.push(match committed {
+                Some((next, _)) => *next,
+                None => self.beginning(place)?,
+            });
+        }
+        self.member.take(all.iter().zip(starts.iter().copied()))?;
+        for (number, ((place, side), next)) in places.into_iter().zip(starts).enumerate() {
+            let queue = self.member.split(&place)?;
+            let note = self.at[number].as_ref().map_or_else(Note::default, |(_, note)| Note::parse(note));
+            self.sources.push(Source::new(place, side, queue, next, &note));
+        }
+        Ok(())
+    }
+
+    fn aborted(&self) {
+        self.status.aborted();
+    }
+}
+
+impl Rounds for Rewriter {
+    fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    fn status(&self) -> &status::Lane {
+        &self.status
+    }
+
+    fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Records come by the queues of their own; one that does not was fetched before it had one.
+    fn listen(&mut self, nap: Duration) -> Result<(), Failed> {
+        while let Some(incoming) = self.member.poll(nap)? {
+            if let Incoming::Record(message) = incoming {
+                let (topic, partition) = (message.topic(), message.partition());
+                return Err(Failure::Doubt(format!("{topic} partition {partition} came by the wrong way")).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is there, always of the source that has come least far.
+    fn turn(&mut self) -> Result<usize, Failed> {
+        for place in 0..self.sources.len() {
+            self.fill(place)?;
+        }
+        let (now, outside) = (Instant::now(), clock::now());
+        let mut wrote = 0;
+        while wrote < BATCH {
+            let mut next = [Side::Inferences, Side::Labels].map(|side| self.next_of(side));
+            next.sort_by_key(|next| next.map(|place| self.sources[place].key()));
+            let mut allowed = None;
+            for place in next.into_iter().flatten() {
+                if self.may_go(place, now, outside)? {
+                    allowed = Some(place);
+                    break;
+                }
+            }
+            let Some(place) = allowed else { break };
+            self.send(place)?;
+            wrote += 1;
+            self.fill(place)?;
+        }
+        self.transactions.serve();
+        Ok(wrote)
+    }
+
+    fn is_due(&self) -> bool {
+        self.committed.elapsed() >= self.setup.interval
     }
 }
 

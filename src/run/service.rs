@@ -15,6 +15,7 @@ use super::lessons::{Follower, Lessons};
 use super::rewrite::Rewriter;
 use super::setup::Setup;
 use super::stop::Stop;
+use super::turn::Rounds as _;
 
 /// How often the threads are looked at.
 const LOOK: Duration = Duration::from_millis(100);

@@ -105,7 +105,8 @@ const LENGTHS: [(Span, i64); 3] = [(Span::HOUR, 24), (Span::DAY, 7), (Span::DAY.
 /// Where each figure stands: shares first, other means behind them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figures {
-    /// By feature: the place of its missing values, before those of its parts; how many cells; whether cuts follow.
+    /// By feature: the place of its missing values, after which stand all cells as one, then its parts; how many cells;
+    /// whether cuts follow.
     features: Vec<(usize, usize, bool)>,
     scores: usize,
     groups: usize,
@@ -114,6 +115,9 @@ pub struct Figures {
     cells: usize,
     length: usize,
 }
+
+/// Places before those of the parts: missing values, and all cells as one.
+const PARTS: usize = 2;
 
 /// Metrics that are shares, and such that are not.
 const SHARES: [Metric; 4] = [Metric::Accuracy, Metric::Precision, Metric::Recall, Metric::F1];
@@ -126,7 +130,7 @@ impl Figures {
         let features = coding.features().iter().enumerate().map(|(place, feature)| {
             let cells = drift_counts(feature, baseline.codes(place)).len();
             let first = length;
-            length += 1 + looks(cells, feature.is_numeric());
+            length += PARTS + looks(cells, feature.is_numeric());
             (first, cells, feature.is_numeric())
         });
         let features: Vec<(usize, usize, bool)> = features.collect();
@@ -138,7 +142,8 @@ impl Figures {
         Self { features, scores, groups, rates, means, cells, length: cells + layout.cells() }
     }
 
-    /// The places of a figure; its scatter is the largest of theirs, or their mean for the codes of a slice.
+    /// The places of a figure; its scatter is the largest of theirs, or their mean for the codes of a slice. A bunch can
+    /// be of any value, also of one that had none on the baseline: a cell scatters at least as all of them do.
     fn of(&self, figure: Restless, layout: &Layout) -> (std::ops::Range<usize>, bool) {
         let one = |place: usize| (place..place + 1, false);
         let part = |first: usize, cells: usize, part: Part| match part {
@@ -156,9 +161,9 @@ impl Figures {
             Restless::Odd(feature) => {
                 let (first, cells, numeric) = self.features[feature];
                 // What is outside now was at an end of the range then.
-                if numeric { (first + 1..first + 1 + cells, true) } else { one(first + 1) }
+                if numeric { (first + 1..first + PARTS + cells, true) } else { one(first + PARTS) }
             }
-            Restless::Feature(feature, wanted) => part(self.features[feature].0 + 1, self.features[feature].1, wanted),
+            Restless::Feature(feature, wanted) => part(self.features[feature].0 + PARTS, self.features[feature].1, wanted),
             Restless::Scores(wanted) => part(self.scores, self.groups, wanted),
             Restless::Decisions => one(self.rates),
             Restless::Labels => one(self.rates + 1),
@@ -186,7 +191,7 @@ impl Figures {
             let rows: i64 = codes.iter().sum();
             tell(first, share(codes[0], rows), rows as f64);
             let counts = drift_counts(feature, codes);
-            tell_looks(&counts, cells, numeric, first + 1, &mut tell);
+            tell_looks(&counts, cells, numeric, first + PARTS, &mut tell);
         }
         let (now, _, _) = score_groups(window, baseline);
         tell_looks(&now, self.groups, true, self.scores, &mut tell);
@@ -302,15 +307,22 @@ fn of_length(
     };
     let degrees: u32 = seen.iter().map(|windows| windows.saturating_sub(1)).sum();
     let each = phased.chunks_exact(phases as usize);
+    let together = |mut factors: Vec<u32>| {
+        for &(first, cells, _) in &figures.features {
+            let sum: u64 = factors[first + PARTS..first + PARTS + cells].iter().map(|&one| u64::from(one)).sum();
+            factors[first + 1] = u32::try_from(sum / cells.max(1) as u64).unwrap_or(u32::MAX);
+        }
+        factors
+    };
     Some(Dispersion {
         length: length.micros(),
         windows: many,
         degrees,
         rows: rows.len() as f64 / f64::from(many),
         labelled: labelled as f64 / f64::from(many),
-        plain: plain.iter().enumerate().map(|(place, one)| factor(place, std::slice::from_ref(one))).collect(),
+        plain: together(plain.iter().enumerate().map(|(place, one)| factor(place, std::slice::from_ref(one))).collect()),
         phased: if degrees > 0 {
-            each.enumerate().map(|(place, groups)| factor(place, groups)).collect()
+            together(each.enumerate().map(|(place, groups)| factor(place, groups)).collect())
         } else {
             Vec::new()
         },
@@ -366,9 +378,16 @@ impl Judged<'_> {
     pub fn factors(&self, figures: &Figures, layout: &Layout, figure: Restless, allowance: f64) -> (f64, f64) {
         let (places, largest) = figures.of(figure, layout);
         let many = places.len().max(1) as f64;
+        // All cells of its feature as one.
+        let all = match figure {
+            Restless::Feature(feature, Part::Cell(_)) | Restless::Odd(feature) => figures.features[feature].0 + 1,
+            _ => places.start,
+        };
         let read = |factors: &[u32]| {
+            let least = factors.get(all).map_or(1.0, |&one| f64::from(one) / UNIT);
             let values = factors.get(places.clone()).unwrap_or_default().iter().map(|&one| f64::from(one) / UNIT);
-            if largest { values.fold(1.0, f64::max) } else { values.sum::<f64>() / many }
+            let own = if largest { values.fold(1.0, f64::max) } else { values.sum::<f64>() / many };
+            if all == places.start { own } else { own.max(least) }
         };
         let raised = (read(self.factors) * allowance).max(1.0);
         let own = self.own.map_or(1.0, read);

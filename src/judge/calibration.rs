@@ -78,7 +78,8 @@ fn intercept(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
         level: terms.level,
         smallest_detectable: Some(test.smallest_detectable),
         text,
-        bet: context.bet_on((Family::Calibration, 2), test.p_value),
+        // The baseline's error is bounded in this test as it is.
+        bet: context.bet_on((Family::Calibration, 2), test.p_value, || Some(test.p_value)),
         ..reading(indicator, fitted.offset, fitted.variance.sqrt(), 0.0, test.p_value)
     })
 }
@@ -87,7 +88,9 @@ fn slope(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let indicator = Indicator::CalibrationSlope;
     let terms = context.allowing(context.terms(Family::Calibration, 2), Restless::Slope);
     let own: Recalibration = recalibrate(&forecasts(&profile.sums, &profile.map))?;
-    let test = slope_test(&forecasts(context.sums, &profile.map), &own, indicator.floor(), terms)?;
+    let bins = forecasts(context.sums, &profile.map);
+    let test = slope_test(&bins, &own, indicator.floor(), terms)?;
+    let again = || slope_test(&bins, &own, indicator.floor(), terms.lasting()).map(|test| test.p_value);
     let kind = if test.effect < 0.0 { "more extreme" } else { "more timid" };
     let text = format!(
         "The scores are {kind} than the truth bears out: the calibration slope is {}, on the baseline it was {}.",
@@ -99,7 +102,7 @@ fn slope(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
         level: terms.level,
         smallest_detectable: Some(test.smallest_detectable),
         text,
-        bet: context.bet_on((Family::Calibration, 2), test.p_value),
+        bet: context.bet_on((Family::Calibration, 2), test.p_value, again),
         ..reading(indicator, test.window.slope, test.window.slope_variance.sqrt(), own.slope, test.p_value)
     })
 }

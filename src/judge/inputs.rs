@@ -4,6 +4,7 @@
 //! as a whole. All are counts of codes in the window against counts of codes on the baseline, tested exactly.
 
 use super::budget::Family;
+use super::predictions;
 use super::naming::{code_name, quoted, spoken, spoken_top, value_name};
 use super::reading::{Context, Reading, count, tested};
 use super::words::{amount, before, capital, many, out_of, percent};
@@ -216,7 +217,11 @@ impl Look<'_> {
             amount(psi)
         );
         let reading = Reading::of_shift(indicator, self.subject(), &shift, floor, n, terms);
-        let bet = self.context.bet_on((Family::Drift, self.features()), shift.p_value);
+        let again = || {
+            let looked = &(now.as_slice(), then.as_slice(), self.feature.is_numeric(), floor);
+            predictions::lasting(looked, terms, |part| phis(part))
+        };
+        let bet = self.context.bet_on((Family::Drift, self.features()), shift.p_value, again);
         Some(reading.saying(text).with("psi", psi).with("moved", what).betting(bet, true))
     }
 

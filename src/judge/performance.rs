@@ -15,7 +15,7 @@ use crate::observe::metrics::{auc, confusion, loss, measure};
 use crate::observe::{Statistic, Sums, truth};
 use crate::stats::discrimination;
 use crate::stats::loss::{mean_above, smallest_rise};
-use crate::stats::rate::{Floor, Side, Tally, rate_p_value, smallest_difference};
+use crate::stats::rate::{Floor, Side, Tally, Terms, rate_p_value, smallest_difference};
 
 /// The largest log loss of a clipped score, -ln 1e-6.
 const LOG_LOSS_MAX: f64 = 13.815_510_557_964_274;
@@ -62,8 +62,9 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         let detectable = smallest_difference(now, then, Side::Lower, least, terms);
         Some((p_value, context.bet(share, now, then, Side::Lower, floor, terms), detectable))
     };
-    let of_p = |p_value: Option<f64>, detectable: Option<f64>| {
-        p_value.map(|p_value| (p_value, context.bet_on(share, p_value), detectable))
+    let of_p = |p_of: &dyn Fn(Terms) -> Option<f64>, detectable: Option<f64>| {
+        let p_value = p_of(terms)?;
+        Some((p_value, context.bet_on(share, p_value, || p_of(terms.lasting())), detectable))
     };
     let (table, reference) = (confusion(context.sums), confusion(&profile.sums));
     let (p_value, bet, smallest_detectable) = match metric {
@@ -71,14 +72,14 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         Metric::Auc => {
             let (window, reference) = (auc(context.sums)?, auc(&profile.sums)?);
             let fall = discrimination::smallest_fall(&window, &reference, floor, terms).map(|fall| -fall);
-            of_p(discrimination::auc_worse(&window, &reference, floor, terms), fall)
+            of_p(&|terms| discrimination::auc_worse(&window, &reference, floor, terms), fall)
         }
         Metric::LogLoss | Metric::Brier => {
             let range = if metric == Metric::LogLoss { LOG_LOSS_MAX } else { 1.0 };
             let window = loss(context.sums, metric)?.deflated(terms.phi);
             let reference = loss(&profile.sums, metric)?.deflated(terms.reference_phi);
             let rise = smallest_rise(&window, &reference, floor, range, terms);
-            of_p(mean_above(&window, &reference, floor, range, terms.gamma), rise)
+            of_p(&|terms| mean_above(&window, &reference, floor, range, terms.gamma), rise)
         }
         Metric::Accuracy => lower(table.accuracy_tally(), reference.accuracy_tally(), floor),
         Metric::Precision => lower(table.precision_tally(), reference.precision_tally(), floor),

@@ -9,7 +9,7 @@ use crate::indicator::Indicator;
 use crate::observe::looks::score_groups;
 use crate::observe::{Sums, flow};
 use crate::stats::distribution::{self, Part};
-use crate::stats::rate::{Floor, Side, Tally};
+use crate::stats::rate::{Floor, Side, Tally, Terms};
 
 /// Both tests of this room share one allowance.
 const KEYS: usize = 2;
@@ -48,7 +48,8 @@ fn drift(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
         amount(psi)
     );
     let reading = Reading::of_shift(indicator, Subject::default(), &shift, floor, n, terms);
-    let bet = context.bet_on((Family::Predictions, KEYS), shift.p_value);
+    let again = || lasting(&(now.as_slice(), then.as_slice(), true, floor), terms, phis);
+    let bet = context.bet_on((Family::Predictions, KEYS), shift.p_value, again);
     Some(reading.saying(text).with("psi", psi).with("moved", what).betting(bet, true))
 }
 
@@ -72,6 +73,17 @@ fn decisions(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     Some(relative(indicator, &test, now.trials, then, terms).saying(text).betting(bet, speaks))
 }
 
+/// The p-value of a shift that holds together with those of other windows. Looked at: counts now and then, whether their
+/// cells are ordered, the floor.
+pub(super) fn lasting(
+    looked: &(&[u64], &[u64], bool, f64),
+    terms: Terms,
+    phis: impl Fn(Part) -> (f64, f64),
+) -> Option<f64> {
+    let &(now, then, ordered, floor) = looked;
+    distribution::restless_shift_test(now, then, ordered, floor, terms.lasting(), phis).map(|shift| shift.p_value)
+}
+
 /// A reading of a test with a ratio for a floor. Effect and floor are told as differences, like those of every alert;
 /// down by a factor counts as much as up by it.
 pub(super) fn relative(
@@ -79,7 +91,7 @@ pub(super) fn relative(
     test: &crate::stats::rate::RateTest,
     n: u64,
     then: Tally,
-    terms: crate::stats::rate::Terms,
+    terms: Terms,
 ) -> Reading {
     let factor = 1.0 + indicator.floor();
     // As the test has it: half a hit more, so that there is a ratio to nothing.

@@ -137,10 +137,20 @@ impl Context<'_> {
         (self.multiple == 1 && now.trials > 0).then_some(Bet { on, level })
     }
 
-    /// The bet of a p-value.
-    pub(super) fn bet_on(&self, (family, keys): (Family, usize), p_value: f64) -> Option<Bet> {
+    /// The bet of a p-value. `lasting` computes the one that holds together with those of other windows; it is asked only
+    /// where the window's own is below 1.
+    pub(super) fn bet_on(
+        &self,
+        (family, keys): (Family, usize),
+        p_value: f64,
+        lasting: impl FnOnce() -> Option<f64>,
+    ) -> Option<Bet> {
+        if self.multiple != 1 {
+            return None;
+        }
         let (level, _) = self.budget.lasting(family, keys);
-        (self.multiple == 1).then_some(Bet { on: On::Chance(p_value), level })
+        let p_value = if p_value < 1.0 { lasting()? } else { 1.0 };
+        Some(Bet { on: On::Chance(p_value), level })
     }
 
     /// The terms of a test of a figure, with what its scatter asks for.

@@ -63,7 +63,6 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
             whole: &whole,
             whole_then: &whole_then,
             terms,
-            keys: possible * METRICS,
         };
         readings.extend(look.residual());
         if !selective {
@@ -87,7 +86,6 @@ struct Look<'a> {
     whole: &'a Cell,
     whole_then: &'a Cell,
     terms: Terms,
-    keys: usize,
 }
 
 impl Look<'_> {
@@ -195,7 +193,7 @@ impl Look<'_> {
                 evidence: BTreeMap::new(),
                 text,
                 examples: Vec::new(),
-                bet: self.context.bet_on((Family::Slices, self.keys), p_value),
+                bet: None,
                 speaks: true,
             }
             .with("observed", observed)
@@ -259,8 +257,7 @@ impl Look<'_> {
             self.terms,
         );
         let strength = (effect / ERROR_FLOOR).max(0.0);
-        let bet = self.context.bet_on((Family::Slices, self.keys), p_value);
-        Some(self.exemplified(Reading { strength, p_value, text, ..reading }.betting(bet, true)))
+        Some(self.exemplified(Reading { strength, p_value, text, ..reading }))
     }
 
     /// A few predictions of the slice: only for readings that fire.

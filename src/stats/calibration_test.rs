@@ -40,7 +40,7 @@ pub struct OffsetTest {
 /// `None` without cases, or where no score leaves room (all 0 or 1).
 pub fn offset_test(bins: &[ForecastBin], baseline_error: f64, floor: f64, terms: Terms) -> Option<OffsetTest> {
     let (cases, observed) = totals(bins);
-    let Terms { level, gamma, phi, reference_phi } = terms;
+    let Terms { level, gamma, phi, reference_phi, .. } = terms;
     let usable = |value: f64| value >= 0.0 && value.is_finite();
     let ranges = gamma > 0.0 && gamma < 1.0 && level > 0.0 && level < 1.0 && phi >= 1.0 && phi.is_finite();
     if cases == 0 || !(usable(baseline_error) && usable(floor) && ranges) {
@@ -90,9 +90,14 @@ pub fn slope_test(bins: &[ForecastBin], reference: &Recalibration, floor: f64, t
     }
     let window = recalibrate(bins)?;
     let under = slope_variance_under(bins, reference).unwrap_or(0.0);
-    let spread = (terms.phi * window.slope_variance.max(under) + terms.reference_phi * reference.slope_variance).sqrt();
+    let (here, there) = (terms.phi * window.slope_variance.max(under), terms.reference_phi * reference.slope_variance);
+    let spread = (here + there).sqrt();
     let effect = window.slope - reference.slope;
-    let beyond = (effect.abs() - floor) / spread;
+    let beyond = if terms.lasting {
+        (effect.abs() - floor - normal_isf(terms.gamma) * there.sqrt()) / here.sqrt()
+    } else {
+        (effect.abs() - floor) / spread
+    };
     let p_value = if beyond > 0.0 { (2.0 * normal_sf(beyond)).max(f64::MIN_POSITIVE) } else { 1.0 };
     (spread > 0.0 && spread.is_finite()).then(|| SlopeTest {
         p_value,

@@ -176,8 +176,11 @@ pub fn auc_worse(window: &Auc, reference: &Auc, floor: f64, terms: Terms) -> Opt
         side.variance.unwrap_or(0.0).max(hanley_mcneil(area, side)) / (slope * slope)
     };
     // The floor moves the reference by a constant on this scale, so its spread is that at its own place.
-    let spread = (phi * on_logit(window, found) + reference_phi * on_logit(reference, at)).sqrt();
-    Some(normal_sf((logit(edge) - logit(found)) / spread).max(f64::MIN_POSITIVE))
+    let (here, there) = (phi * on_logit(window, found), reference_phi * on_logit(reference, at));
+    let gap = logit(edge) - logit(found);
+    let beyond =
+        if terms.lasting { (gap - normal_isf(gamma) * there.sqrt()) / here.sqrt() } else { gap / (here + there).sqrt() };
+    Some(if beyond > 0.0 { normal_sf(beyond).max(f64::MIN_POSITIVE) } else { 1.0 })
 }
 
 /// About the smallest fall of the area that [`auc_worse`] would find at its level, with many of each class; for display.

@@ -90,12 +90,15 @@ pub struct Terms {
     pub phi: f64,
     /// Overdispersion of the reference's counts, >= 1.
     pub reference_phi: f64,
+    /// Whether the p-value must hold together with those of other windows that are compared with the same reference. The
+    /// reference's error is then the same in all of them, so it is bounded once instead of being weighed with the window's.
+    pub lasting: bool,
 }
 
 impl Terms {
     /// The usual terms at a level: a tenth of it for the reference, no overdispersion.
     pub fn at(level: f64) -> Self {
-        Self { level, gamma: 0.1 * level, phi: 1.0, reference_phi: 1.0 }
+        Self { level, gamma: 0.1 * level, phi: 1.0, reference_phi: 1.0, lasting: false }
     }
 
     /// The same with overdispersion; factors below 1 count as 1.
@@ -108,6 +111,12 @@ impl Terms {
     #[must_use]
     pub fn with_phis(self, window: f64, reference: f64) -> Self {
         Self { phi: window.max(1.0), reference_phi: reference.max(1.0), ..self }
+    }
+
+    /// The same for p-values that must hold together.
+    #[must_use]
+    pub fn lasting(self) -> Self {
+        Self { lasting: true, ..self }
     }
 
     /// The same with level and gamma divided over `looks` readings.
@@ -317,7 +326,8 @@ impl Null {
         if alone <= 0.25 * gamma {
             return gamma;
         }
-        let tail = if phi > 1.0 || reference_phi > 1.0 { None } else { self.contrast(edge, low, high) };
+        let apart = self.terms.lasting || phi > 1.0 || reference_phi > 1.0;
+        let tail = if apart { None } else { self.contrast(edge, low, high) };
         tail.unwrap_or(alone) + gamma
     }
 

@@ -4,6 +4,8 @@
 //! features were met, and why the record is refused. All of it is reused, so a warm decoder allocates nothing, except
 //! for a reject, a text with JSON escapes, or a JSON number of more than 19 digits (buffers of `serde_json`).
 
+#![expect(clippy::inline_always, reason = "once a feature: a call that hands its result over in memory costs more")]
+
 use std::collections::BTreeSet;
 
 use super::field::{Field, accepts};
@@ -157,7 +159,7 @@ impl Scratch {
     }
 
     /// The slot of a feature, checked for being there once. `None`: the list of names is full.
-    #[inline]
+    #[inline(always)]
     pub(super) fn feature(&mut self, name: &[u8]) -> Result<Option<Slot>, Reject> {
         let place = self.hint;
         if self.names.is(place, name)
@@ -215,7 +217,7 @@ impl Scratch {
     }
 
     /// Keeps a feature's value. A number that is none becomes null.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put_feature(&self, into: &mut Features, slot: Slot, value: Scalar<'_>) -> Result<(), Reject> {
         let value = match value {
             Scalar::Bool(value) => Value::Bool(value),

@@ -4,6 +4,11 @@
 //! the number of values is bounded by the bytes plus a constant, so that values of no bytes (null, empty records)
 //! cannot keep the reader busy. Depth is the visitor's matter.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a value of a few bytes is read by a few of these; as calls that hand results over in memory they cost twice as much"
+)]
+
 use std::fmt;
 
 use serde::de::value::{BorrowedBytesDeserializer, StrDeserializer};
@@ -86,7 +91,7 @@ impl<'de> Input<'de> {
         self.ended
     }
 
-    #[inline]
+    #[inline(always)]
     fn byte(&mut self) -> Result<u8, Fault> {
         let Some(&byte) = self.bytes.get(self.at) else {
             self.ended = true;
@@ -96,7 +101,7 @@ impl<'de> Input<'de> {
         Ok(byte)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, length: usize) -> Result<&'de [u8], Fault> {
         if length > self.left() {
             self.ended = true;
@@ -114,7 +119,7 @@ impl<'de> Input<'de> {
     }
 
     /// A zigzag integer of up to 64 bits.
-    #[inline]
+    #[inline(always)]
     fn long(&mut self) -> Result<i64, Fault> {
         // Most numbers have one byte: branches, counts, lengths.
         if let Some(&byte) = self.bytes.get(self.at)
@@ -148,7 +153,7 @@ impl<'de> Input<'de> {
     }
 
     /// A length, at most the bytes left.
-    #[inline]
+    #[inline(always)]
     fn length(&mut self) -> Result<usize, Fault> {
         let length = self.long()?;
         match usize::try_from(length) {
@@ -162,7 +167,7 @@ impl<'de> Input<'de> {
     }
 
     /// Bytes with their length before them.
-    #[inline]
+    #[inline(always)]
     fn sized(&mut self) -> Result<&'de [u8], Fault> {
         let length = self.length()?;
         self.take(length)
@@ -170,7 +175,7 @@ impl<'de> Input<'de> {
 
     /// A single value of a node that is one: null, a truth value, a number, a text. `None` for any other node, of which
     /// nothing is read.
-    #[inline]
+    #[inline(always)]
     fn scalar(&mut self, node: &Node) -> Result<Option<Scalar<'de>>, Fault> {
         Ok(Some(match node {
             Node::Null => Scalar::Null,
@@ -196,7 +201,7 @@ impl<'de> Input<'de> {
     }
 
     /// The node of the value that follows: that of the branch that was written, where `node` is a union.
-    #[inline]
+    #[inline(always)]
     fn branch(&mut self, schema: &WriterSchema, node: usize) -> Result<usize, Fault> {
         let Node::Union(variants) = schema.node(node) else { return Ok(node) };
         let index = self.long()?;
@@ -205,7 +210,7 @@ impl<'de> Input<'de> {
     }
 
     /// The value of a node, if it is a single one; else nothing is read.
-    #[inline]
+    #[inline(always)]
     fn scalar_at(&mut self, schema: &WriterSchema, node: usize) -> Result<Option<Scalar<'de>>, Fault> {
         let start = self.at;
         let node = self.branch(schema, node)?;
@@ -340,7 +345,7 @@ pub(super) struct Entries<'de, 'r> {
 
 impl<'de> Entries<'de, '_> {
     /// The name of the next entry.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Result<Option<&'de [u8]>, Fault> {
         if self.in_block == 0 {
             if !self.done {
@@ -356,7 +361,7 @@ impl<'de> Entries<'de, '_> {
     }
 
     /// The value of the entry, if it is a single one; else nothing is read.
-    #[inline]
+    #[inline(always)]
     pub(super) fn scalar(&mut self) -> Result<Option<Scalar<'de>>, Fault> {
         self.input.scalar_at(self.schema, self.value)
     }

@@ -27,6 +27,11 @@ fn mix(seed: u64, bits: u64) -> u64 {
     xxh3_64_with_seed(&bits.to_le_bytes(), seed)
 }
 
+/// Whether a double holds the number. All up to 2^53 are.
+fn is_a_double(value: i64) -> bool {
+    value.unsigned_abs() <= 1 << 53 || value as f64 as i128 == i128::from(value)
+}
+
 impl Content {
     /// Adds a field's 64 bits.
     pub(super) fn add(&mut self, field: Field, bits: u64) {
@@ -50,9 +55,7 @@ impl Content {
                 Value::Null => (tag::NULL, 0),
                 Value::Bool(value) => (tag::BOOL, u64::from(value)),
                 // A whole number that no double holds has bits of its own; no float can equal it.
-                Value::Int(value) if value as f64 as i128 == i128::from(value) => {
-                    (tag::NUMBER, (value as f64).to_bits())
-                }
+                Value::Int(value) if is_a_double(value) => (tag::NUMBER, (value as f64).to_bits()),
                 Value::Int(value) => (tag::BIG, value as u64),
                 Value::Float(value) => (tag::NUMBER, (value + 0.0).to_bits()),
                 Value::Text { start, length } => (tag::TEXT, xxh3_64(features.text_of(start, length).as_bytes())),

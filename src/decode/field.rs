@@ -194,6 +194,11 @@ impl Field {
         kind.fields() & self.bit() != 0
     }
 
+    /// Whether its value is kept, and is a single one.
+    pub(super) const fn is_kept(self, kind: Kind) -> bool {
+        !matches!(self, F::Features) && self.loose(kind).is_none()
+    }
+
     /// What is accepted, in words.
     pub(super) const fn accepted(self) -> &'static str {
         match self {

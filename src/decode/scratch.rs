@@ -4,6 +4,8 @@
 //! features were met, and why the record is refused. All of it is reused, so a warm decoder allocates nothing, except
 //! for a reject, a text with JSON escapes, or a JSON number of more than 19 digits (buffers of `serde_json`).
 
+#![expect(clippy::inline_always, reason = "once a feature: a call that hands its result over in memory costs more")]
+
 use std::collections::BTreeSet;
 
 use super::field::{Field, accepts};
@@ -157,7 +159,24 @@ impl Scratch {
     }
 
     /// The slot of a feature, checked for being there once. `None`: the list of names is full.
+    #[inline(always)]
     pub(super) fn feature(&mut self, name: &[u8]) -> Result<Option<Slot>, Reject> {
+        let place = self.hint;
+        if self.names.is(place, name)
+            && self.count < self.limits.features
+            && let Some(stamp) = self.stamps.get_mut(place)
+            && *stamp != self.stamp
+        {
+            *stamp = self.stamp;
+            self.count += 1;
+            self.hint += 1;
+            return Ok(Some(Slot(place as u16)));
+        }
+        self.other_feature(name)
+    }
+
+    /// The same of a feature that does not stand where it did in the last record, or should not stand here.
+    fn other_feature(&mut self, name: &[u8]) -> Result<Option<Slot>, Reject> {
         self.count += 1;
         if self.count > self.limits.features {
             return Err(Reject::new(
@@ -165,15 +184,7 @@ impl Scratch {
                 format!("more than {0} features; accepted: at most {0} in a record", self.limits.features),
             ));
         }
-        let likely = Slot(self.hint as u16);
-        let slot = if self.hint < self.names.len() && self.names.name(likely).as_bytes() == name {
-            likely
-        } else {
-            match self.search(name)? {
-                Some(slot) => slot,
-                None => return Ok(None),
-            }
-        };
+        let Some(slot) = self.search(name)? else { return Ok(None) };
         let place = usize::from(slot.0);
         self.hint = place + 1;
         if place >= self.stamps.len() {
@@ -191,7 +202,6 @@ impl Scratch {
         Ok(Some(slot))
     }
 
-    /// The slot of a name that does not stand where it did in the last record.
     fn search(&mut self, name: &[u8]) -> Result<Option<Slot>, Reject> {
         let Ok(name) = std::str::from_utf8(name) else {
             return Err(Reject::new(RejectReason::Malformed, "a feature's name is not UTF-8; accepted: UTF-8"));
@@ -207,6 +217,7 @@ impl Scratch {
     }
 
     /// Keeps a feature's value. A number that is none becomes null.
+    #[inline(always)]
     pub(super) fn put_feature(&self, into: &mut Features, slot: Slot, value: Scalar<'_>) -> Result<(), Reject> {
         let value = match value {
             Scalar::Bool(value) => Value::Bool(value),

@@ -54,22 +54,32 @@ impl<'de, T: Target> Visitor<'de> for Record<'_, T> {
             map.next_key_seed(FieldName::<T> { scratch, previous, target: std::marker::PhantomData })?
         {
             scratch.meet(field).map_err(|reject| stop(scratch, reject))?;
-            if field == Field::Features
-                && let Some(features) = into.features()
-            {
-                map.next_value_seed(FeatureMap { scratch, into: features })?;
-            } else if let Some(loose) = field.loose(T::KIND) {
-                let kind =
-                    map.next_value_seed(Skip { scratch, field, depth: 2, accepted: loose.outer, inner: loose.inner })?;
-                if kind != accepts::NULL {
-                    scratch.give(field);
-                }
-            } else {
-                map.next_value_seed(Single(FieldValue { scratch, into, field }))?;
-            }
+            read_field(scratch, into, field, &mut map)?;
             previous = field;
         }
         Ok(())
+    }
+}
+
+/// Reads the value of a field that was just named.
+pub(super) fn read_field<'de, T: Target, A: MapAccess<'de>>(
+    scratch: &mut Scratch,
+    into: &mut T,
+    field: Field,
+    map: &mut A,
+) -> Result<(), A::Error> {
+    if field == Field::Features
+        && let Some(features) = into.features()
+    {
+        map.next_value_seed(FeatureMap { scratch, into: features })
+    } else if let Some(loose) = field.loose(T::KIND) {
+        let seed = Skip { scratch, field, depth: 2, accepted: loose.outer, inner: loose.inner };
+        if map.next_value_seed(seed)? != accepts::NULL {
+            scratch.give(field);
+        }
+        Ok(())
+    } else {
+        map.next_value_seed(Single(FieldValue { scratch, into, field }))
     }
 }
 
@@ -226,7 +236,7 @@ impl<'de> Visitor<'de> for FeatureMap<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { scratch, into } = self;
         while let Some(slot) = map.next_key_seed(FeatureName(scratch))? {
-            map.next_value_seed(Single(FeatureValue { scratch, into, slot }))?;
+            read_feature(scratch, into, slot, &mut map)?;
         }
         scratch.give(Field::Features);
         Ok(())
@@ -263,6 +273,16 @@ impl<'de> Visitor<'de> for FeatureMap<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
         Err(stop(self.scratch, compound("features", accepts::LIST, Field::Features.accepted())))
     }
+}
+
+/// Reads the value of a feature that was just named.
+pub(super) fn read_feature<'de, A: MapAccess<'de>>(
+    scratch: &mut Scratch,
+    into: &mut Features,
+    slot: Option<Slot>,
+    map: &mut A,
+) -> Result<(), A::Error> {
+    map.next_value_seed(Single(FeatureValue { scratch, into, slot }))
 }
 
 /// Reads a feature's name.

@@ -42,7 +42,7 @@ pub struct FeatureNames {
 impl FeatureNames {
     /// The slot of `name`; `hint` is tried first (records repeat their order). `None` when the list is full.
     pub fn slot(&mut self, name: &str, hint: usize) -> Option<Slot> {
-        if self.names.get(hint).is_some_and(|known| &**known == name) {
+        if self.is(hint, name.as_bytes()) {
             return Some(Slot(hint as u16));
         }
         if let Some(&slot) = self.slots.get(name) {
@@ -55,6 +55,12 @@ impl FeatureNames {
         self.names.push(name.into());
         self.slots.insert(name.into(), slot);
         Some(slot)
+    }
+
+    /// Whether the name at a place has these bytes.
+    #[inline]
+    pub fn is(&self, place: usize, name: &[u8]) -> bool {
+        self.names.get(place).is_some_and(|known| is_same(known.as_bytes(), name))
     }
 
     /// The name behind a slot.
@@ -78,6 +84,20 @@ impl FeatureNames {
     /// Whether no name was seen yet.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
+    }
+}
+
+/// Whether two names are one. Most have 8 to 16 bytes: two comparisons of words, without a call.
+#[inline]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    match one.len() {
+        8..=16 => {
+            one.first_chunk::<8>() == other.first_chunk::<8>() && one.last_chunk::<8>() == other.last_chunk::<8>()
+        }
+        _ => one == other,
     }
 }
 

@@ -4,13 +4,19 @@
 //! the number of values is bounded by the bytes plus a constant, so that values of no bytes (null, empty records)
 //! cannot keep the reader busy. Depth is the visitor's matter.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a value of a few bytes is read by a few of these; as calls that hand results over in memory they cost twice as much"
+)]
+
 use std::fmt;
 
 use serde::de::value::{BorrowedBytesDeserializer, StrDeserializer};
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::schema::{Node, Scale, WriterSchema};
+use super::super::scalar::Scalar;
+use super::schema::{NamedNode, Node, Scale, WriterSchema};
 
 /// Values that a datum may have beyond one a byte: the fields of a wide record that are all null.
 const SPARE_VALUES: usize = 4_096;
@@ -85,6 +91,7 @@ impl<'de> Input<'de> {
         self.ended
     }
 
+    #[inline(always)]
     fn byte(&mut self) -> Result<u8, Fault> {
         let Some(&byte) = self.bytes.get(self.at) else {
             self.ended = true;
@@ -94,6 +101,7 @@ impl<'de> Input<'de> {
         Ok(byte)
     }
 
+    #[inline(always)]
     fn take(&mut self, length: usize) -> Result<&'de [u8], Fault> {
         if length > self.left() {
             self.ended = true;
@@ -111,6 +119,7 @@ impl<'de> Input<'de> {
     }
 
     /// A zigzag integer of up to 64 bits.
+    #[inline(always)]
     fn long(&mut self) -> Result<i64, Fault> {
         // Most numbers have one byte: branches, counts, lengths.
         if let Some(&byte) = self.bytes.get(self.at)
@@ -119,6 +128,10 @@ impl<'de> Input<'de> {
             self.at += 1;
             return Ok(i64::from(byte >> 1) ^ -i64::from(byte & 1));
         }
+        self.long_long()
+    }
+
+    fn long_long(&mut self) -> Result<i64, Fault> {
         let mut raw = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -140,6 +153,7 @@ impl<'de> Input<'de> {
     }
 
     /// A length, at most the bytes left.
+    #[inline(always)]
     fn length(&mut self) -> Result<usize, Fault> {
         let length = self.long()?;
         match usize::try_from(length) {
@@ -152,9 +166,67 @@ impl<'de> Input<'de> {
         }
     }
 
-    fn text(&mut self) -> Result<&'de str, Fault> {
+    /// Bytes with their length before them.
+    #[inline(always)]
+    fn sized(&mut self) -> Result<&'de [u8], Fault> {
         let length = self.length()?;
-        std::str::from_utf8(self.take(length)?).map_err(|_| Fault::Utf8)
+        self.take(length)
+    }
+
+    /// A single value of a node that is one: null, a truth value, a number, a text. `None` for any other node, of which
+    /// nothing is read.
+    #[inline(always)]
+    fn scalar(&mut self, node: &Node) -> Result<Option<Scalar<'de>>, Fault> {
+        Ok(Some(match node {
+            Node::Null => Scalar::Null,
+            Node::Boolean => match self.byte()? {
+                0 => Scalar::Bool(false),
+                1 => Scalar::Bool(true),
+                other => return Err(Fault::Boolean(other)),
+            },
+            Node::Int => Scalar::Int(self.int()?),
+            Node::Long(scale) => {
+                let value = self.long()?;
+                Scalar::Int(match scale {
+                    Scale::Plain => value,
+                    Scale::FromMillis => value.saturating_mul(1_000),
+                    Scale::FromNanos => value.div_euclid(1_000),
+                })
+            }
+            Node::Float => Scalar::Float(f64::from(f32::from_le_bytes(self.array()?))),
+            Node::Double => Scalar::Float(f64::from_le_bytes(self.array()?)),
+            Node::Text => Scalar::Text(std::str::from_utf8(self.sized()?).map_err(|_| Fault::Utf8)?),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// The node of the value that follows: that of the branch that was written, where `node` is a union.
+    #[inline(always)]
+    fn branch(&mut self, schema: &WriterSchema, node: usize) -> Result<usize, Fault> {
+        let Node::Union(variants) = schema.node(node) else { return Ok(node) };
+        let index = self.long()?;
+        let variant = usize::try_from(index).ok().and_then(|place| variants.get(place));
+        variant.copied().ok_or(Fault::Index(index))
+    }
+
+    /// The value of a node, if it is a single one; else nothing is read.
+    #[inline(always)]
+    fn scalar_at(&mut self, schema: &WriterSchema, node: usize) -> Result<Option<Scalar<'de>>, Fault> {
+        let start = self.at;
+        let node = self.branch(schema, node)?;
+        let scalar = self.scalar(schema.node(node))?;
+        match scalar {
+            Some(_) => self.count()?,
+            None => self.at = start,
+        }
+        Ok(scalar)
+    }
+
+    /// Counts a value.
+    #[inline]
+    fn count(&mut self) -> Result<(), Fault> {
+        self.values_left = self.values_left.checked_sub(1).ok_or(Fault::TooMany)?;
+        Ok(())
     }
 
     /// How many items the next block of a list or a map has; 0 at its end. Each takes at least `item_bytes`.
@@ -180,14 +252,13 @@ impl<'de> Input<'de> {
 pub(super) struct Datum<'de, 'r> {
     schema: &'r WriterSchema,
     node: usize,
-    null_is_absent: bool,
     input: &'r mut Input<'de>,
 }
 
 impl<'de, 'r> Datum<'de, 'r> {
     /// The datum at the input's place.
-    pub(super) fn root(schema: &'r WriterSchema, input: &'r mut Input<'de>, null_is_absent: bool) -> Self {
-        Self { schema, node: schema.root(), null_is_absent, input }
+    pub(super) const fn root(schema: &'r WriterSchema, input: &'r mut Input<'de>) -> Self {
+        Self { schema, node: schema.root(), input }
     }
 }
 
@@ -195,38 +266,22 @@ impl<'de> Deserializer<'de> for Datum<'de, '_> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let Self { schema, mut node, null_is_absent, input } = self;
-        input.values_left = input.values_left.checked_sub(1).ok_or(Fault::TooMany)?;
+        let Self { schema, node, input } = self;
+        input.count()?;
         // A union may not stand directly in a union, so this is not a loop over the datum.
-        if let Node::Union(variants) = schema.node(node) {
-            let index = input.long()?;
-            let variant = usize::try_from(index).ok().and_then(|place| variants.get(place));
-            node = *variant.ok_or(Fault::Index(index))?;
+        let node = schema.node(input.branch(schema, node)?);
+        if let Some(scalar) = input.scalar(node)? {
+            return match scalar {
+                Scalar::Null => visitor.visit_unit(),
+                Scalar::Bool(value) => visitor.visit_bool(value),
+                Scalar::Int(value) => visitor.visit_i64(value),
+                Scalar::Float(value) => visitor.visit_f64(value),
+                Scalar::Text(text) => visitor.visit_borrowed_str(text),
+            };
         }
-        match schema.node(node) {
-            Node::Null => visitor.visit_unit(),
-            Node::Boolean => match input.byte()? {
-                0 => visitor.visit_bool(false),
-                1 => visitor.visit_bool(true),
-                other => Err(Fault::Boolean(other)),
-            },
-            Node::Int => visitor.visit_i64(input.int()?),
-            Node::Long(scale) => {
-                let value = input.long()?;
-                visitor.visit_i64(match scale {
-                    Scale::Plain => value,
-                    Scale::FromMillis => value.saturating_mul(1_000),
-                    Scale::FromNanos => value.div_euclid(1_000),
-                })
-            }
-            Node::Float => visitor.visit_f64(f64::from(f32::from_le_bytes(input.array()?))),
-            Node::Double => visitor.visit_f64(f64::from_le_bytes(input.array()?)),
-            Node::Bytes => {
-                let length = input.length()?;
-                visitor.visit_borrowed_bytes(input.take(length)?)
-            }
+        match node {
+            Node::Bytes => visitor.visit_borrowed_bytes(input.sized()?),
             Node::Fixed(length) => visitor.visit_borrowed_bytes(input.take(*length)?),
-            Node::Text => visitor.visit_borrowed_str(input.text()?),
             Node::Uuid(prefixed) => {
                 if *prefixed && input.length()? != 16 {
                     return Err(Fault::Length(16));
@@ -241,10 +296,10 @@ impl<'de> Deserializer<'de> for Datum<'de, '_> {
             Node::Array(item) => visitor.visit_seq(Items { schema, item: *item, input, in_block: 0, done: false }),
             Node::Map(value) => visitor.visit_map(Entries { schema, value: *value, input, in_block: 0, done: false }),
             Node::Record(fields) => {
-                visitor.visit_map(Fields { schema, null_is_absent, rest: fields.iter(), value: None, input })
+                visitor.visit_map(Fields { schema, null_is_absent: false, rest: fields.iter(), value: 0, input })
             }
-            // The schema's parser refuses it.
-            Node::Union(_) => Err(Fault::Index(0)),
+            // The schema's parser refuses a union in a union; the others are read above.
+            _ => Err(Fault::Index(0)),
         }
     }
 
@@ -275,13 +330,12 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
             return Ok(None);
         }
         self.in_block -= 1;
-        seed.deserialize(Datum { schema: self.schema, node: self.item, null_is_absent: false, input: self.input })
-            .map(Some)
+        seed.deserialize(Datum { schema: self.schema, node: self.item, input: self.input }).map(Some)
     }
 }
 
 /// The entries of a map. Their names go on as bytes: a name that is known needs no check for UTF-8.
-struct Entries<'de, 'r> {
+pub(super) struct Entries<'de, 'r> {
     schema: &'r WriterSchema,
     value: usize,
     input: &'r mut Input<'de>,
@@ -289,46 +343,99 @@ struct Entries<'de, 'r> {
     done: bool,
 }
 
+impl<'de> Entries<'de, '_> {
+    /// The name of the next entry.
+    #[inline(always)]
+    pub(super) fn next(&mut self) -> Result<Option<&'de [u8]>, Fault> {
+        if self.in_block == 0 {
+            if !self.done {
+                self.in_block = self.input.block(1)?;
+                self.done = self.in_block == 0;
+            }
+            if self.done {
+                return Ok(None);
+            }
+        }
+        self.in_block -= 1;
+        self.input.sized().map(Some)
+    }
+
+    /// The value of the entry, if it is a single one; else nothing is read.
+    #[inline(always)]
+    pub(super) fn scalar(&mut self) -> Result<Option<Scalar<'de>>, Fault> {
+        self.input.scalar_at(self.schema, self.value)
+    }
+}
+
 impl<'de> MapAccess<'de> for Entries<'de, '_> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        if self.in_block == 0 && !self.done {
-            self.in_block = self.input.block(1)?;
-            self.done = self.in_block == 0;
-        }
-        if self.done {
-            return Ok(None);
-        }
-        self.in_block -= 1;
-        let length = self.input.length()?;
-        let name = BorrowedBytesDeserializer::<Fault>::new(self.input.take(length)?);
-        seed.deserialize(name).map(Some)
+        let Some(name) = self.next()? else { return Ok(None) };
+        seed.deserialize(BorrowedBytesDeserializer::<Fault>::new(name)).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
-        seed.deserialize(Datum { schema: self.schema, node: self.value, null_is_absent: false, input: self.input })
+        seed.deserialize(Datum { schema: self.schema, node: self.value, input: self.input })
     }
 }
 
 /// The fields of a record.
-struct Fields<'de, 'r> {
+pub(super) struct Fields<'de, 'r> {
     schema: &'r WriterSchema,
     /// Whether null is the same as absent, as in a record of the contract (not in an object of features). A null
     /// field is then passed over here: most optional fields are null.
     null_is_absent: bool,
-    rest: std::slice::Iter<'r, (Box<str>, usize)>,
-    value: Option<usize>,
+    rest: std::slice::Iter<'r, NamedNode>,
+    /// The node of the field that was named last.
+    value: usize,
     input: &'r mut Input<'de>,
 }
 
-impl Fields<'_, '_> {
-    /// Whether the next field is a union whose first branch, null, was written.
-    fn next_is_null(&self) -> bool {
-        let Some((_, node)) = self.rest.as_slice().first() else { return false };
-        let Node::Union(variants) = self.schema.node(*node) else { return false };
+impl<'de, 'r> Fields<'de, 'r> {
+    /// The fields of a record of the contract that stands at the input's place.
+    pub(super) fn of_record(schema: &'r WriterSchema, input: &'r mut Input<'de>) -> Result<Self, Fault> {
+        input.count()?;
+        // The schema's parser refuses any other root.
+        let Node::Record(fields) = schema.node(schema.root()) else { return Err(Fault::Index(0)) };
+        Ok(Self { schema, null_is_absent: true, rest: fields.iter(), value: 0, input })
+    }
+
+    /// Whether the field is a union whose first branch, null, was written.
+    fn is_null(&self, node: usize) -> bool {
+        let Node::Union(variants) = self.schema.node(node) else { return false };
         let null_first = variants.first().is_some_and(|&first| matches!(self.schema.node(first), Node::Null));
         null_first && self.input.bytes.get(self.input.at) == Some(&0)
+    }
+
+    /// The next field.
+    pub(super) fn next(&mut self) -> Option<&'r NamedNode> {
+        while let Some(field) = self.rest.next() {
+            if self.null_is_absent && self.is_null(field.node) {
+                self.input.at += 1;
+                continue;
+            }
+            self.value = field.node;
+            return Some(field);
+        }
+        None
+    }
+
+    /// The value of the field, if it is a single one; else nothing is read.
+    pub(super) fn scalar(&mut self) -> Result<Option<Scalar<'de>>, Fault> {
+        self.input.scalar_at(self.schema, self.value)
+    }
+
+    /// The entries of the field, if it is a map; else nothing is read.
+    pub(super) fn entries(&mut self) -> Result<Option<Entries<'de, '_>>, Fault> {
+        let start = self.input.at;
+        let node = self.input.branch(self.schema, self.value)?;
+        let &Node::Map(value) = self.schema.node(node) else {
+            self.input.at = start;
+            return Ok(None);
+        };
+        self.input.count()?;
+        Ok(Some(Entries { schema: self.schema, value, input: self.input, in_block: 0, done: false }))
     }
 }
 
@@ -336,19 +443,13 @@ impl<'de> MapAccess<'de> for Fields<'de, '_> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        while self.null_is_absent && self.next_is_null() {
-            self.input.at += 1;
-            self.rest.next();
-        }
-        let Some((name, node)) = self.rest.next() else { return Ok(None) };
-        self.value = Some(*node);
-        let name: StrDeserializer<'_, Fault> = (&**name).into_deserializer();
+        let Some(field) = self.next() else { return Ok(None) };
+        let name: StrDeserializer<'_, Fault> = (&*field.name).into_deserializer();
         seed.deserialize(name).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
-        let node = self.value.take().expect("serde asks for a value only after its key");
-        seed.deserialize(Datum { schema: self.schema, node, null_is_absent: false, input: self.input })
+        seed.deserialize(Datum { schema: self.schema, node: self.value, input: self.input })
     }
 }
 

@@ -1,9 +1,11 @@
 //! How is an Avro datum read as a record?
 //!
 //! `apache-avro` reads schemas and makes their fingerprints. The datum itself is walked here, by the writer's schema,
-//! straight into the visitor that JSON uses: no tree of values, no owned text, every length checked first.
+//! straight into the struct: no tree of values, no owned text, every length checked first. What is not a single value
+//! goes through the visitor that JSON uses.
 
 mod datum;
+mod record;
 mod schema;
 
 use serde::de::DeserializeSeed;
@@ -14,7 +16,7 @@ use super::scratch::Scratch;
 use super::target::Target;
 use super::visit::{Record, Skip};
 use crate::event::{Reject, RejectReason};
-use datum::{Datum, Fault, Input};
+use datum::{Datum, Fault, Fields, Input};
 pub use schema::{SchemaError, SchemaStore, WriterSchema};
 
 /// A datum that could not be used.
@@ -79,17 +81,19 @@ fn walk<T: Target>(
     into: &mut T,
 ) -> Result<(), Reject> {
     // Null is absent among the contract's fields; among somebody else's it may be a feature that is missing.
-    let datum = Datum::root(schema, input, mapping.is_none());
-    Record { scratch, into, mapping }
-        .deserialize(datum)
-        .map_err(|fault| scratch.reject.take().unwrap_or_else(|| explain(&fault, input.at(), schema)))
+    let walked = if mapping.is_some() {
+        Record { scratch, into, mapping }.deserialize(Datum::root(schema, input))
+    } else {
+        Fields::of_record(schema, input).and_then(|fields| record::read(scratch, fields, into))
+    };
+    walked.map_err(|fault| scratch.reject.take().unwrap_or_else(|| explain(&fault, input.at(), schema)))
 }
 
 /// The length of the datum at the start of `bytes`, whatever its content.
 fn skip(scratch: &mut Scratch, schema: &WriterSchema, bytes: &[u8]) -> Option<usize> {
     let mut input = Input::new(bytes);
     let any = Skip { scratch, field: Field::Unknown, depth: 1, accepted: accepts::ANY, inner: accepts::ANY };
-    let sound = any.deserialize(Datum::root(schema, &mut input, false)).is_ok();
+    let sound = any.deserialize(Datum::root(schema, &mut input)).is_ok();
     scratch.reject = None;
     sound.then_some(input.at()).filter(|&length| length > 0)
 }

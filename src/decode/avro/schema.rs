@@ -10,6 +10,7 @@ use apache_avro::Schema;
 use apache_avro::rabin::Rabin;
 use apache_avro::schema::{InnerDecimalSchema, NamespaceRef, UuidSchema};
 
+use super::super::field::Field;
 use super::super::scalar::shorten;
 
 /// A schema that cannot be used to read records.
@@ -51,7 +52,16 @@ pub(super) enum Node {
     Array(usize),
     Map(usize),
     Union(Box<[usize]>),
-    Record(Box<[(Box<str>, usize)]>),
+    Record(Box<[NamedNode]>),
+}
+
+/// A field of a record.
+#[derive(Clone, Debug)]
+pub(super) struct NamedNode {
+    pub(super) name: Box<str>,
+    /// The field of that name in our own records, of whatever kind.
+    pub(super) field: Field,
+    pub(super) node: usize,
 }
 
 /// The schema that a datum was written with.
@@ -188,7 +198,11 @@ impl Compiler {
                 let fields: Result<_, _> = record
                     .fields
                     .iter()
-                    .map(|field| Ok((field.name.as_str().into(), self.node(&field.schema, full.namespace())?)))
+                    .map(|field| {
+                        let name = field.name.as_str();
+                        let node = self.node(&field.schema, full.namespace())?;
+                        Ok(NamedNode { name: name.into(), field: Field::from_name(name), node })
+                    })
                     .collect();
                 self.nodes[number] = Node::Record(fields?);
                 return Ok(number);

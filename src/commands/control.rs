@@ -56,7 +56,7 @@ pub struct AskArgs {
 /// The options of `mute`.
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_help = "Example:\n  truthline control mute --model fraud --indicator input.* --for 7d --reason holidays\n\nWhat fires when \
+    after_help = "Example:\n  truthline control mute --model fraud --indicator 'input.*' --for 7d --reason holidays\n\nWhat fires when \
                   it begins is resolved once. Nothing is counted less: when it ends, what still holds fires again."
 )]
 pub struct MuteArgs {
@@ -85,7 +85,7 @@ pub struct MuteArgs {
 
 /// The options of `unmute`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  truthline control unmute --model fraud --indicator input.*")]
+#[command(after_help = "Example:\n  truthline control unmute --model fraud --indicator 'input.*'")]
 pub struct UnmuteArgs {
     /// What every request has.
     #[command(flatten)]
@@ -332,10 +332,13 @@ fn set(args: &SetArgs, output: &mut Output) -> anyhow::Result<Exit> {
 /// `truthline baseline accept`: one more request.
 pub(super) fn accept_baseline(args: &AcceptBaselineArgs, output: &mut Output) -> anyhow::Result<Exit> {
     let mut profiles = session::read_baseline(&args.baseline)?;
+    let known: std::collections::BTreeSet<String> = profiles.iter().map(|profile| profile.model.clone()).collect();
     profiles.retain(|profile| profile.model == args.model);
     if profiles.is_empty() {
         let file = args.baseline.display();
-        return Err(UsageError(format!("'{file}' holds no profile of model '{}'", args.model)).into());
+        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        let text = format!("'{file}' holds no profile of model '{}'; it holds those of: {known}", args.model);
+        return Err(UsageError(text).into());
     }
     let desk = Desk::open(&args.ask)?;
     let window = Window::holding(args.from, desk.config.model(&args.model).window);

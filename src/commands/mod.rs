@@ -103,7 +103,7 @@ pub enum Command {
     /// Watch topics, day and night
     Run(run::RunArgs),
     /// Ask something of a service that runs: mutes, acceptances, marks, changes
-    #[command(after_help = "Example:\n  truthline control mute --model fraud --indicator input.* --for 7d")]
+    #[command(after_help = "Example:\n  truthline control mute --model fraud --indicator 'input.*' --for 7d")]
     Control {
         /// What to ask for.
         #[command(subcommand)]

@@ -27,6 +27,19 @@ pub struct ConfigError {
     pub problems: Vec<Problem>,
 }
 
+impl ConfigError {
+    /// Says of each problem that a variable of the environment has brought which one it was.
+    pub(super) fn from_variables<'a>(mut self, names: impl Iterator<Item = &'a str> + Clone) -> Self {
+        for problem in &mut self.problems {
+            let name = names.clone().find(|name| super::source::key_of(name).as_deref() == Some(&*problem.key));
+            if let Some(name) = name {
+                problem.text += &format!(" (set by the environment: {name})");
+            }
+        }
+        self
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.file {

@@ -101,9 +101,10 @@ impl Config {
     /// # Errors
     /// Every problem found; a file that cannot be read or parsed is one. The exit code is 78.
     pub fn load(path: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let variables: Vec<(String, String)> = environment.collect();
         let mut tree = path.map_or_else(|| Ok(source::empty()), source::read)?;
-        source::overlay(&mut tree, environment);
-        Self::from_tree(&tree, path)
+        source::overlay(&mut tree, variables.iter().cloned());
+        Self::from_tree(&tree, path).map_err(|error| error.from_variables(variables.iter().map(|(name, _)| &**name)))
     }
 
     /// Reads settings from text in YAML, as if they stood in a file.

@@ -88,6 +88,11 @@ pub(super) fn overlay(tree: &mut Json, environment: impl Iterator<Item = (String
     }
 }
 
+/// The key that a variable sets, if it sets one.
+pub(super) fn key_of(name: &str) -> Option<String> {
+    Some(known_path(name.strip_prefix(PREFIX)?)?.join("."))
+}
+
 fn known_path(name: &str) -> Option<Vec<String>> {
     let lower = name.to_ascii_lowercase();
     if let Some(property) = lower.strip_prefix("kafka__properties__") {

@@ -197,6 +197,19 @@ fn the_environment_stands_above_the_file_and_its_unknown_names_are_ignored() {
     assert!(!config.model("any").slices.auto);
     let error = with_environment("", &[("TRUTHLINE_DEFAULTS__WINDOW", "soon")]).unwrap_err().to_string();
     assert!(error.contains("defaults.window") && error.contains("truthline.yaml"), "{error}");
+    assert!(error.contains("(set by the environment: TRUTHLINE_DEFAULTS__WINDOW)"), "{error}");
+    let error = with_environment("idle: soon", &[("TRUTHLINE_DEFAULTS__WINDOW", "1h")]).unwrap_err().to_string();
+    assert!(!error.contains("environment"), "what stands in the file is not blamed on others: {error}");
+}
+
+#[test]
+fn one_topic_cannot_hold_both_predictions_and_labels() {
+    for text in
+        ["{inferences: labels}", "{inferences: a, labels: a}", "{inferences: {name: [a, b]}, labels: {name: b}}"]
+    {
+        let error = Config::from_yaml(&format!("topics: {text}")).unwrap_err().to_string();
+        assert!(error.contains("topics.labels: '") && error.contains("`labels: null`"), "{error}");
+    }
 }
 
 #[test]

@@ -81,12 +81,18 @@ impl Default for Topics {
 
 pub(super) fn topics(node: &Node<'_>) -> Topics {
     let default = Topics::default();
-    Topics {
+    let topics = Topics {
         inferences: topic(&node.child("inferences"), default.inferences),
         labels: default.labels.filter(|_| !node.is_null_at("labels")).map(|known| topic(&node.child("labels"), known)),
         baseline: adapter(&node.child("baseline")),
         prefix: node.child("prefix").text().unwrap_or(default.prefix),
+    };
+    let is_both = |name: &&str| topics.inferences.names().any(|known| known == *name);
+    if let Some(both) = topics.labels.as_ref().and_then(|labels| labels.names().find(is_both)) {
+        let text = format!("'{both}' is the topic of the predictions too; accepted: two topics, or `labels: null`");
+        node.child("labels").refuse_part(".", text);
     }
+    topics
 }
 
 fn topic(node: &Node<'_>, default: Topic) -> Topic {

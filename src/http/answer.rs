@@ -32,7 +32,11 @@ fn error(uri: &Uri, status: StatusCode, text: &str) -> Response<Body> {
 
 /// There is nothing at this path.
 pub(super) async fn unknown(uri: Uri) -> Response<Body> {
-    error(&uri, StatusCode::NOT_FOUND, "there is nothing here; known: / /livez /readyz /metrics /api/v1/models")
+    error(
+        &uri,
+        StatusCode::NOT_FOUND,
+        "there is nothing here; known: / /livez /readyz /metrics /api/v1/status /api/v1/models /api/v1/alerts /api/v1/incidents",
+    )
 }
 
 /// Nothing can be changed here.

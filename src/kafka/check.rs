@@ -205,7 +205,9 @@ pub fn wrong_partitions(topic: &Planned, found: u32, tasks: u32, config: &Config
             "`judges` is {wanted}; set `judges: {found}`, or choose a new `topics.prefix` and `kafka.group` and read again \
              from `start`"
         ),
-        super::Partitions::One => "it needs one, because the order of all its records matters".to_owned(),
+        super::Partitions::One => "it needs one, because the order of all its records matters; choose a new \
+             `topics.prefix` and `kafka.group` and read again from `start`"
+            .to_owned(),
     };
     Some(format!("topic {} has {found} partitions, but {because}", topic.name))
 }

@@ -138,6 +138,10 @@ impl KafkaTrouble {
                 let reason = words.iter().rev().find(|word| telling(word)).map(|word| shortened(&word.text));
                 Self::Unreachable { brokers, reason: reason.unwrap_or_else(|| "no answer".into()) }
             }
+            (_, Some(Code::UnsupportedFeature)) => Self::Unreachable {
+                brokers,
+                reason: "what answers there is no broker for clients: a controller, or one that is too old".into(),
+            },
             (_, Some(code)) if not_allowed_code(code) => {
                 let right = match code {
                     Code::ClusterAuthorizationFailed => Right::new("ClusterAction", "cluster", "kafka-cluster"),
@@ -175,7 +179,8 @@ pub(super) fn not_allowed_code(code: Code) -> bool {
     )
 }
 
-fn unreachable(code: Code) -> bool {
+/// Whether this says that no broker answers, now.
+pub(super) fn unreachable(code: Code) -> bool {
     matches!(
         code,
         Code::AllBrokersDown
@@ -255,6 +260,7 @@ mod tests {
             (KafkaError::Global(Code::Authentication), TroubleClass::NotAllowed),
             (KafkaError::MessageConsumption(Code::GroupAuthorizationFailed), TroubleClass::NotAllowed),
             (KafkaError::AdminOp(Code::ClusterAuthorizationFailed), TroubleClass::NotAllowed),
+            (KafkaError::MetadataFetch(Code::UnsupportedFeature), TroubleClass::Unreachable),
             (KafkaError::ClientCreation("no".into()), TroubleClass::Configuration),
             (KafkaError::AdminOp(Code::PolicyViolation), TroubleClass::Configuration),
             (KafkaError::MessageProduction(Code::Unknown), TroubleClass::Failed),

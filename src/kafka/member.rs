@@ -19,6 +19,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 use serde::Deserialize;
 
+use super::error::unreachable;
 use super::log::client_line;
 use super::{KafkaTrouble, settings};
 use crate::config::Config;
@@ -403,25 +404,20 @@ fn is_fenced(error: &KafkaError) -> bool {
 /// Whether asking again may help.
 fn is_passing(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            Code::OperationTimedOut
-                | Code::RequestTimedOut
-                | Code::WaitingForCoordinator
+    let Some(code) = error.rdkafka_error_code() else { return false };
+    // Brokers may come back, and the client looks for them.
+    unreachable(code)
+        || matches!(
+            code,
+            Code::WaitingForCoordinator
                 | Code::NotCoordinator
                 | Code::CoordinatorLoadInProgress
                 | Code::CoordinatorNotAvailable
-                // The brokers may come back, and the client looks for them.
-                | Code::BrokerTransportFailure
-                | Code::AllBrokersDown
-                | Code::Resolve
                 | Code::RebalanceInProgress
                 // The client joins again by itself, and tells what it has lost.
                 | Code::PollExceeded
                 | Code::AssignmentLost
         )
-    )
 }
 
 fn list<'a>(places: impl Iterator<Item = (&'a TopicPartition, Offset)>) -> TopicPartitionList {
@@ -432,4 +428,24 @@ fn list<'a>(places: impl Iterator<Item = (&'a TopicPartition, Offset)>) -> Topic
         debug_assert!(added.is_ok(), "offsets come from the broker");
     }
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_outlives_its_brokers_and_not_its_name() {
+        use RDKafkaErrorCode as Code;
+        for code in [Code::AllBrokersDown, Code::BrokerTransportFailure, Code::Resolve, Code::OperationTimedOut] {
+            let error = KafkaError::MessageConsumption(code);
+            assert!(is_passing(&error) && !is_fenced(&error) && !is_gone(&error), "{error}");
+        }
+        for error in [KafkaError::MessageConsumptionFatal(Code::FencedInstanceId), KafkaError::Global(Code::Fenced)] {
+            assert!(is_fenced(&error) && !is_passing(&error), "{error}");
+        }
+        for code in [Code::OffsetOutOfRange, Code::TopicAuthorizationFailed, Code::GroupAuthorizationFailed] {
+            assert!(!is_passing(&KafkaError::MessageConsumption(code)), "{code}");
+        }
+    }
 }

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::error::unreachable;
 use super::log::Heard;
 use super::member::TopicPartition;
 use super::{KafkaTrouble, settings};
@@ -86,7 +87,7 @@ impl Reader {
                 }
                 None => {}
                 Some(Err(KafkaError::PartitionEOF(_))) => break Ok(Ended::AtEnd(next)),
-                Some(Err(KafkaError::MessageConsumption(code))) if heard.elapsed() < SILENCE && is_passing(code) => {}
+                Some(Err(KafkaError::MessageConsumption(code))) if heard.elapsed() < SILENCE && unreachable(code) => {}
                 Some(Err(error)) => break Err(trouble(&error)),
                 Some(Ok(message)) => {
                     heard = Instant::now();
@@ -103,9 +104,4 @@ impl Reader {
         while self.consumer.poll(Duration::ZERO).is_some() {}
         ended
     }
-}
-
-fn is_passing(code: RDKafkaErrorCode) -> bool {
-    use RDKafkaErrorCode as Code;
-    matches!(code, Code::BrokerTransportFailure | Code::AllBrokersDown | Code::OperationTimedOut | Code::Resolve)
 }

@@ -110,10 +110,26 @@ fn torn(place: &TopicPartition, why: &str) -> RunError {
 
 fn disagree(setup: &Setup, place: &TopicPartition, stands: Option<&[i64]>, committed: &[Option<i64>]) -> RunError {
     let group = &setup.config.kafka.group;
+    let shown = |offsets: &[Option<i64>]| -> String {
+        let each: Vec<String> = offsets
+            .iter()
+            .map(|offset| offset.map_or_else(|| "none".to_owned(), |offset| offset.to_string()))
+            .collect();
+        each.join(", ")
+    };
+    let stands = stands.map_or_else(
+        || "says nothing of what was read".to_owned(),
+        |stands| {
+            let stands: Vec<Option<i64>> = stands.iter().copied().map(Some).collect();
+            format!("says that the inputs were read up to {}", shown(&stands))
+        },
+    );
     RunError::Torn(format!(
-        "{} partition {} says that the inputs were read up to {stands:?}, the offsets of group '{group}' say {committed:?}. \
-         Offsets that were reset by hand, or topics that were made anew, look like this. To begin from scratch, delete \
-         the group and the internal topics, or choose another `kafka.group` and `topics.prefix`",
-        place.topic, place.partition
+        "{} partition {} {stands}; the offsets of group '{group}' say {}. A new `topics.prefix` with the former \
+         `kafka.group`, offsets that were reset by hand, or topics that were made anew, look like this. To begin from \
+         scratch, choose another `kafka.group` and another `topics.prefix`, or delete the group and the internal topics",
+        place.topic,
+        place.partition,
+        shown(committed)
     ))
 }

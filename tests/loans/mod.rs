@@ -49,20 +49,29 @@ pub(crate) static DATA: LazyLock<Data> = LazyLock::new(|| {
 
 /// Where `tests/fetch-car-loan` puts the files.
 pub(crate) fn folder() -> PathBuf {
-    let place = std::env::var_os("TRUTHLINE_CAR_LOAN").map_or_else(
+    let place = place();
+    assert!(
+        is_there(),
+        "the car loan data are not in {}: run tests/fetch-car-loan, which fetches them from PyPI",
+        place.display()
+    );
+    place
+}
+
+/// Whether the files have been fetched.
+pub(crate) fn is_there() -> bool {
+    place().join("synthetic_car_loan_analysis.csv").is_file()
+}
+
+fn place() -> PathBuf {
+    std::env::var_os("TRUTHLINE_CAR_LOAN").map_or_else(
         || {
             let target = std::env::var_os("CARGO_TARGET_DIR")
                 .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
             target.join("test-data/car-loan")
         },
         PathBuf::from,
-    );
-    assert!(
-        place.join("synthetic_car_loan_analysis.csv").is_file(),
-        "the car loan data are not in {}: run tests/fetch-car-loan, which fetches them from PyPI",
-        place.display()
-    );
-    place
+    )
 }
 
 /// The rows of a file, by column. No cell of these files is quoted.

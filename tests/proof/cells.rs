@@ -114,7 +114,12 @@ fn still() -> Vec<Cell> {
              them labelled; all others are this but for what they say",
             PLAIN,
         ),
-        Cell::new("plain-blocks", "windows as sums of blocks of 250 rows drawn from a pool", PLAIN).by(POOL),
+        Cell::new(
+            "plain-blocks",
+            "windows as sums of blocks of 250 rows drawn from a pool; a baseline of 28 blocks",
+            PLAIN,
+        )
+        .by(POOL),
         Cell::new("plain-engine", "through join and engine", PLAIN).by(engine),
         Cell::new("hours", "200 rows an hour, hourly windows, a baseline of 20,000", HOURLY).hourly(),
         Cell::new("hours-50", "50 rows an hour, hourly windows", Law { rows_a_day: 1_200, ..HOURLY }).hourly(),

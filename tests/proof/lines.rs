@@ -89,3 +89,18 @@ impl Lines {
         Ok(line)
     }
 }
+
+#[test]
+fn a_run_goes_on_after_half_a_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines = Lines::open(folder.path(), "this code".into()).expect("it can be written");
+    let first = lines.add("plain", 0, 1.0, Alarms::new()).expect("it can be written");
+    let half = r#"{"format":1,"code":"this code","cell":"pla"#;
+    let mut file = OpenOptions::new().append(true).open(lines.path()).expect("it is there");
+    file.write_all(half.as_bytes()).expect("it can be written");
+    let lines = Lines::open(folder.path(), "this code".into()).expect("it can be written");
+    let second = lines.add("plain", 1, 1.0, Alarms::new()).expect("it can be written");
+    assert_eq!(lines.known(), [first, second]);
+    let other = Lines::open(folder.path(), "other code".into()).expect("it can be written");
+    assert_eq!(other.known(), []);
+}

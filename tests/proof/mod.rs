@@ -8,7 +8,7 @@
 pub(crate) mod cells;
 pub(crate) mod lines;
 #[path = "../loans/mod.rs"]
-mod loan_data;
+pub(crate) mod loan_data;
 mod loans;
 pub(crate) mod month;
 pub(crate) mod page;

@@ -151,7 +151,7 @@ impl World {
             })
             .collect();
         slots.extend((0..law.sliced.map_or(0, |(columns, _)| columns)).map(|column| add(format!("group_{column}"))));
-        Self {
+        let mut world = Self {
             law,
             chance: Chance::new(seed),
             names,
@@ -164,7 +164,12 @@ impl World {
             customer: Vec::new(),
             shift: 0.0,
             row: Row::default(),
+        };
+        if let Some(Restless { mix, odds, .. }) = law.restless {
+            // It has wandered for long already.
+            world.mood = [mix * world.normal(), odds * world.normal()];
         }
+        world
     }
 
     pub(crate) const fn names(&self) -> &FeatureNames {

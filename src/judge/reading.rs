@@ -86,6 +86,12 @@ impl Context<'_> {
         Terms::at(self.budget.level(family, keys, self.multiple))
     }
 
+    /// Whether the baseline tells how much windows like this one differ from each other.
+    pub(super) fn knows_scatter(&self) -> bool {
+        let size = Size { length: self.window.length(), rows: 0.0, labelled: false };
+        self.profile.is_some_and(|profile| judged(&profile.dispersion, size).is_some())
+    }
+
     /// By what the scatter of windows like this one is judged, for tests at these terms; `labelled` says whether they
     /// stand on labels.
     pub(super) fn scatter(&self, terms: Terms, labelled: bool) -> Scatter<'_> {

@@ -98,6 +98,14 @@ pub(super) fn blind_spots(context: &Context<'_>, heading: &Heading) -> Vec<Blind
                     format!("This version has no baseline of its own; that of '{from}' is used."),
                 );
             }
+            if !context.knows_scatter() {
+                spot(
+                    "scatter_unknown",
+                    "The rows of the baseline span too little time to tell how much windows differ from each other: rows \
+                     are taken as independent, so alerts may be too many where requests come in bunches."
+                        .into(),
+                );
+            }
             if !profile.left_out.is_empty() {
                 let names: Vec<&str> = profile.left_out.iter().map(|left| left.feature.as_str()).take(10).collect();
                 spot("features_left_out", format!("Not watched: {}.", names.join(", ")));

@@ -139,6 +139,46 @@ fn inputs_are_created_only_when_asked_for() {
 }
 
 #[test]
+fn every_topic_of_a_list_is_created_and_each_is_checked() {
+    let setting = Setting::new(shared());
+    let yaml = setting.yaml().replace(
+        &format!("labels: {}", setting.topic("la")),
+        &format!("labels: {{name: [{}, {}]}}", setting.topic("la"), setting.topic("more")),
+    );
+    let yaml = yaml.replace(
+        &format!("inferences: {}", setting.topic("in")),
+        &format!("inferences: {{name: [{}, {}]}}", setting.topic("in"), setting.topic("cards")),
+    );
+    let inputs = ["in", "la", "cards", "more"].map(|end| setting.topic(end));
+    let names: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    for words in ["topics create", "topics create --dry-run"] {
+        let ended = truthline(words, &yaml);
+        assert_eq!(ended.code, 78, "{words}");
+        holds(&ended.err, &names);
+    }
+    let planned = truthline("topics create --inputs --partitions 2 --dry-run", &yaml);
+    let made = truthline("topics create --inputs --partitions 2", &yaml);
+    assert_eq!(made.code, 0, "{}", made.err);
+    let created = said(&made.out, "created");
+    assert_eq!(created, said(&planned.out, "would create"));
+    assert!(inputs.iter().all(|name| created.contains(name)), "{}", made.out);
+    assert_eq!(truthline("topics check", &yaml).out, "ok, 2 tasks, 1 judges\n");
+    assert_eq!(said(&truthline("topics create", &yaml).out, "there"), created);
+
+    // One of them with another number of partitions, and one that stamps on arrival.
+    shared().create_topic(&setting.topic("three"), 3, &[]);
+    shared().create_topic(&setting.topic("stamped"), 2, &[("message.timestamp.type", "LogAppendTime")]);
+    for (end, part) in [("three", "has 3 partitions, the other inputs have 2"), ("stamped", "LogAppendTime")] {
+        let yaml = yaml.replace(&setting.topic("more"), &setting.topic(end));
+        for words in ["topics create", "topics check"] {
+            let ended = truthline(words, &yaml);
+            assert_eq!(ended.code, 78, "{words}: {}", ended.out);
+            holds(&ended.err, &[&setting.topic(end), part]);
+        }
+    }
+}
+
+#[test]
 fn missing_topics_are_all_listed_with_the_remedy() {
     let setting = Setting::new(shared());
     setting.inputs(shared(), 1, 1);

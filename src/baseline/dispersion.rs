@@ -163,7 +163,9 @@ impl Figures {
                 // What is outside now was at an end of the range then.
                 if numeric { (first + 1..first + PARTS + cells, true) } else { one(first + PARTS) }
             }
-            Restless::Feature(feature, wanted) => part(self.features[feature].0 + PARTS, self.features[feature].1, wanted),
+            Restless::Feature(feature, wanted) => {
+                part(self.features[feature].0 + PARTS, self.features[feature].1, wanted)
+            }
             Restless::Scores(wanted) => part(self.scores, self.groups, wanted),
             Restless::Decisions => one(self.rates),
             Restless::Labels => one(self.rates + 1),
@@ -320,7 +322,9 @@ fn of_length(
         degrees,
         rows: rows.len() as f64 / f64::from(many),
         labelled: labelled as f64 / f64::from(many),
-        plain: together(plain.iter().enumerate().map(|(place, one)| factor(place, std::slice::from_ref(one))).collect()),
+        plain: together(
+            plain.iter().enumerate().map(|(place, one)| factor(place, std::slice::from_ref(one))).collect(),
+        ),
         phased: if degrees > 0 {
             together(each.enumerate().map(|(place, groups)| factor(place, groups)).collect())
         } else {

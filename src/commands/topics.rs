@@ -95,18 +95,32 @@ fn create(args: &CreateArgs, output: &mut Output) -> anyhow::Result<Exit> {
             Found::Hidden => hidden.push(topic),
         }
     }
+    let others = kafka::others(&config, &topics);
+    let mut with_count = Vec::new();
+    for topic in &others {
+        match admin.find(&topic.name)? {
+            Found::There { partitions } => with_count.push((topic.clone(), Some(partitions))),
+            Found::Missing => with_count.push((topic.clone(), None)),
+            Found::Hidden => hidden.push(topic),
+        }
+    }
     if !hidden.is_empty() {
         return Err(kafka::not_allowed(&config, hidden.into_iter(), "Describe").into());
     }
     let there = counts.clone();
-    inputs(args, &config, &mut counts)?;
+    inputs(args, &config, &mut counts, &with_count)?;
     let tasks = kafka::tasks(&config, &topics, &counts);
     let mut refused = kafka::inputs_differ(&config, &topics, &counts);
+    let differs = |(topic, found): &(Planned, Option<u32>)| kafka::other_differs(&topic.name, (*found)?, tasks);
+    refused.extend(with_count.iter().filter_map(differs));
     if !refused.is_empty() {
         return Err(KafkaTrouble::Wrong { problems: refused }.into());
     }
-    for planned in topics {
+    let first = topics.into_iter().map(|planned| {
         let found = there.get(&planned.role).copied();
+        (planned, found)
+    });
+    for (planned, found) in first.chain(with_count) {
         let partitions = match planned.owner {
             Owner::User => args.partitions.unwrap_or_default(),
             _ => planned.partitions.count(tasks, config.judges),
@@ -118,7 +132,12 @@ fn create(args: &CreateArgs, output: &mut Output) -> anyhow::Result<Exit> {
 }
 
 /// Adds the partitions of inputs that are to be created; refuses those that are missing otherwise.
-fn inputs(args: &CreateArgs, config: &Config, counts: &mut BTreeMap<Role, u32>) -> anyhow::Result<()> {
+fn inputs(
+    args: &CreateArgs,
+    config: &Config,
+    counts: &mut BTreeMap<Role, u32>,
+    others: &[(Planned, Option<u32>)],
+) -> anyhow::Result<()> {
     let names = kafka::Names::of(config);
     let wanted = [(Role::Inferences, Some(names.inferences)), (Role::Labels, names.labels)];
     let missing: Vec<(Role, String)> = wanted
@@ -126,12 +145,13 @@ fn inputs(args: &CreateArgs, config: &Config, counts: &mut BTreeMap<Role, u32>) 
         .filter(|(role, _)| !counts.contains_key(role))
         .filter_map(|(role, name)| Some((role, name?)))
         .collect();
-    if missing.is_empty() {
+    let others = others.iter().filter(|(_, found)| found.is_none()).map(|(topic, _)| topic.name.clone());
+    let names: Vec<String> = missing.iter().map(|(_, name)| name.clone()).chain(others).collect();
+    if names.is_empty() {
         return Ok(());
     }
     if !args.inputs {
-        let inputs = missing.into_iter().map(|(_, name)| name).collect();
-        return Err(KafkaTrouble::Missing { inputs, own: Vec::new() }.into());
+        return Err(KafkaTrouble::Missing { inputs: names, own: Vec::new() }.into());
     }
     let Some(partitions) = args.partitions else {
         return Err(UsageError("--inputs needs --partitions".into()).into());

@@ -312,6 +312,11 @@ impl Court {
         (chains.clone().filter_map(|chain| chain.inputs.read).max(), chains.filter_map(|chain| chain.labels.read).max())
     }
 
+    /// Whether any task has ever reported to it.
+    pub fn has_heard(&self) -> bool {
+        !self.chains.is_empty()
+    }
+
     /// Deltas counted so far.
     pub const fn counted(&self) -> u64 {
         self.counted

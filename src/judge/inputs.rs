@@ -4,8 +4,8 @@
 //! as a whole. All are counts of codes in the window against counts of codes on the baseline, tested exactly.
 
 use super::budget::Family;
-use super::predictions;
 use super::naming::{code_name, quoted, spoken, spoken_top, value_name};
+use super::predictions;
 use super::reading::{Context, Reading, count, tested};
 use super::words::{amount, before, capital, many, out_of, percent};
 use crate::baseline::{Profile, Restless, VOCABULARY_COUNT};

@@ -59,10 +59,10 @@ impl Partitioner {
 }
 
 /// A delta that does not continue the chain of its task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// Which topic's offsets do not meet.
-    pub topic: Topic,
+    /// The name of the topic whose offsets do not meet: one side may have several.
+    pub topic: String,
     /// Which partition.
     pub partition: i32,
     /// The offset at which the next delta had to begin.
@@ -103,7 +103,8 @@ const LIVE: &str = "-live";
 #[derive(Clone, Debug, Default)]
 pub struct Live {
     firing: BTreeMap<String, Alert>,
-    gaps: BTreeMap<(Topic, i32), Gap>,
+    /// By topic and partition: the offsets that were expected and found last.
+    gaps: BTreeMap<(String, i32), (i64, i64)>,
 }
 
 /// What is said of a trouble.
@@ -136,6 +137,9 @@ impl Live {
     pub fn remember(&mut self, alert: Alert) {
         if !alert.id.ends_with(LIVE) {
             return;
+        }
+        if alert.indicator == Indicator::PipelineGap.name() {
+            self.remember_gaps(&alert);
         }
         let known = self.firing.get(&alert.fingerprint);
         if alert.state == AlertState::Firing {
@@ -172,36 +176,47 @@ impl Live {
         self.resolve(trouble(format!("Records come again on the topic of {name}.")), now)
     }
 
+    /// Gaps that others have seen are part of what fires: they are in the statistics of the judges that go on here.
+    fn remember_gaps(&mut self, alert: &Alert) {
+        if alert.state != AlertState::Firing {
+            self.gaps.clear();
+            return;
+        }
+        for gap in alert.evidence.get("gaps").and_then(Json::as_array).into_iter().flatten() {
+            let number = |name: &str| gap[name].as_i64();
+            if let (Some(topic), Some(partition), Some(expected), Some(found)) =
+                (gap["topic"].as_str(), number("partition"), number("expected"), number("found"))
+                && let Ok(partition) = i32::try_from(partition)
+            {
+                self.gaps.insert((topic.to_owned(), partition), (expected, found));
+            }
+        }
+    }
+
     /// `pipeline.gap`: a delta is missing from a task's chain. Each new gap is published; it is over when
     /// [`Live::mended`] says so.
     pub fn gap(&mut self, gap: Gap, now: WallTime) -> Option<Alert> {
-        let known = self.gaps.insert((gap.topic, gap.partition), gap) == Some(gap);
         let Gap { topic, partition, expected, found } = gap;
         let text = format!(
-            "Partition {partition} of the topic of {} goes on at offset {found} where {expected} was expected: what lies \
-             between is not in the statistics. Build the state of this partition anew from its source.",
-            topic.name()
+            "Partition {partition} of the topic {topic} goes on at offset {found} where {expected} was expected: what lies \
+             between is not in the statistics. Build them anew: delete the groups and the internal topics, and read again from `start`."
         );
+        let known = self.gaps.insert((topic, partition), (expected, found)) == Some((expected, found));
         let trouble = self.gaps_now(found.saturating_sub(expected).unsigned_abs(), now, text);
         if known { None } else { self.fire(trouble, now, true) }
     }
 
-    /// The gap of a partition was mended: its task was built anew.
-    pub fn mended(&mut self, topic: Topic, partition: i32, now: WallTime) -> Option<Alert> {
-        self.gaps.remove(&(topic, partition))?;
-        if !self.gaps.is_empty() {
-            return None;
-        }
-        let text = format!("The last gap, in partition {partition} of the topic of {}, was mended.", topic.name());
+    /// The judges have begun from nothing: no gap is in what they count from now on.
+    pub fn mended(&mut self, now: WallTime) -> Option<Alert> {
+        self.gaps.clear();
+        let text = "The statistics are built anew, and nothing is missing from them.".to_owned();
         let trouble = self.gaps_now(0, now, text);
         self.resolve(trouble, now)
     }
 
     fn gaps_now(&self, missing: u64, now: WallTime, text: String) -> Trouble {
-        let gaps = self.gaps.values().map(|gap| {
-            serde_json::json!({
-                "topic": gap.topic.name(), "partition": gap.partition, "expected": gap.expected, "found": gap.found
-            })
+        let gaps = self.gaps.iter().map(|((topic, partition), (expected, found))| {
+            serde_json::json!({ "topic": topic, "partition": partition, "expected": expected, "found": found })
         });
         Trouble {
             indicator: Indicator::PipelineGap,

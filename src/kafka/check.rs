@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::admin::{Admin, Found};
 use super::error::{KafkaTrouble, Right};
 use super::principal::principal;
-use super::topology::{Owner, Planned, Role, plan};
+use super::topology::{Owner, Planned, Role, others, plan};
 use super::{probe, settings};
 use crate::config::Config;
 
@@ -37,7 +37,7 @@ pub fn check(config: &Config, instance: &str) -> Result<Topology, KafkaTrouble> 
     let counts = counts(&admin, config, &topics)?;
     let tasks = tasks(config, &topics, &counts);
     let mut problems = inputs_differ(config, &topics, &counts);
-    problems.extend(others_differ(&admin, config, tasks)?);
+    problems.extend(others_differ(&admin, config, &topics, tasks)?);
     let mut notes = Vec::new();
     for topic in &topics {
         let found = counts.get(&topic.role).copied().unwrap_or_default();
@@ -88,25 +88,25 @@ pub fn inputs(config: &Config) -> Result<(u32, Option<u32>), KafkaTrouble> {
 }
 
 /// What is wrong with the further topics of a side.
-fn others_differ(admin: &Admin<'_>, config: &Config, tasks: u32) -> Result<Vec<String>, KafkaTrouble> {
-    let sides = std::iter::once(&config.topics.inferences).chain(&config.topics.labels);
+fn others_differ(
+    admin: &Admin<'_>,
+    config: &Config,
+    topics: &[Planned],
+    tasks: u32,
+) -> Result<Vec<String>, KafkaTrouble> {
     let mut problems = Vec::new();
-    for name in sides.flat_map(|topic| &topic.others) {
+    for topic in others(config, topics) {
+        let name = &topic.name;
         match admin.find(name)? {
-            Found::There { partitions } if partitions == tasks => {
-                if let Some(right) = probe::reading(admin, config, name)? {
-                    return Err(KafkaTrouble::NotAllowed { missing: vec![right], principal: principal(config) });
-                }
-            }
-            Found::There { partitions } => problems.push(format!(
-                "topic {name} has {partitions} partitions, the other inputs have {tasks}: a prediction and its label would \
-                 not meet; give all of them the same number of partitions and the same partitioner"
-            )),
+            Found::There { partitions } => problems.extend(other_differs(name, partitions, tasks)),
             Found::Hidden => {
                 let missing = vec![Right::new("Read", "topic", name)];
                 return Err(KafkaTrouble::NotAllowed { missing, principal: principal(config) });
             }
             Found::Missing => return Err(KafkaTrouble::Missing { inputs: vec![name.clone()], own: Vec::new() }),
+        }
+        if let Some(found) = admin.settings(name)? {
+            problems.extend(refused(&topic, &found));
         }
         if config.join.repartition {
             problems.push(format!(
@@ -114,8 +114,23 @@ fn others_differ(admin: &Admin<'_>, config: &Config, tasks: u32) -> Result<Vec<S
                  are not in this release"
             ));
         }
+        if problems.is_empty()
+            && let Some(right) = probe::reading(admin, config, name)?
+        {
+            return Err(KafkaTrouble::NotAllowed { missing: vec![right], principal: principal(config) });
+        }
     }
     Ok(problems)
+}
+
+/// The trouble of a further topic of a side with another number of partitions than there are tasks.
+pub fn other_differs(name: &str, partitions: u32, tasks: u32) -> Option<String> {
+    (partitions != tasks).then(|| {
+        format!(
+            "topic {name} has {partitions} partitions, the other inputs have {tasks}: a prediction and its label would \
+             not meet; give all of them the same number of partitions and the same partitioner"
+        )
+    })
 }
 
 /// The number of partitions of each topic; all of them must be there.

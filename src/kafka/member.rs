@@ -4,10 +4,10 @@
 //! them. So what must be done first (commit, restore) is done by the owner on its own thread, never inside a callback.
 //! The client waits for the answer: [`Member::take`] or [`Member::give_back`].
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
@@ -17,7 +17,6 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
-use serde::Deserialize;
 
 use super::error::unreachable;
 use super::log::client_line;
@@ -109,8 +108,6 @@ struct Heard {
     /// The identity of the member in the generation of the last assignment. It fences what an older one would commit.
     identity: Option<ConsumerGroupMetadata>,
     fenced: bool,
-    /// The ends of the partitions that are read, some seconds old.
-    ends: BTreeMap<TopicPartition, i64>,
 }
 
 /// The context of the client of a [`Member`].
@@ -131,8 +128,7 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let code = error.rdkafka_error_code();
-        if code == Some(RDKafkaErrorCode::PartitionEOF) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
             return;
         }
         if is_fenced(&error) {
@@ -140,37 +136,6 @@ impl ClientContext for Context {
         }
         tracing::warn!("kafka client: {error}: {reason}");
     }
-
-    fn stats_raw(&self, statistics: &[u8]) {
-        // A form that is not known tells nothing: lag is unknown then, nothing else depends on it.
-        let Ok(Statistics { topics }) = serde_json::from_slice(statistics) else { return };
-        let ends = topics.into_iter().flat_map(|(topic, Topic { partitions })| {
-            partitions.into_values().filter(|partition| partition.partition >= 0 && partition.ls_offset >= 0).map(
-                move |partition| {
-                    (TopicPartition { topic: topic.clone(), partition: partition.partition }, partition.ls_offset)
-                },
-            )
-        });
-        self.heard().ends = ends.collect();
-    }
-}
-
-/// What is read of the statistics of the client.
-#[derive(Deserialize)]
-struct Statistics {
-    topics: BTreeMap<String, Topic>,
-}
-
-#[derive(Deserialize)]
-struct Topic {
-    partitions: BTreeMap<String, Partition>,
-}
-
-#[derive(Deserialize)]
-struct Partition {
-    partition: i32,
-    /// The offset after the last record that is committed, as the client heard last.
-    ls_offset: i64,
 }
 
 impl ConsumerContext for Context {
@@ -257,14 +222,21 @@ impl Member {
         self.consumer.context().heard().news.pop_front()
     }
 
-    /// The offset after the last committed record of a partition that is read, some seconds old; `None` while unknown.
-    pub fn end_of(&self, partition: &TopicPartition) -> Option<i64> {
-        self.consumer.context().heard().ends.get(partition).copied()
-    }
-
     /// Whether another process has taken this member's name.
     pub fn is_fenced(&self) -> bool {
         self.consumer.context().heard().fenced
+    }
+
+    /// Whether another process has taken this member's name, once its transactions were ended from outside. That alone
+    /// does not say so: the broker also ends the transactions of a process that stood still for too long. The group tells
+    /// a member whose name was taken with its next heartbeat, so it is given the time for that. What is fetched meanwhile
+    /// is dropped: partitions have to be taken anew.
+    pub fn has_twin(&self) -> bool {
+        let begun = Instant::now();
+        while !self.is_fenced() && begun.elapsed() < VERDICT {
+            drop(self.consumer.poll(Duration::from_millis(100)));
+        }
+        self.is_fenced()
     }
 
     /// The identity of the member when it got its assignment, for the offsets of a transaction.
@@ -386,12 +358,15 @@ impl Drop for Member {
     }
 }
 
-/// What to do when the next record to read has been deleted.
-const GONE: &str = "the next record to read is not there any more: the retention of an input has passed it, or the topic was \
-     made anew; counting on from elsewhere would be wrong without a word. To begin again with what is there, choose another \
-     `kafka.group` and `topics.prefix`; keep inputs longer than a process may be away";
+/// How long the group may take to tell a member that its name was taken: some heartbeats.
+const VERDICT: Duration = Duration::from_secs(10);
 
-fn is_gone(error: &KafkaError) -> bool {
+/// What to do when the next record to read has been deleted.
+const GONE: &str = "the next record to read is not there any more: the retention of an input, or of the deltas, has passed it, \
+     or the topic was made anew; counting on from elsewhere would be wrong without a word. To begin again with what is \
+     there, choose another `kafka.group` and `topics.prefix`; keep topics longer than a process may be away";
+
+pub(super) fn is_gone(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(error.rdkafka_error_code(), Some(Code::AutoOffsetReset | Code::OffsetOutOfRange))
 }

@@ -26,8 +26,8 @@ mod trim;
 
 pub use admin::{Admin, Found};
 pub use check::{
-    Difference, Topology, check, differences, inputs, inputs_differ, not_allowed, refused, tasks, unreadable,
-    wrong_partitions,
+    Difference, Topology, check, differences, inputs, inputs_differ, not_allowed, other_differs, refused, tasks,
+    unreadable, wrong_partitions,
 };
 pub use error::{KafkaTrouble, Right, TroubleClass};
 pub use log::{Heard, client_line};
@@ -37,6 +37,6 @@ pub use reader::{Ended, Reader, Stored};
 pub use settings::{admin, consumer, judges_group, producer, reader, rewriters_group, transactional_id};
 pub use stretch::{Stretch, Stretches};
 pub use tail::Tail;
-pub use topology::{Names, Owner, Partitions, Planned, Role, plan};
-pub use transaction::{Committed, Failure, Record, Transactions};
+pub use topology::{Names, Owner, Partitions, Planned, Role, others, plan};
+pub use transaction::{Committed, FENCED, Failure, Record, Transactions};
 pub use trim::Trimmer;

@@ -3,6 +3,7 @@
 //! For restores: from an offset to the last committed record that is there now. Records of transactions that were
 //! aborted, or are still open, are not seen.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,11 +11,11 @@ use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
 use super::error::unreachable;
 use super::log::Heard;
-use super::member::TopicPartition;
+use super::member::{TopicPartition, is_gone};
 use super::{KafkaTrouble, settings};
 use crate::config::Config;
 
@@ -61,6 +62,27 @@ impl Reader {
         Ok(Self { config, consumer })
     }
 
+    /// The offset after the last committed record of each of these partitions; one that the broker does not tell is left
+    /// out.
+    ///
+    /// # Errors
+    /// When no broker answers.
+    pub fn ends(&self, partitions: &[TopicPartition]) -> Result<BTreeMap<TopicPartition, i64>, KafkaTrouble> {
+        const ANSWER: Duration = Duration::from_secs(3);
+        let trouble = |error| KafkaTrouble::of(&self.config, "asking for the ends of partitions", &error);
+        let mut list = TopicPartitionList::new();
+        for TopicPartition { topic, partition } in partitions {
+            list.add_partition_offset(topic, *partition, Offset::End).map_err(trouble)?;
+        }
+        let told = self.consumer.offsets_for_times(list, ANSWER).map_err(trouble)?;
+        let end = |element: &TopicPartitionListElem<'_>| {
+            let Offset::Offset(end) = element.offset() else { return None };
+            element.error().ok()?;
+            Some((TopicPartition { topic: element.topic().to_owned(), partition: element.partition() }, end))
+        };
+        Ok(told.elements().iter().filter_map(end).collect())
+    }
+
     /// Reads `partition` from `from` (`None`: its beginning) until its end or until `hear` returns `false`.
     ///
     /// # Errors
@@ -88,6 +110,15 @@ impl Reader {
                 None => {}
                 Some(Err(KafkaError::PartitionEOF(_))) => break Ok(Ended::AtEnd(next)),
                 Some(Err(KafkaError::MessageConsumption(code))) if heard.elapsed() < SILENCE && unreachable(code) => {}
+                Some(Err(error)) if is_gone(&error) => {
+                    let TopicPartition { topic, partition } = partition;
+                    let problem = format!(
+                        "{topic} partition {partition}: the record at offset {next} is not there any more, so that what was \
+                         built on it cannot be restored. To begin from scratch, delete the groups and the internal topics, \
+                         or choose another `kafka.group` and `topics.prefix`"
+                    );
+                    break Err(KafkaTrouble::Wrong { problems: vec![problem] });
+                }
                 Some(Err(error)) => break Err(trouble(&error)),
                 Some(Ok(message)) => {
                     heard = Instant::now();

@@ -23,8 +23,6 @@ pub(super) const LARGEST_RECORD: u32 = 8 << 20;
 /// A position that is no longer there is an error: a process that silently began elsewhere would lose records.
 pub fn consumer(config: &Config, group: &str, instance: &str) -> ClientConfig {
     let mut client = reader(config);
-    // The client tells now and then where partitions end.
-    client.set("statistics.interval.ms", "5000");
     client.set("group.id", group).set("group.instance.id", instance).set("client.id", client_id(config, instance));
     // Only `range` gives partition p of every topic to the same member. The newer protocol names it on the broker.
     let newer = config.kafka.properties.get("group.protocol").is_some_and(|protocol| protocol == "consumer");

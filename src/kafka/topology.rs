@@ -258,6 +258,20 @@ pub fn plan(config: &Config, replication: Option<u32>) -> Vec<Planned> {
     planned.collect()
 }
 
+/// The further input topics of `config`, each planned as the first one of its side.
+pub fn others(config: &Config, plan: &[Planned]) -> Vec<Planned> {
+    let names = |role| match role {
+        Role::Inferences => Some(&config.topics.inferences.others),
+        Role::Labels => config.topics.labels.as_ref().map(|labels| &labels.others),
+        _ => None,
+    };
+    let of = |topic: &Planned| {
+        let named = |name: &String| Planned { name: name.clone(), ..topic.clone() };
+        names(topic.role).into_iter().flatten().map(named).collect::<Vec<_>>()
+    };
+    plan.iter().flat_map(of).collect()
+}
+
 fn settings(kind: &Kind, replication: Option<u32>) -> Vec<(&'static str, String)> {
     let mut settings = Vec::new();
     match kind.keep {

@@ -73,13 +73,17 @@ impl Deliveries for Told {
     }
 }
 
+/// What [`Failure::Fenced`] means where nobody else has the name.
+pub const FENCED: &str = "the broker had ended the transaction of this process, which stood still for too long";
+
 /// Why a transaction was not committed, and what may be done about it.
 #[derive(Debug)]
 pub enum Failure {
     /// It is not committed, or nobody knows: the transactions must be started anew, and the committed offsets say what
     /// happened.
     Doubt(String),
-    /// Another process writes under the same name.
+    /// The broker takes nothing more under this name: another process has it, or this one stood still for longer than a
+    /// transaction may last. [`Member::has_twin`] tells them apart.
     Fenced,
     /// It makes no sense to go on.
     Trouble(KafkaTrouble),
@@ -301,7 +305,9 @@ impl Transactions {
             KafkaError::Transaction(error) => Some(error.code()),
             other => other.rdkafka_error_code(),
         };
-        if code == Some(RDKafkaErrorCode::Fenced) || code == Some(RDKafkaErrorCode::ProducerFenced) {
+        // A fenced client fails in other words, too: its records are purged.
+        let fatal = self.producer.client().fatal_error().map(|(code, _)| code);
+        if [code, fatal].into_iter().flatten().any(is_fenced) {
             return Failure::Fenced;
         }
         let trouble = KafkaTrouble::of(&self.config, doing, error);
@@ -310,4 +316,9 @@ impl Transactions {
             _ => Failure::Doubt(trouble.to_string()),
         }
     }
+}
+
+fn is_fenced(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch | Code::FencedInstanceId)
 }

@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::clock;
 use super::feed::Side;
+use super::inputs::Inputs;
 use super::placement::{Meetings, Placements, Tally};
 use super::setup::Setup;
 use crate::event::{EventTime, Span};
 use crate::exchange::send;
 use crate::finding::{Alert, AlertState};
 use crate::judge::{Finding, Gap, Live, Topic, WallTime};
-use crate::kafka::{Failure, Transactions};
+use crate::kafka::{Failure, TopicPartition, Transactions};
 
 /// Alerts that wait for somebody to publish or to show them; older ones go first. There are a handful of kinds, so that
 /// more can only wait while nothing at all is committed.
@@ -62,17 +63,23 @@ impl Alarms {
         state.say(change);
     }
 
-    /// A delta does not continue the chain of its task: offsets of each input, in their order.
-    pub(super) fn gap(&self, task: u32, expected: &[i64], found: &[i64]) {
+    /// A delta does not continue the chain of its task: offsets of each of its inputs, in their order.
+    pub(super) fn gap(&self, inputs: &Inputs, task: u32, expected: &[i64], found: &[i64]) {
         let state = &mut *self.state();
-        for (topic, (&expected, &found)) in
-            [Topic::Inferences, Topic::Labels].into_iter().zip(expected.iter().zip(found))
-        {
+        for (place, (&expected, &found)) in inputs.of_task(task).into_iter().zip(expected.iter().zip(found)) {
             if expected != found {
-                let change = state.live.gap(Gap { topic, partition: task as i32, expected, found }, now());
+                let TopicPartition { topic, partition } = place;
+                let change = state.live.gap(Gap { topic, partition, expected, found }, now());
                 state.say(change);
             }
         }
+    }
+
+    /// The judges have begun from nothing.
+    pub(super) fn mended(&self) {
+        let state = &mut *self.state();
+        let change = state.live.mended(now());
+        state.say(change);
     }
 
     /// An alert that an earlier process or another one has published, in their order.

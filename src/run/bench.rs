@@ -12,6 +12,7 @@ use super::alarms::{Alarms, Herald};
 use super::control::Told;
 use super::error::RunError;
 use super::feed::Side;
+use super::inputs::Inputs;
 use super::lessons::Lessons;
 use super::setup::Setup;
 use super::stop::Stop;
@@ -60,6 +61,8 @@ struct Seat {
 /// One thread's judges.
 pub(super) struct Bench {
     setup: Arc<Setup>,
+    /// What the tasks read, for the names in a gap.
+    inputs: Inputs,
     member: Member,
     transactions: Transactions,
     seats: BTreeMap<i32, Seat>,
@@ -86,6 +89,7 @@ impl Bench {
             Member::join(config.clone(), &setup.judges_group(), &setup.instance, &[setup.names.deltas.as_str()])?;
         setup.status.wait_for(WAITS, "partitions for the judges");
         Ok(Self {
+            inputs: Inputs::of(&setup),
             setup,
             member,
             transactions,
@@ -139,6 +143,7 @@ impl Bench {
                 Incoming::Record(message) => {
                     let mut hands = Hands {
                         setup: &self.setup,
+                        inputs: &self.inputs,
                         transactions: &mut self.transactions,
                         findings: &mut self.findings,
                         alarms: &self.alarms,
@@ -271,6 +276,7 @@ impl Worker for Bench {
         let reader = Reader::new(self.setup.config.clone())?;
         let controls = self.told.catch_up(&reader)?;
         let mut new = Vec::new();
+        let mut anew = false;
         for (place, committed) in places.iter().zip(committed) {
             let judge = place.partition;
             if self.seats.get(&judge).is_some_and(|seat| seat.committed == committed && committed == Some(seat.next)) {
@@ -282,6 +288,7 @@ impl Worker for Bench {
                 Some(next) => next,
                 None => self.member.bounds(place)?.0,
             };
+            anew |= committed.is_none() && !court.has_heard();
             tracing::info!(
                 judge,
                 windows = court.judge().open_windows(),
@@ -309,6 +316,9 @@ impl Worker for Bench {
             if let Err(error) = show::restore(&self.setup, &reader, &new, &self.alarms) {
                 tracing::info!("what was published before is not shown: {error}");
             }
+            if anew {
+                self.alarms.mended();
+            }
         }
         let starts: Vec<(TopicPartition, i64)> =
             places.into_iter().map(|place| (place.clone(), self.seats[&place.partition].next)).collect();
@@ -323,6 +333,7 @@ impl Worker for Bench {
 /// What folding needs besides the court.
 struct Hands<'a> {
     setup: &'a Setup,
+    inputs: &'a Inputs,
     transactions: &'a mut Transactions,
     findings: &'a mut Vec<Finding>,
     alarms: &'a Alarms,
@@ -330,7 +341,7 @@ struct Hands<'a> {
 
 /// Folds one delta and sends what was found.
 fn take(hands: &mut Hands<'_>, seats: &mut BTreeMap<i32, Seat>, message: &Message<'_>) -> Result<(), Failed> {
-    let Hands { setup, transactions, findings, alarms } = hands;
+    let Hands { setup, inputs, transactions, findings, alarms } = hands;
     let judge = message.partition();
     let Some(seat) = seats.get_mut(&judge) else { return Ok(()) };
     if message.offset() < seat.next {
@@ -347,7 +358,7 @@ fn take(hands: &mut Hands<'_>, seats: &mut BTreeMap<i32, Seat>, message: &Messag
     if let Folded::Gap { task, expected, found } = folded {
         seat.status.add_gaps(1);
         tracing::error!(judge, task, ?expected, ?found, "a delta is missing: sums no longer stand for the whole log");
-        alarms.gap(task, &expected, &found);
+        alarms.gap(inputs, task, &expected, &found);
     }
     for lesson in seat.court.lessons() {
         lessons::publish(transactions, setup, &lesson)?;

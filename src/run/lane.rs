@@ -17,6 +17,7 @@ use super::error::RunError;
 use super::feed::{Feed, Inbox, Known, Side};
 use super::inputs::Inputs;
 use super::janitor::Rubbish;
+use super::lag::Lag;
 use super::lessons::{Heard, Lessons};
 use super::placement::{Meetings, Sampler};
 use super::setup::Setup;
@@ -56,6 +57,7 @@ pub(super) struct Lane {
     /// How much of the lessons the crew has.
     taught: u64,
     rubbish: Rubbish,
+    lag: Lag,
     alarms: Alarms,
     herald: Herald,
     /// What had become of the labels of each task at the last commit.
@@ -71,10 +73,10 @@ impl Lane {
     pub(super) fn start(
         setup: Arc<Setup>,
         number: u32,
-        shared: (Lessons, Told, Rubbish, Alarms),
+        shared: (Lessons, Told, Rubbish, Lag, Alarms),
         stop: Stop,
     ) -> Result<Self, RunError> {
-        let (lessons, told, rubbish, alarms) = shared;
+        let (lessons, told, rubbish, lag, alarms) = shared;
         let config = setup.config.clone();
         let transactions = Transactions::start(config.clone(), setup.transactional_id(&format!("lane-{number}")))?;
         let inputs = Inputs::of(&setup);
@@ -98,6 +100,7 @@ impl Lane {
             told,
             taught: 0,
             rubbish,
+            lag,
             herald: Herald::new(alarms.clone()),
             alarms,
             met: BTreeMap::new(),
@@ -239,10 +242,11 @@ impl Lane {
         if let Some(measures) = self.desk.crew.measures() {
             self.setup.status.measured(measures);
         }
+        self.lag.want(self.inbox.feeds.iter().filter(|feed| !feed.at_end).map(|feed| &feed.place));
         for &task in self.books.keys() {
             let (inferences, labels) = self.desk.crew.watermarks_of(task as usize);
             let stream = |side, watermark| StreamStatus {
-                behind: self.inbox.behind(task, side, |place| self.member.end_of(place)),
+                behind: self.inbox.behind(task, side, |place| self.lag.end_of(place)),
                 watermark,
             };
             self.status.task(TaskStatus {

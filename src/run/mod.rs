@@ -6,8 +6,9 @@
 //! Each commits results and progress in one transaction. More lanes, more processes: the groups spread the work.
 //!
 //! In reading order: `setup`, `inputs` and `feed` (what is read), `desk` (what happens to a record), `books` and
-//! `changelog` (what survives a process), `lane`; `turn` (what all of them do); `origin` and `rewrite`; `memory`, `control` (what people ask for),
-//! `bench`; `alarms` and `placement` (what is wrong with the streams now); `service` (all threads together).
+//! `changelog` (what survives a process), `lane`; `turn` (what all of them do); `origin` and `rewrite`; `memory`, `control`
+//! (what people ask for), `bench`; `alarms`, `lag` and `placement` (how the streams are now); `service` (all threads
+//! together).
 //! The engine that runs here is the one of a replay. This room knows topics and the wall clock, and no statistics.
 #![allow(
     clippy::disallowed_methods,
@@ -25,6 +26,7 @@ mod error;
 mod feed;
 mod inputs;
 mod janitor;
+mod lag;
 mod lane;
 mod lessons;
 mod memory;

@@ -10,6 +10,7 @@ use super::bench::Bench;
 use super::control::Told;
 use super::error::RunError;
 use super::janitor::{self, Rubbish};
+use super::lag::{self, Lag};
 use super::lane::Lane;
 use super::lessons::{Follower, Lessons};
 use super::rewrite::Rewriter;
@@ -29,7 +30,7 @@ type Work = Box<dyn FnOnce() -> Result<(), RunError> + Send>;
 /// What the first thread that failed says.
 pub fn serve(setup: &Arc<Setup>, lanes: u32, stop: &Stop) -> Result<(), RunError> {
     let judges = Stop::default();
-    let rubbish = Rubbish::default();
+    let (rubbish, lag) = (Rubbish::default(), Lag::default());
     let lessons = Lessons::new(setup);
     let told = Told::new(setup, lessons.clone());
     let alarms = Alarms::new(setup);
@@ -41,12 +42,14 @@ pub fn serve(setup: &Arc<Setup>, lanes: u32, stop: &Stop) -> Result<(), RunError
     }
     for number in 0..lanes {
         let (setup, stop) = (setup.clone(), stop.clone());
-        let shared = (lessons.clone(), told.clone(), rubbish.clone(), alarms.clone());
+        let shared = (lessons.clone(), told.clone(), rubbish.clone(), lag.clone(), alarms.clone());
         let work = move || Lane::start(setup, number, shared, stop)?.work();
         crew.start(format!("lane-{number}"), Box::new(work));
     }
     let (shared, asked) = (setup.clone(), stop.clone());
     crew.start("janitor".to_owned(), Box::new(move || janitor::work(&shared, &rubbish, &asked)));
+    let (shared, asked) = (setup.clone(), stop.clone());
+    crew.start("lag".to_owned(), Box::new(move || lag::work(&shared, &lag, &asked)));
     let mut bench = Threads::default();
     let asked = judges.clone();
     bench.start("lessons".to_owned(), Box::new(move || follower.work(&asked)));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::error::RunError;
 use super::setup::Setup;
 use super::stop::Stop;
-use crate::kafka::{Failure, KafkaTrouble, Member, News, TopicPartition};
+use crate::kafka::{FENCED, Failure, KafkaTrouble, Member, News, TopicPartition};
 use crate::status;
 
 /// How long a thread that goes round waits when nothing has come.
@@ -103,15 +103,19 @@ pub(super) trait Worker {
         match ended {
             Ok(()) => Ok(true),
             Err(Failed::Run(error)) => Err(error),
-            Err(Failed::Commit(Failure::Fenced)) => Err(self.setup().twin()),
+            Err(Failed::Commit(Failure::Fenced)) if self.member().has_twin() => Err(self.setup().twin()),
+            Err(Failed::Commit(Failure::Fenced)) => self.doubt(FENCED),
             Err(Failed::Commit(Failure::Trouble(trouble))) => Err(trouble.into()),
-            Err(Failed::Commit(Failure::Doubt(why))) => {
-                self.aborted();
-                tracing::warn!("a commit of {} is in doubt: {why}; going back to what is committed", Self::COMMITS);
-                self.forget()?;
-                Ok(false)
-            }
+            Err(Failed::Commit(Failure::Doubt(why))) => self.doubt(&why),
         }
+    }
+
+    /// Nobody here knows what was committed; the broker does.
+    fn doubt(&mut self, why: &str) -> Result<bool, RunError> {
+        self.aborted();
+        tracing::warn!("a commit of {} is in doubt: {why}; going back to what is committed", Self::COMMITS);
+        self.forget()?;
+        Ok(false)
     }
 }
 

@@ -178,8 +178,11 @@ pub fn auc_worse(window: &Auc, reference: &Auc, floor: f64, terms: Terms) -> Opt
     // The floor moves the reference by a constant on this scale, so its spread is that at its own place.
     let (here, there) = (phi * on_logit(window, found), reference_phi * on_logit(reference, at));
     let gap = logit(edge) - logit(found);
-    let beyond =
-        if terms.lasting { (gap - normal_isf(gamma) * there.sqrt()) / here.sqrt() } else { gap / (here + there).sqrt() };
+    let beyond = if terms.lasting {
+        (gap - normal_isf(gamma) * there.sqrt()) / here.sqrt()
+    } else {
+        gap / (here + there).sqrt()
+    };
     Some(if beyond > 0.0 { normal_sf(beyond).max(f64::MIN_POSITIVE) } else { 1.0 })
 }
 

@@ -12,6 +12,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests wait for other processes")]
 
 pub(crate) mod avro;
+pub(crate) mod plain;
 pub(crate) mod said;
 pub(crate) mod service;
 pub(crate) mod stream;

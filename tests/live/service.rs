@@ -1,6 +1,8 @@
 //! A process that runs the program, for the time of a test.
 
 use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -15,19 +17,35 @@ pub(crate) struct Service {
     pub(crate) instance: String,
     config: PathBuf,
     log: PathBuf,
+    port: u16,
     child: Option<Child>,
 }
 
 impl Service {
     /// Starts `run` under the name `instance`.
     pub(crate) fn start(site: &Site, instance: &str, lanes: u32) -> Self {
+        Self::start_twin(site, instance, instance, lanes)
+    }
+
+    /// The same, with files called `name`: several processes may have one instance name.
+    pub(crate) fn start_twin(site: &Site, name: &str, instance: &str, lanes: u32) -> Self {
         let port = crate::broker::closed_port();
         let more = format!("instance: {instance}\nlanes: {lanes}\nhttp: {{listen: '127.0.0.1:{port}'}}");
-        let config = site.configuration(&format!("{instance}.yaml"), &more);
-        let log = site.path(&format!("{instance}.log"));
-        let mut service = Self { instance: instance.to_owned(), config, log, child: None };
+        let config = site.configuration(&format!("{name}.yaml"), &more);
+        let log = site.path(&format!("{name}.log"));
+        let mut service = Self { instance: instance.to_owned(), config, log, port, child: None };
         service.again();
         service
+    }
+
+    /// What it answers to a question by HTTP; `None` if nobody answers.
+    pub(crate) fn page(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        Some(text.split_once("\r\n\r\n")?.1.to_owned())
     }
 
     /// Starts it again under the same name.
@@ -84,6 +102,19 @@ impl Service {
         }
         let _ = child.kill();
         panic!("{} did not end within {END:?}:\n{}", self.instance, self.tail());
+    }
+
+    /// Waits for its end by itself; its exit code.
+    pub(crate) fn code(&mut self) -> i32 {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.has_ended() {
+                self.child = None;
+                return status.code().expect("nobody killed it");
+            }
+            assert!(begun.elapsed() < START, "{} goes on:\n{}", self.instance, self.tail());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Asks it to end and waits.

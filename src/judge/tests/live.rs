@@ -73,25 +73,31 @@ fn what_another_process_left_firing_is_resolved_here_and_nothing_else() {
 }
 
 #[test]
-fn every_gap_is_said_with_its_offsets_and_the_last_mended_one_ends_it() {
+fn every_gap_is_said_with_its_offsets_and_ends_only_with_judges_that_begin_from_nothing() {
     let mut live = Live::new();
-    let gap = |partition, expected, found| Gap { topic: Topic::Inferences, partition, expected, found };
+    let gap = |partition, expected, found| Gap { topic: "payments".to_owned(), partition, expected, found };
+    assert_eq!(live.mended(at(0)), None, "there was none");
     let first = live.gap(gap(3, 100, 140), at(0)).unwrap();
     check(&first);
     assert_eq!((first.severity, first.value, first.n), (Severity::Critical, 40.0, 40));
     assert_eq!(first.evidence["gaps"][0]["partition"], 3);
-    assert!(first.text.contains("Partition 3 of the topic of inferences goes on at offset 140 where 100 was expected"));
+    assert!(first.text.contains("Partition 3 of the topic payments goes on at offset 140 where 100 was expected"));
     assert_eq!(live.gap(gap(3, 100, 140), at(1)), None, "the same gap");
     let second = live.gap(gap(5, 7, 9), at(2)).unwrap();
     assert_eq!((&second.fingerprint, second.starts_at), (&first.fingerprint, first.starts_at));
     assert_eq!(second.evidence["gaps"].as_array().unwrap().len(), 2);
-    assert_eq!(live.mended(Topic::Inferences, 3, at(3)), None);
-    assert_eq!(live.mended(Topic::Labels, 5, at(3)), None, "no such gap");
-    let over = live.mended(Topic::Inferences, 5, at(4)).unwrap();
+
+    // Another process takes over all of it, and does not say it again.
+    let mut next = Live::new();
+    next.remember(second);
+    assert_eq!(next.gap(gap(5, 7, 9), at(3)), None, "the same gap");
+    let third = next.gap(gap(6, 1, 2), at(3)).unwrap();
+    assert_eq!((third.starts_at, third.evidence["gaps"].as_array().unwrap().len()), (first.starts_at, 3));
+    let over = next.mended(at(4)).unwrap();
     check(&over);
     assert_eq!((over.state, over.ends_at), (AlertState::Resolved, Some(at(4).0)));
-    assert_eq!(live.mended(Topic::Inferences, 5, at(5)), None);
-    assert_eq!(live.firing().count(), 0);
+    assert_eq!((next.mended(at(5)), next.firing().count()), (None, 0));
+    assert_eq!(next.gap(gap(6, 1, 2), at(6)).unwrap().evidence["gaps"].as_array().unwrap().len(), 1);
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! How far do those partitions reach that were not read to their ends?
+//! How far do those partitions reach that were not read to their ends, and do the brokers answer at all?
 //!
 //! A client tells of an end when it meets it, and of what lies beyond only as far as it fetches ahead: a lane that is held
 //! back would seem to be nearly done. So the brokers are asked, by a thread of its own, for the partitions that lanes say
-//! they are behind on; nothing is asked while all is read.
+//! they are behind on. While all is read it asks for one end only: a process whose brokers do not answer is not ready.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,8 @@ use super::setup::Setup;
 use super::stop::Stop;
 use crate::kafka::{Reader, TopicPartition};
 
+/// What readiness waits for.
+const BROKERS: &str = "brokers";
 /// How old an end may become.
 const ROUND: Duration = Duration::from_secs(5);
 /// How soon one is asked for that is not known.
@@ -71,20 +73,22 @@ impl Lag {
 /// Works until it is asked to stop.
 pub(super) fn work(setup: &Setup, lag: &Lag, stop: &Stop) -> Result<(), RunError> {
     let reader = Reader::new(setup.config.clone())?;
+    let sign = [TopicPartition { topic: setup.names.deltas.clone(), partition: 0 }];
     let mut last = Instant::now();
     while !stop.is_wanted() {
         std::thread::sleep(LOOK);
         let asked = lag.round(last.elapsed());
-        if asked.is_empty() {
+        if asked.is_empty() && last.elapsed() < ROUND {
             continue;
         }
+        let ends = reader.ends(if asked.is_empty() { &sign } else { &asked });
         last = Instant::now();
-        // A broker that does not answer is told of by those who cannot do without it.
-        let ends = reader.ends(&asked).unwrap_or_else(|error| {
-            tracing::info!("lag is not known: {error}");
-            BTreeMap::new()
-        });
-        lag.told(&asked, ends);
+        match &ends {
+            Ok(_) => setup.status.no_longer(BROKERS),
+            // Whether to go on is decided by those who cannot do without them.
+            Err(error) => setup.status.wait_for(BROKERS, format!("an answer of the brokers ({error})")),
+        }
+        lag.told(&asked, ends.unwrap_or_default());
     }
     Ok(())
 }

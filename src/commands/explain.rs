@@ -10,7 +10,7 @@ use crate::indicator::{self, Indicator};
 /// The options.
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_help = "Examples:\n  truthline explain slice.error_rate\n  truthline explain --budget --config truthline.yaml\n  truthline explain --budget --baseline baseline.json --rows 5000"
+    after_help = "Example:\n  truthline explain slice.error_rate\n  truthline explain --budget --config truthline.yaml\n  truthline explain --budget --baseline baseline.json --rows 5000"
 )]
 pub struct ExplainArgs {
     /// The indicator; without one, all are listed

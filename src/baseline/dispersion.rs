@@ -377,9 +377,15 @@ pub fn judged(known: &[Dispersion], size: Size) -> Option<Judged<'_>> {
 }
 
 impl Judged<'_> {
-    /// The factors by which a test of a figure divides the counts of the window and of the baseline, where an estimate is
-    /// raised by `allowance`; at least 1.
-    pub fn factors(&self, figures: &Figures, layout: &Layout, figure: Restless, allowance: f64) -> (f64, f64) {
+    /// The factors by which a test of a figure divides the counts of the window and of the baseline; at least 1. `raise`
+    /// makes one out of an estimate.
+    pub fn factors(
+        &self,
+        figures: &Figures,
+        layout: &Layout,
+        figure: Restless,
+        raise: impl Fn(f64) -> f64,
+    ) -> (f64, f64) {
         let (places, largest) = figures.of(figure, layout);
         let many = places.len().max(1) as f64;
         // All cells of its feature as one.
@@ -393,7 +399,7 @@ impl Judged<'_> {
             let own = if largest { values.fold(1.0, f64::max) } else { values.sum::<f64>() / many };
             if all == places.start { own } else { own.max(least) }
         };
-        let raised = (read(self.factors) * allowance).max(1.0);
+        let raised = raise(read(self.factors)).max(1.0);
         let own = self.own.map_or(1.0, read);
         ((1.0 + (raised - 1.0) * self.scale).max(own), raised)
     }

@@ -78,7 +78,7 @@ fn page(profile: &Profile, settings: &ModelConfig, rows: u64) -> String {
     }
     text.push_str(
         "\nwindows: how many base windows are judged as one. level: the chance of a false alarm, a question and window.\n\
-         together: the same for what base windows say together. floor: a smaller change is no news.\n\
+         together: the same for what windows of a day say together. floor: a smaller change is no news.\n\
          best, median, worst: the smallest change that one window would show, over the questions; – where none would.\n\
          Questions that would have too few rows are left out; their windows bet together all the same.\n\n",
     );

@@ -8,18 +8,21 @@ use std::cell::RefCell;
 
 use rustc_hash::FxHashMap;
 
-use crate::stats::dispersion::allowance;
+use crate::stats::dispersion::effective;
 use crate::stats::interval::exact_upper;
 use crate::stats::rate::Terms;
 
 /// Answers that are kept before all are forgotten. Memory: at most about 3 MB.
 const KEPT: usize = 65_536;
 
+/// Factors of scatter that are told apart: steps of 5 %.
+const STEP: f64 = 0.05;
+
 /// [`exact_upper`] with a memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct UpperBounds {
     known: RefCell<FxHashMap<(u64, u64, u64, u64), Option<f64>>>,
-    allowances: RefCell<FxHashMap<(u32, u64), f64>>,
+    scatters: RefCell<FxHashMap<(i32, u32, u64), f64>>,
 }
 
 impl UpperBounds {
@@ -39,13 +42,15 @@ impl UpperBounds {
         bound
     }
 
-    /// [`allowance`] with the same memory.
-    pub(super) fn allowance(&self, degrees: u32, level: f64) -> f64 {
-        let mut known = self.allowances.borrow_mut();
+    /// [`effective`] with the same memory, of the factor rounded up by at most 5 %.
+    pub(super) fn scatter(&self, factor: f64, degrees: u32, level: f64) -> f64 {
+        let step = libm::ceil(libm::log(factor.max(0.1)) / STEP) as i32;
+        let mut known = self.scatters.borrow_mut();
         if known.len() >= KEPT {
             known.clear();
         }
-        *known.entry((degrees, level.to_bits())).or_insert_with(|| allowance(degrees, level))
+        let rounded = libm::exp(f64::from(step) * STEP);
+        *known.entry((step, degrees, level.to_bits())).or_insert_with(|| effective(rounded, degrees, level))
     }
 }
 

@@ -1,7 +1,7 @@
 //! At which level must one test be passed, so that a model raises no more false alarms a month than its user allows?
 //!
 //! The allowance is divided, each time equally: over families of indicators; within a family in two halves, one for single
-//! windows, one for what base windows say together; over the keys of the family (features, values, slices, metrics); and
+//! windows, one for what windows say together; over the keys of the family (features, values, slices, metrics); and
 //! the first half over the levels of windows. What is left is divided over the windows of a month of 30 days. Every test is valid at its level whatever the others do, so the expected number of false alarms adds up to
 //! the allowance at most. More features make each test stricter, never the model louder.
 
@@ -44,12 +44,21 @@ pub struct Budget {
     alarms_per_month: f64,
     window: Span,
     levels: usize,
+    betting: u32,
 }
 
 impl Budget {
-    /// `alarms_per_month` for a model with base windows of length `window` and so many levels of them.
-    pub const fn new(alarms_per_month: f64, window: Span, levels: usize) -> Self {
-        Self { alarms_per_month, window, levels }
+    /// `alarms_per_month` for a model with base windows of length `window` and these levels of them.
+    pub fn new(alarms_per_month: f64, window: Span, levels: &[u32]) -> Self {
+        // Hours follow each other: ten of one night are alike. Bets need windows that are as good as independent.
+        let whole_days = levels.iter().copied().find(|&multiple| window.times(i64::from(multiple)) >= Span::DAY);
+        let betting = whole_days.or_else(|| levels.last().copied()).unwrap_or(1);
+        Self { alarms_per_month, window, levels: levels.len(), betting }
+    }
+
+    /// How many base windows the windows span that bet: at least a day, where there are such.
+    pub const fn betting(&self) -> u32 {
+        self.betting
     }
 
     /// The level of one test of a family with `keys` tests in each window of `multiple` base windows.
@@ -59,10 +68,10 @@ impl Budget {
         self.half(family, keys) / (self.levels.max(1) as f64 * self.windows(multiple))
     }
 
-    /// The level, a base window, of what windows say together on one of `keys` questions; and its share of a month.
+    /// The level, a betting window, of what windows say together on one of `keys` questions; and its share of a month.
     pub fn lasting(&self, family: Family, keys: usize) -> (f64, f64) {
         let half = self.half(family, keys);
-        (half / self.windows(1), half)
+        (half / self.windows(self.betting), half)
     }
 
     /// Half of the month's share of one question.
@@ -82,7 +91,7 @@ mod tests {
 
     #[test]
     fn the_levels_of_all_tests_of_a_month_add_up_to_the_allowance() {
-        let budget = Budget::new(0.1, Span::DAY, 3);
+        let budget = Budget::new(0.1, Span::DAY, &[1, 7, 28]);
         let keys = [20, 20, 300, 20, 20, 2, 2, 7, 2, 900, 2];
         let mut sum = 0.0;
         for keys in keys {

@@ -285,7 +285,7 @@ impl Judge {
                 sums,
                 profile: profile.as_ref(),
                 config: settings,
-                budget: Budget::new(settings.false_alarms_per_month, settings.window, settings.levels.len()),
+                budget: Budget::new(settings.false_alarms_per_month, settings.window, &settings.levels),
                 alive: &[],
                 bounds: &self.bounds,
             };
@@ -321,7 +321,7 @@ impl Judge {
             sums: &sums,
             profile: profile.as_ref(),
             config: settings,
-            budget: Budget::new(settings.false_alarms_per_month, settings.window, settings.levels.len()),
+            budget: Budget::new(settings.false_alarms_per_month, settings.window, &settings.levels),
             bounds: &self.bounds,
         };
         let origin =
@@ -410,7 +410,7 @@ impl Judge {
                     sums: &sums,
                     profile: None,
                     config: settings,
-                    budget: Budget::new(settings.false_alarms_per_month, settings.window, settings.levels.len()),
+                    budget: Budget::new(settings.false_alarms_per_month, settings.window, &settings.levels),
                     alive: &[],
                     bounds: &self.bounds,
                 };

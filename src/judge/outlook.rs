@@ -27,7 +27,7 @@ pub struct Outlook {
     pub questions: usize,
     /// The level of each.
     pub level: f64,
-    /// The level, a base window, of what windows say together; `None` where they do not bet.
+    /// The level, a window, of what windows say together; `None` where they do not bet.
     pub together: Option<f64>,
     /// The smallest floor of them, as a difference.
     pub floor: f64,
@@ -50,7 +50,7 @@ pub fn outlook(config: &ModelConfig, profile: &Arc<Profile>, rows: u64) -> Vec<O
             sums: &sums,
             profile: Some(profile),
             config,
-            budget: Budget::new(config.false_alarms_per_month, config.window, config.levels.len()),
+            budget: Budget::new(config.false_alarms_per_month, config.window, &config.levels),
             alive: &[],
             bounds: &bounds,
         };

@@ -91,7 +91,7 @@ impl Pipeline {
         }
         self.flows.remove(&start);
         let as_of = window.end + terms.early + disorder;
-        let budget = Budget::new(false_alarms_per_month(as_of), terms.window, 1);
+        let budget = Budget::new(false_alarms_per_month(as_of), terms.window, &[1]);
         let origin = Origin { model: None, version: None, window, multiple: 1, as_of };
         // Labels of predictions from before the first one read are orphans by nature.
         let early_days = self.first_inference.is_none_or(|first| start < first + terms.wait);

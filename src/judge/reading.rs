@@ -100,11 +100,10 @@ impl Context<'_> {
             let size = Size { length: self.window.length(), rows: rows as f64, labelled };
             Some((&**profile, judged(&profile.dispersion, size)?))
         });
-        let allowance = judged.map_or(1.0, |(_, judged)| self.bounds.allowance(judged.degrees, terms.level));
-        Scatter { judged, allowance }
+        Scatter { judged, bounds: self.bounds, level: terms.level }
     }
 
-    /// The bet of a share against the baseline's; base windows bet, and only there is no window counted twice.
+    /// The bet of a share against the baseline's. Windows of one level bet, so that no record is counted twice.
     pub(super) fn bet(
         &self,
         (family, keys): (Family, usize),
@@ -115,7 +114,7 @@ impl Context<'_> {
         terms: Terms,
     ) -> Option<Bet> {
         let (level, month) = self.budget.lasting(family, keys);
-        if self.multiple != 1 || now.trials == 0 || then.trials == 0 {
+        if self.multiple != self.budget.betting() || now.trials == 0 || then.trials == 0 {
             return None;
         }
         // The bound of the baseline's share holds for all windows that are compared with it, or for none: it has a tenth
@@ -140,7 +139,7 @@ impl Context<'_> {
         let (level, _) = self.budget.lasting(family, keys);
         let (hits, trials) = (now.hits as f64 / terms.phi, now.trials as f64 / terms.phi);
         let on = On::Share { hits, trials, above: Some(limit), below: None };
-        (self.multiple == 1 && now.trials > 0).then_some(Bet { on, level })
+        (self.multiple == self.budget.betting() && now.trials > 0).then_some(Bet { on, level })
     }
 
     /// The bet of a p-value. `lasting` computes the one that holds together with those of other windows; it is asked only
@@ -151,7 +150,7 @@ impl Context<'_> {
         p_value: f64,
         lasting: impl FnOnce() -> Option<f64>,
     ) -> Option<Bet> {
-        if self.multiple != 1 {
+        if self.multiple != self.budget.betting() {
             return None;
         }
         let (level, _) = self.budget.lasting(family, keys);
@@ -170,14 +169,16 @@ impl Context<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scatter<'a> {
     judged: Option<(&'a Profile, Judged<'a>)>,
-    allowance: f64,
+    bounds: &'a UpperBounds,
+    level: f64,
 }
 
 impl Scatter<'_> {
     /// The factors of the window and of the reference; 1 where the baseline does not tell.
     pub(super) fn of(&self, figure: Restless) -> (f64, f64) {
         self.judged.map_or((1.0, 1.0), |(profile, judged)| {
-            judged.factors(&profile.figures, &profile.layout, figure, self.allowance)
+            let raise = |factor| self.bounds.scatter(factor, judged.degrees, self.level);
+            judged.factors(&profile.figures, &profile.layout, figure, raise)
         })
     }
 }

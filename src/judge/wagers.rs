@@ -1,6 +1,6 @@
 //! What do many windows say together that none of them says alone?
 //!
-//! Each base window lays a bet against "nothing has changed beyond the floor". A bet multiplies its stake by a figure
+//! Each window of a day (or the base window, if it is longer) lays a bet against "nothing has changed beyond the floor". A bet multiplies its stake by a figure
 //! whose mean is at most 1 if that is so; winnings are kept, losses are made good to the stake of 1 (the recursion
 //! M = max(M, 1) e). The mean of some bets on changes of different size passes A by chance no more than once in A windows,
 //! whatever the traffic (Shin, Ramdas and Rinaldo 2022). So small models, whose windows each say nothing, and slow

@@ -11,7 +11,7 @@
 //! chance. It is never below `gamma`, which is therefore set to a tenth of the level at stake. Three shortcuts, none of
 //! which breaks this: a window within 1.5 standard errors of the null's edge gets p = 1 (raising p is always valid); a
 //! window whose tail is below `gamma` / 4 even with the reference at the end of its interval gets p = gamma (that event
-//! has at most the chance left over from `gamma`); a reference too large to be summed, or overdispersed counts, get the
+//! has at most the chance left over from `gamma`); a reference too large to be summed, or overdispersed with few hits, get the
 //! tail of the window alone with the reference at the end of its interval, which is valid and less sharp.
 //!
 //! Overdispersion: the counts of each side are divided by its `phi` >= 1, the factor by which the variance between
@@ -25,6 +25,9 @@ use super::two_sample::Contrast;
 
 /// Standard errors from the null's edge within which a window is not tested further.
 const QUIET: f64 = 1.5;
+
+/// Hits of an overdispersed reference below which its counts are not rounded.
+const ROUNDED: f64 = 10.0;
 
 /// Hits among trials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -326,21 +329,30 @@ impl Null {
         if alone <= 0.25 * gamma {
             return gamma;
         }
-        let apart = self.terms.lasting || phi > 1.0 || reference_phi > 1.0;
-        let tail = if apart { None } else { self.contrast(edge, low, high) };
+        let tail = if self.terms.lasting { None } else { self.contrast(edge, low, high) };
         tail.unwrap_or(alone) + gamma
     }
 
     /// The worst tail of the contrast of both samples; downwards it is counted in misses.
     fn contrast(&self, edge: Edge, low: f64, high: f64) -> Option<f64> {
-        let (window, reference) = (self.window, self.reference);
-        let (n, m) = (window.trials, reference.trials);
-        let c = edge.slope() * n as f64 / m as f64;
+        let Terms { phi, reference_phi, .. } = self.terms;
+        // Counts divided by an overdispersion are no whole numbers: they are rounded towards the null, which may cost a
+        // hit of each side. Where the reference has few that is too dear, whatever the window holds.
+        let divided = |tally: Tally, phi: f64, up: bool| {
+            let round = |x: f64, up: bool| if up { libm::ceil(x) } else { libm::floor(x) };
+            let hits = if edge.above { tally.hits } else { tally.trials - tally.hits };
+            let trials = round(tally.trials as f64 / phi, !up).max(1.0);
+            (round(hits as f64 / phi, up).min(trials) as u64, trials as u64)
+        };
+        let few = self.reference.hits.min(self.reference.trials - self.reference.hits) as f64 / reference_phi < ROUNDED;
+        if few && (phi > 1.0 || reference_phi > 1.0) {
+            return None;
+        }
+        let ((x, n), (x0, m)) = (divided(self.window, phi, false), divided(self.reference, reference_phi, true));
+        let contrast = Contrast { x, n, x0, m, c: edge.slope() * n as f64 / m as f64 };
         if edge.above {
-            let contrast = Contrast { x: window.hits, n, x0: reference.hits, m, c };
             contrast.worst_tail(low, high, |share| edge.of(share))
         } else {
-            let contrast = Contrast { x: n - window.hits, n, x0: m - reference.hits, m, c };
             contrast.worst_tail(1.0 - high, 1.0 - low, |missed| 1.0 - edge.of(1.0 - missed))
         }
     }

@@ -122,7 +122,7 @@ impl World {
             });
         }
         let profile = build("m", "v1", Origin::Files, &sample, &names, &BuildSettings::default());
-        let budget = Budget::new(0.1, Span::DAY, 3);
+        let budget = Budget::new(0.1, Span::DAY, &[1, 7, 28]);
         Self {
             names,
             profile: Arc::new(profile),

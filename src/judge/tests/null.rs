@@ -100,7 +100,7 @@ fn where_nothing_changes_no_family_spends_more_than_its_allowance() {
             for _ in 0..windows {
                 let sums = world.count(rows(&mut chance, n, STILL));
                 for monthly in [3, 30] {
-                    world.budget = Budget::new(f64::from(monthly), Span::DAY, 1);
+                    world.budget = Budget::new(f64::from(monthly), Span::DAY, &[1]);
                     for reading in world.all(&sums).iter().filter(|reading| reading.fires()) {
                         let key = (monthly, family(reading.indicator.name()));
                         here.insert(key);

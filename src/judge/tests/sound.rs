@@ -50,7 +50,7 @@ proptest! {
     #[test]
     fn every_published_number_is_finite_and_every_test_a_chance(then in rows(300), now in rows(300), level in 1e-9..1.0_f64) {
         let mut world = World::new(then);
-        world.budget = Budget::new(level * 330.0, Span::DAY, 1);
+        world.budget = Budget::new(level * 330.0, Span::DAY, &[1]);
         let sums = world.count(now);
         let mut lives = Lives::default();
         let window = Window::holding(EventTime::default(), Span::DAY);

@@ -400,6 +400,7 @@ impl Worker for Lane {
                     // Somebody else has gone on with it meanwhile; the group says in a moment what comes instead.
                     Err(RunError::Torn(why)) if self.member.is_lost() => {
                         tracing::warn!(lane = self.number, task, "lost while it was restored: {why}");
+                        self.desk.crew.close(task as usize);
                         return self.forget();
                     }
                     Err(error) => return Err(error),

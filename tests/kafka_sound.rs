@@ -349,3 +349,30 @@ fn of_two_processes_with_one_name_one_ends_and_says_why_and_nothing_is_counted_t
     assert_same(&replay(&site, "replayed").finals(passed), &live, "a replay, and processes with one name");
     assert!(census(&live)["summary"] >= hours as usize, "{:?}", census(&live));
 }
+
+#[test]
+fn a_process_that_stood_still_longer_than_its_transactions_may_last_goes_on() {
+    let inputs = Inputs::new(2);
+    let mut site = Site::new(&inputs, OUT_OF_ORDER, MODELS, 1);
+    site.change("properties: {", "properties: {transaction.timeout.ms: '4000', message.timeout.ms: '3000', ");
+    let mut posts = minutes(0..8 * 60, DELAY);
+    posts.extend(tail(2, START + 60 * HOUR));
+    let mut service = Service::start(&site, "frozen", 2);
+    service.must_start();
+    for (number, burst) in posts.chunks(posts.len().div_ceil(16)).enumerate() {
+        publish(&inputs, burst);
+        std::thread::sleep(Duration::from_millis(300));
+        if number == 5 || number == 10 {
+            // The broker looks for transactions that are too old every ten seconds.
+            service.signal("-STOP");
+            std::thread::sleep(Duration::from_secs(16));
+            service.signal("-CONT");
+        }
+    }
+    site.settle(|| service.must_run());
+    service.stop();
+    let passed = Passed::of(&posts, 2);
+    let live = Said::on_topics(&site).finals(passed);
+    assert_same(&replay(&site, "replayed").finals(passed), &live, "a replay, and a process that stood still");
+    assert!(census(&live)["summary"] >= 8, "{:?}", census(&live));
+}

@@ -395,8 +395,16 @@ impl Worker for Lane {
         self.learn();
         for (&task, committed) in tasks.iter().zip(committed.chunks(self.inputs.len())) {
             if !self.books.get(&task).is_some_and(|books| books.is_at(committed)) {
-                let books = self.rebuild(&reader, task, committed)?;
-                self.books.insert(task, books);
+                match self.rebuild(&reader, task, committed) {
+                    Ok(books) => drop(self.books.insert(task, books)),
+                    // Somebody else has gone on with it meanwhile; the group says in a moment what comes instead.
+                    Err(RunError::Torn(why)) if self.member.is_lost() => {
+                        tracing::warn!(lane = self.number, task, "lost while it was restored: {why}");
+                        self.desk.crew.close(task as usize);
+                        return self.forget();
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
         let starts = self.inputs.starts(&self.books);

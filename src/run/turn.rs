@@ -95,7 +95,8 @@ pub(super) trait Worker {
     /// What follows from the end of a step: nothing, or to begin anew with what is committed.
     fn settle(&mut self, ended: Result<(), Failed>) -> Result<(), RunError> {
         let parts = self.parts();
-        if self.may_keep(ended)? { Ok(()) } else { self.begin(&parts) }
+        // What was lost is somebody else's, who goes on with it: the group says in a moment what comes instead.
+        if self.may_keep(ended)? || self.member().is_lost() { Ok(()) } else { self.begin(&parts) }
     }
 
     /// The same, where the partitions go anyway. Whether what is here can be kept.

@@ -38,7 +38,7 @@ impl Tally {
     pub(crate) fn of<'a>(lines: impl Iterator<Item = &'a Line>, budget: f64) -> Self {
         let mut tally = Self { months: 0, alarms: 0, disturbed: 0, whose: BTreeMap::new() };
         for line in lines {
-            let Some(alarms) = line.alarms.get(&budget.to_string()) else { continue };
+            let Some(alarms) = line.came_to.alarms.get(&budget.to_string()) else { continue };
             tally.months += 1;
             tally.alarms += alarms.len() as u64;
             tally.disturbed += u64::from(!alarms.is_empty());

@@ -123,7 +123,8 @@ fn run(wanted: &Wanted, lines: &Lines) -> Vec<Line> {
     let known = lines.known();
     let is_known = |cell: &Cell, month: u64| {
         let fits = |line: &&Line| line.cell == cell.name && line.month == month;
-        let whole = |line: &Line| wanted.budgets.iter().all(|budget| line.alarms.contains_key(&budget.to_string()));
+        let whole =
+            |line: &Line| wanted.budgets.iter().all(|budget| line.came_to.alarms.contains_key(&budget.to_string()));
         known.iter().filter(fits).any(whole)
     };
     let each = (0..wanted.months).flat_map(|month| wanted.cells.iter().map(move |cell| (cell, month)));
@@ -134,10 +135,10 @@ fn run(wanted: &Wanted, lines: &Lines) -> Vec<Line> {
             scope.spawn(|| {
                 while let Some(&(cell, month)) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let start = Instant::now();
-                    let alarms = live(cell, month, &wanted.budgets);
+                    let came_to = live(cell, month, &wanted.budgets);
                     let seconds = (start.elapsed().as_secs_f64() * 100.0).round() / 100.0;
                     let mut added = added.lock().expect("no thread died");
-                    let line = lines.add(cell.name, month, seconds, alarms).expect("the folder can be written");
+                    let line = lines.add(cell.name, month, seconds, came_to).expect("the folder can be written");
                     added.push(line);
                     let of_cell = || added.iter().filter(|line| line.cell == cell.name);
                     let counts: Vec<String> = wanted

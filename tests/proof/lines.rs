@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use truthline::event::fnv1a_64;
 
 use super::cells::FORMAT;
-use super::month::Alarms;
+use super::month::Month;
 
 /// One month.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,7 +19,8 @@ pub(crate) struct Line {
     pub cell: String,
     pub month: u64,
     pub seconds: f64,
-    pub alarms: Alarms,
+    #[serde(flatten)]
+    pub came_to: Month,
 }
 
 /// What a month depends on: the rooms that count and judge, without comments, and the worlds.
@@ -80,8 +81,8 @@ impl Lines {
     }
 
     /// Adds a month.
-    pub(crate) fn add(&self, cell: &str, month: u64, seconds: f64, alarms: Alarms) -> io::Result<Line> {
-        let line = Line { format: FORMAT, code: self.code.clone(), cell: cell.to_owned(), month, seconds, alarms };
+    pub(crate) fn add(&self, cell: &str, month: u64, seconds: f64, came_to: Month) -> io::Result<Line> {
+        let line = Line { format: FORMAT, code: self.code.clone(), cell: cell.to_owned(), month, seconds, came_to };
         let mut text = serde_json::to_string(&line).map_err(io::Error::other)?;
         text.push('\n');
         let mut file: File = OpenOptions::new().create(true).append(true).open(&self.path)?;
@@ -94,12 +95,12 @@ impl Lines {
 fn a_run_goes_on_after_half_a_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let lines = Lines::open(folder.path(), "this code".into()).expect("it can be written");
-    let first = lines.add("plain", 0, 1.0, Alarms::new()).expect("it can be written");
+    let first = lines.add("plain", 0, 1.0, Month::default()).expect("it can be written");
     let half = r#"{"format":1,"code":"this code","cell":"pla"#;
     let mut file = OpenOptions::new().append(true).open(lines.path()).expect("it is there");
     file.write_all(half.as_bytes()).expect("it can be written");
     let lines = Lines::open(folder.path(), "this code".into()).expect("it can be written");
-    let second = lines.add("plain", 1, 1.0, Alarms::new()).expect("it can be written");
+    let second = lines.add("plain", 1, 1.0, Month::default()).expect("it can be written");
     assert_eq!(lines.known(), [first, second]);
     let other = Lines::open(folder.path(), "other code".into()).expect("it can be written");
     assert_eq!(other.known(), []);

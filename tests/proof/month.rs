@@ -3,7 +3,7 @@
 //! A fresh baseline over the 28 days before, 30 days of windows, and the two days after, in which the last labels mature.
 //! Only windows that end within the month are counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,14 @@ pub(crate) struct Alarm {
 
 /// The alarms of one month, by how many are allowed a month.
 pub(crate) type Alarms = BTreeMap<String, Vec<Alarm>>;
+
+/// What a month came to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Month {
+    pub alarms: Alarms,
+    /// What the final summaries named as unknown.
+    pub blind: BTreeSet<String>,
+}
 
 /// Rows as they come, whoever makes them.
 pub(crate) enum Traffic {
@@ -164,6 +172,7 @@ fn profile(sample: &RowSample, names: &FeatureNames) -> Profile {
 pub(crate) struct Bench {
     judges: Vec<(String, Judge)>,
     alarms: BTreeMap<String, BTreeMap<String, Alarm>>,
+    blind: BTreeSet<String>,
     from: i64,
     to: i64,
     hourly: bool,
@@ -180,7 +189,7 @@ impl Bench {
     pub(crate) fn empty(cell: &Cell, budgets: &[f64]) -> Self {
         let from = FIRST_DAY * DAY;
         let alarms = budgets.iter().map(|budget| (budget.to_string(), BTreeMap::new())).collect();
-        Self { judges: Vec::new(), alarms, from, to: from + DAYS * DAY, hourly: cell.hourly }
+        Self { judges: Vec::new(), alarms, blind: BTreeSet::new(), from, to: from + DAYS * DAY, hourly: cell.hourly }
     }
 
     fn fold(&mut self, version: &str, start: i64, sums: &Sums) {
@@ -205,7 +214,15 @@ impl Bench {
     /// Notes the alerts that began to fire: each thing once a month.
     pub(crate) fn take(&mut self, budget: &str, found: impl Iterator<Item = Finding>) {
         for finding in found {
-            let Finding::Alert(alert) = finding else { continue };
+            let alert = match finding {
+                Finding::Alert(alert) => alert,
+                Finding::Summary(summary) => {
+                    let spots = summary.blind_spots.into_iter().filter(|_| summary.is_final);
+                    self.blind.extend(spots.map(|spot| spot.name));
+                    continue;
+                }
+                Finding::Incident(_) | Finding::Request(_) => continue,
+            };
             let counted = alert.state == AlertState::Firing && alert.basis_final && alert.severity != Severity::Info;
             if counted && alert.window.start >= self.from && alert.window.end <= self.to {
                 let of_budget = self.alarms.entry(budget.to_owned()).or_default();
@@ -214,8 +231,10 @@ impl Bench {
         }
     }
 
-    pub(crate) fn done(self) -> Alarms {
-        self.alarms.into_iter().map(|(budget, alarms)| (budget, alarms.into_values().collect())).collect()
+    pub(crate) fn done(self) -> Month {
+        let each = self.alarms.into_iter();
+        let alarms = each.map(|(budget, alarms)| (budget, alarms.into_values().collect())).collect();
+        Month { alarms, blind: self.blind }
     }
 }
 
@@ -272,7 +291,7 @@ fn seed_of(cell: &Cell, month: u64) -> u64 {
 }
 
 /// Lives through a month of a cell, once, under several allowances.
-pub(crate) fn live(cell: &Cell, month: u64, budgets: &[f64]) -> Alarms {
+pub(crate) fn live(cell: &Cell, month: u64, budgets: &[f64]) -> Month {
     let seed = seed_of(cell, month);
     match (cell.way, cell.source) {
         (Way::Blocks(pool), _) => by_blocks(cell, pool, false, seed, budgets),
@@ -294,7 +313,7 @@ fn baseline(cell: &Cell, traffic: &mut Traffic, end: i64) -> Profile {
     profile(&sample, traffic.names())
 }
 
-fn by_rows(cell: &Cell, seed: u64, budgets: &[f64]) -> Alarms {
+fn by_rows(cell: &Cell, seed: u64, budgets: &[f64]) -> Month {
     let mut traffic = Traffic::new(cell.source, seed);
     let first = FIRST_DAY;
     let launch = if cell.story == Story::Accepted { LAUNCH_DAYS } else { 0 };
@@ -350,8 +369,8 @@ impl Pool {
 
 /// A month of windows that are sums of blocks. Blocks are counted once and added, or counted anew each time they are drawn:
 /// it must come to the same.
-fn by_blocks(cell: &Cell, blocks: u64, anew: bool, seed: u64, budgets: &[f64]) -> Alarms {
-    let Source::Made(law) = cell.source else { return Alarms::new() };
+fn by_blocks(cell: &Cell, blocks: u64, anew: bool, seed: u64, budgets: &[f64]) -> Month {
+    let Source::Made(law) = cell.source else { return Month::default() };
     let mut chance = Chance::new(seed);
     let mut pool = Pool { world: World::new(law, seed), seed: fnv1a_64(cell.name.as_bytes()), blocks };
     let first = FIRST_DAY;

@@ -6,7 +6,7 @@ use truthline::event::{EventTime, Inference, Label, Probability, Truth, fnv1a_64
 use truthline::story::Chance;
 
 use super::cells::{Cell, Way};
-use super::month::{Alarms, Bench, DAYS, FIRST_DAY, MODEL, Traffic, id_of};
+use super::month::{Bench, DAYS, FIRST_DAY, MODEL, Month, Traffic, id_of};
 use super::worlds::{DAY, HOUR, Row, SECOND};
 
 const PARTITIONS: u32 = 2;
@@ -24,8 +24,8 @@ struct Sent {
     told: Vec<i64>,
 }
 
-pub(crate) fn by_engine(cell: &Cell, traffic: &mut Traffic, profile: &Profile, seed: u64, budgets: &[f64]) -> Alarms {
-    let Way::Engine { repeats, disorder, late_truth } = cell.way else { return Alarms::new() };
+pub(crate) fn by_engine(cell: &Cell, traffic: &mut Traffic, profile: &Profile, seed: u64, budgets: &[f64]) -> Month {
+    let Way::Engine { repeats, disorder, late_truth } = cell.way else { return Month::default() };
     let mut chance = Chance::new(seed ^ 0x5eed);
     let mut sent = Vec::new();
     let arrival = |time: i64, chance: &mut Chance| {

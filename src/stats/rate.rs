@@ -636,7 +636,8 @@ mod tests {
                 let terms = Terms::at(1e-6).with_phi(phi);
                 rate_p_value(window, reference, Side::Either, Floor::Difference(0.0), terms).unwrap()
             };
-            prop_assert!(p(phi) >= p(1.01) * (1.0 - 1e-9));
+            // Rounding makes steps, so two factors are not compared with each other.
+            prop_assert!(p(phi) >= p(1.0) * (1.0 - 1e-9), "{} {}", p(phi), p(1.0));
         }
     }
 }

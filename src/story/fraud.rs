@@ -26,7 +26,9 @@ const EMERGES: i64 = 14;
 const GROWS: f64 = 6.0;
 const SHARE: f64 = 0.011;
 const FRAUD_IN_IT: f64 = 0.125;
-const BASELINE_ROWS: i64 = 40_000;
+/// The baseline is all traffic of the four weeks before.
+const BASELINE_DAYS: i64 = 28;
+const BASELINE_ROWS: i64 = BASELINE_DAYS * A_DAY;
 const THRESHOLD: f64 = 0.25;
 
 /// The configuration that the story is judged with.
@@ -235,9 +237,9 @@ fn label(chance: &mut Chance, number: i64, time: i64, fraud: bool, labels: &mut 
 fn baseline(chance: &mut Chance) -> Written {
     let mut written = Written::default();
     let mut text = String::new();
-    let from = START - 20 * DAY;
+    let from = START - BASELINE_DAYS * DAY;
     for number in 0..BASELINE_ROWS {
-        let time = from + number * (20 * DAY / BASELINE_ROWS);
+        let time = from + number * (DAY / A_DAY);
         let payment = Payment::new(chance, time, 0.0);
         text.clear();
         let _ =

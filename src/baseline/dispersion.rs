@@ -33,6 +33,8 @@ pub const ENOUGH: u32 = 20;
 const FEW: u32 = 4;
 /// Factors are kept in thousandths.
 const UNIT: f64 = 1_000.0;
+/// The factor of a figure that never was, or always, or in one window only.
+const UNKNOWN: u32 = 0;
 
 /// A figure whose scatter between windows is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +82,7 @@ pub struct Dispersion {
     pub rows: f64,
     /// Labelled rows a window, on average.
     pub labelled: f64,
-    /// Factors of all windows, in thousandths.
+    /// Factors of all windows, in thousandths; 0 where a figure tells nothing.
     pub plain: Vec<u32>,
     /// Factors within phases, in thousandths; empty where each phase occurred once.
     pub phased: Vec<u32>,
@@ -105,9 +107,7 @@ const LENGTHS: [(Span, i64); 3] = [(Span::HOUR, 24), (Span::DAY, 7), (Span::DAY.
 /// Where each figure stands: shares first, other means behind them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figures {
-    /// By feature: the place of its missing values, after which stand all cells as one, then its parts; how many cells;
-    /// whether cuts follow.
-    features: Vec<(usize, usize, bool)>,
+    features: Vec<FeaturePlaces>,
     scores: usize,
     groups: usize,
     rates: usize,
@@ -116,8 +116,23 @@ pub struct Figures {
     length: usize,
 }
 
-/// Places before those of the parts: missing values, and all cells as one.
-const PARTS: usize = 2;
+/// Where the figures of a feature stand: missing values, all cells as one, the labels of all codes as one, then the parts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct FeaturePlaces {
+    first: usize,
+    cells: usize,
+    /// Whether cuts follow the cells.
+    ordered: bool,
+    /// Cells with rows, and codes with labels, on the baseline: so many figures are one, where all are taken as one.
+    used: u32,
+    labelled: u32,
+}
+
+impl FeaturePlaces {
+    const ALL_CELLS: usize = 1;
+    const ALL_LABELS: usize = 2;
+    const PARTS: usize = 3;
+}
 
 /// Metrics that are shares, and such that are not.
 const SHARES: [Metric; 4] = [Metric::Accuracy, Metric::Precision, Metric::Recall, Metric::F1];
@@ -128,12 +143,14 @@ impl Figures {
     pub fn new(coding: &Coding, layout: &Layout, baseline: &Sums) -> Self {
         let mut length = 0;
         let features = coding.features().iter().enumerate().map(|(place, feature)| {
-            let cells = drift_counts(feature, baseline.codes(place)).len();
-            let first = length;
-            length += PARTS + looks(cells, feature.is_numeric());
-            (first, cells, feature.is_numeric())
+            let counts = drift_counts(feature, baseline.codes(place));
+            let (first, cells, ordered) = (length, counts.len(), feature.is_numeric());
+            length += FeaturePlaces::PARTS + looks(cells, ordered);
+            let used = counts.iter().filter(|&&hits| hits > 0).count() as u32;
+            let labelled = (0..feature.codes()).filter(|&code| baseline.cell(place, code).v > 0).count() as u32;
+            FeaturePlaces { first, cells, ordered, used, labelled }
         });
-        let features: Vec<(usize, usize, bool)> = features.collect();
+        let features: Vec<FeaturePlaces> = features.collect();
         let groups = score_groups(baseline, baseline).0.len();
         let scores = length;
         let rates = scores + looks(groups, true);
@@ -142,8 +159,7 @@ impl Figures {
         Self { features, scores, groups, rates, means, cells, length: cells + layout.cells() }
     }
 
-    /// The places of a figure; its scatter is the largest of theirs, or their mean for the codes of a slice. A bunch can
-    /// be of any value, also of one that had none on the baseline: a cell scatters at least as all of them do.
+    /// The places of a figure; its scatter is the largest of theirs, or their mean for the codes of a slice.
     fn of(&self, figure: Restless, layout: &Layout) -> (std::ops::Range<usize>, bool) {
         let one = |place: usize| (place..place + 1, false);
         let part = |first: usize, cells: usize, part: Part| match part {
@@ -157,14 +173,16 @@ impl Figures {
             one(share.or_else(|| MEANS.iter().position(|&one| one == wanted).map(|at| self.means + at)).unwrap_or(0))
         };
         match figure {
-            Restless::Missing(feature) => one(self.features[feature].0),
+            Restless::Missing(feature) => one(self.features[feature].first),
             Restless::Odd(feature) => {
-                let (first, cells, numeric) = self.features[feature];
+                let FeaturePlaces { first, cells, ordered, .. } = self.features[feature];
+                let first = first + FeaturePlaces::PARTS;
                 // What is outside now was at an end of the range then.
-                if numeric { (first + 1..first + PARTS + cells, true) } else { one(first + PARTS) }
+                if ordered { (first..first + cells, true) } else { one(first) }
             }
             Restless::Feature(feature, wanted) => {
-                part(self.features[feature].0 + PARTS, self.features[feature].1, wanted)
+                let places = self.features[feature];
+                part(places.first + FeaturePlaces::PARTS, places.cells, wanted)
             }
             Restless::Scores(wanted) => part(self.scores, self.groups, wanted),
             Restless::Decisions => one(self.rates),
@@ -188,12 +206,13 @@ impl Figures {
         window: &Sums,
         mut tell: impl FnMut(usize, f64, f64),
     ) {
-        for (place, (feature, &(first, cells, numeric))) in coding.features().iter().zip(&self.features).enumerate() {
+        for (place, (feature, places)) in coding.features().iter().zip(&self.features).enumerate() {
+            let &FeaturePlaces { first, cells, ordered, .. } = places;
             let codes = window.codes(place);
             let rows: i64 = codes.iter().sum();
             tell(first, share(codes[0], rows), rows as f64);
             let counts = drift_counts(feature, codes);
-            tell_looks(&counts, cells, numeric, first + PARTS, &mut tell);
+            tell_looks(&counts, cells, ordered, first + FeaturePlaces::PARTS, &mut tell);
         }
         let (now, _, _) = score_groups(window, baseline);
         tell_looks(&now, self.groups, true, self.scores, &mut tell);
@@ -305,14 +324,23 @@ fn of_length(
     }
     let factor = |place: usize, groups: &[Spread]| {
         let factor = if place < figures.means { of_share(groups) } else { of_mean(groups) };
-        factor.map_or(UNIT as u32, |factor| libm::rint(factor.value * UNIT).min(f64::from(u32::MAX)) as u32)
+        factor.map_or(UNKNOWN, |factor| libm::rint(factor.value * UNIT).clamp(1.0, f64::from(u32::MAX)) as u32)
     };
     let degrees: u32 = seen.iter().map(|windows| windows.saturating_sub(1)).sum();
     let each = phased.chunks_exact(phases as usize);
+    let mean = |factors: &[u32], used: u32| {
+        let known = factors.iter().filter(|&&one| one != UNKNOWN);
+        let excess: i64 = known.map(|&one| i64::from(one) - UNIT as i64).sum();
+        u32::try_from(UNIT as i64 + excess / i64::from(used.max(1))).unwrap_or(0)
+    };
     let together = |mut factors: Vec<u32>| {
-        for &(first, cells, _) in &figures.features {
-            let sum: u64 = factors[first + PARTS..first + PARTS + cells].iter().map(|&one| u64::from(one)).sum();
-            factors[first + 1] = u32::try_from(sum / cells.max(1) as u64).unwrap_or(u32::MAX);
+        for (feature, places) in figures.features.iter().enumerate() {
+            let &FeaturePlaces { first, cells, used, labelled, .. } = places;
+            let parts = first + FeaturePlaces::PARTS;
+            factors[first + FeaturePlaces::ALL_CELLS] = mean(&factors[parts..parts + cells], used);
+            let codes = baseline.layout().cells_of(feature);
+            let codes = figures.cells + codes.start..figures.cells + codes.end;
+            factors[first + FeaturePlaces::ALL_LABELS] = mean(&factors[codes], labelled);
         }
         factors
     };
@@ -331,6 +359,11 @@ fn of_length(
             Vec::new()
         },
     })
+}
+
+/// A factor as a number; one that is unknown is 1.
+fn told(factor: u32) -> f64 {
+    if factor == UNKNOWN { 1.0 } else { f64::from(factor) / UNIT }
 }
 
 /// What a test must know of a window to allow for scatter.
@@ -378,28 +411,43 @@ pub fn judged(known: &[Dispersion], size: Size) -> Option<Judged<'_>> {
 
 impl Judged<'_> {
     /// The factors by which a test of a figure divides the counts of the window and of the baseline; at least 1. `raise`
-    /// makes one out of an estimate.
+    /// makes one out of an estimate and its degrees of freedom.
+    ///
+    /// A bunch can be of any value, also of one that had none on the baseline: a part of a feature scatters at least as all
+    /// its cells do, a slice at least as the labels of all its codes do. All of them together are known far better.
     pub fn factors(
         &self,
         figures: &Figures,
         layout: &Layout,
         figure: Restless,
-        raise: impl Fn(f64) -> f64,
+        raise: impl Fn(f64, u32) -> f64,
     ) -> (f64, f64) {
         let (places, largest) = figures.of(figure, layout);
         let many = places.len().max(1) as f64;
-        // All cells of its feature as one.
         let all = match figure {
-            Restless::Feature(feature, Part::Cell(_)) | Restless::Odd(feature) => figures.features[feature].0 + 1,
-            _ => places.start,
+            Restless::Feature(feature, Part::Cell(_)) | Restless::Odd(feature) => {
+                let FeaturePlaces { first, used, .. } = figures.features[feature];
+                Some((first + FeaturePlaces::ALL_CELLS, used))
+            }
+            Restless::Slice(feature, ..) => {
+                let FeaturePlaces { first, labelled, .. } = figures.features[feature];
+                Some((first + FeaturePlaces::ALL_LABELS, labelled))
+            }
+            _ => None,
         };
         let read = |factors: &[u32]| {
-            let least = factors.get(all).map_or(1.0, |&one| f64::from(one) / UNIT);
-            let values = factors.get(places.clone()).unwrap_or_default().iter().map(|&one| f64::from(one) / UNIT);
-            let own = if largest { values.fold(1.0, f64::max) } else { values.sum::<f64>() / many };
-            if all == places.start { own } else { own.max(least) }
+            let values = factors.get(places.clone()).unwrap_or_default().iter().map(|&one| told(one));
+            if largest { values.fold(0.0, f64::max) } else { values.sum::<f64>() / many }
         };
-        let raised = raise(read(self.factors)).max(1.0);
+        // The codes of a slice are about independent of each other.
+        let degrees = if matches!(figure, Restless::Slice(..)) { self.degrees * many as u32 } else { self.degrees };
+        let unknown = self.factors.get(places.clone()).unwrap_or_default().iter().all(|&one| one == UNKNOWN);
+        let alone = if unknown && all.is_some() { 1.0 } else { raise(read(self.factors), degrees) };
+        let together = all.filter(|&(_, used)| used > 0).map_or(1.0, |(place, used)| {
+            let factor = self.factors.get(place).map_or(1.0, |&one| told(one));
+            raise(factor, self.degrees.saturating_mul(used))
+        });
+        let raised = alone.max(together).max(1.0);
         let own = self.own.map_or(1.0, read);
         ((1.0 + (raised - 1.0) * self.scale).max(own), raised)
     }

@@ -52,9 +52,8 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     for sliced in &slices {
         let Slice { feature, codes, .. } = &sliced.slice;
         // What scatters the positives of a slice scatters its errors as well.
-        let phis =
-            [Restless::Slice(*feature, codes.start, codes.end), Restless::Offset].map(|figure| scatter.of(figure));
-        let terms = terms.with_phis(phis[0].0.max(phis[1].0), phis[0].1.max(phis[1].1));
+        let (window, reference) = scatter.of(Restless::Slice(*feature, codes.start, codes.end));
+        let terms = terms.with_phis(window, reference);
         let look = Look {
             context,
             profile,

@@ -50,18 +50,13 @@ impl Spread {
 }
 
 /// The factor of a share, over groups of windows that are alike (one group, or one for each phase of a cycle). `None`
-/// with fewer than two windows in each group.
+/// with fewer than two windows in each group, or where the share is 0 or 1: what never happens tells nothing.
 pub fn of_share(groups: &[Spread]) -> Option<Factor> {
     let (weight, sum) = groups.iter().fold((0.0, 0.0), |(weight, sum), one| (weight + one.weight, sum + one.sum));
     let share = (sum / weight).clamp(0.0, 1.0);
     let binomial = share * (1.0 - share);
     let factor = of_mean(groups)?;
-    // What never happens, or always, does not scatter.
-    Some(if binomial > 0.0 {
-        Factor { value: factor.value / binomial, ..factor }
-    } else {
-        Factor { value: 1.0, ..factor }
-    })
+    (binomial > 0.0).then(|| Factor { value: factor.value / binomial, ..factor })
 }
 
 /// The factor of a mean whose windows are weighted by one over their variance.

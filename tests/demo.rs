@@ -62,8 +62,12 @@ fn one_incident_names_the_cause_and_asks_for_the_right_labels() {
     assert_eq!(ids.len(), 1);
     let last = incidents.last().unwrap();
     assert_eq!(last["cause"], "emerging_category");
-    assert_eq!(last["advice"][0], "collect_labels");
-    assert_eq!(last["retrain"]["verdict"], "wait");
+    // Before there are labels of the new kind to learn from, a new model would learn nothing of it.
+    let named = incidents.iter().find(|one| one["cause"] == "emerging_category").unwrap();
+    assert_eq!((&named["advice"][0], &named["retrain"]["verdict"]), (&"collect_labels".into(), &"wait".into()));
+    // The harm is shown by a week of it, and that is enough.
+    assert!(last["advice"].as_array().unwrap().contains(&"collect_labels".into()), "{last}");
+    assert_eq!((&last["advice"][0], &last["retrain"]["verdict"]), (&"route_to_review".into(), &"retrain".into()));
     assert_eq!(last["evidence"]["overall_metrics_quiet"], true);
     let requests = lines(&out, "label-requests.jsonl");
     assert!(requests.len() >= 20, "{} requests", requests.len());

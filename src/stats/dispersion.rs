@@ -88,9 +88,8 @@ pub fn effective(factor: f64, degrees: u32, level: f64) -> f64 {
     }
     let most = weights.iter().fold(f64::NEG_INFINITY, |most, &(_, log)| most.max(log));
     let sum: f64 = weights.iter().map(|&(_, log)| libm::exp(log - most)).sum();
-    let tail = |z: f64| -> f64 {
-        weights.iter().map(|&(root, log)| libm::exp(log - most) / sum * normal_sf(z / root)).sum()
-    };
+    let tail =
+        |z: f64| -> f64 { weights.iter().map(|&(root, log)| libm::exp(log - most) / sum * normal_sf(z / root)).sum() };
     let normal = normal_isf(level);
     let (mut low, mut high) = (normal, normal * LARGEST.sqrt());
     for _ in 0..50 {
@@ -181,7 +180,8 @@ mod tests {
         let mut hits = 0.0;
         for _ in 0..trials {
             let plain = uniform() < 0.5;
-            let true_factor = if plain { 1.0 } else { libm::exp(libm::log(SMALLEST) + uniform() * libm::log(LARGEST / SMALLEST)) };
+            let true_factor =
+                if plain { 1.0 } else { libm::exp(libm::log(SMALLEST) + uniform() * libm::log(LARGEST / SMALLEST)) };
             let mut window = || {
                 let z = (-2.0 * libm::log(uniform())).sqrt() * libm::cos(std::f64::consts::TAU * uniform());
                 (rows * share + z * (true_factor * rows * share * (1.0 - share)).sqrt()).round().clamp(0.0, rows)

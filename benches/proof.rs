@@ -1,9 +1,10 @@
 //! How often does the judge cry wolf? Months of worlds in which nothing is wrong, as many as it takes.
 //!
-//! `cargo bench --bench proof -- null [--cell NAME]... [--months N] [--budget B]... [--out DIR] [--docs]`
+//! `cargo bench --bench proof -- null [--cell NAME]... [--months N] [--budget B]... [--out DIR] [--docs] [--table]`
 //!
 //! Every month has its own seed, so it comes out the same whatever else is run. Each finished month is a line in DIR;
-//! a run that was killed goes on where it stood. `--docs` writes `docs/null.md` from what is there.
+//! a run that was killed goes on where it stood. `--docs` writes `docs/null.md` at the end; with `--table` nothing is run, and
+//! what is there is told.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to a person")]
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock and its arguments")]
@@ -35,13 +36,20 @@ struct Wanted {
     budgets: Vec<f64>,
     out: PathBuf,
     docs: bool,
+    table: bool,
 }
 
 fn wanted() -> Result<Option<Wanted>, String> {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
-    let mut wanted =
-        Wanted { cells: Vec::new(), months: MONTHS, budgets: Vec::new(), out: target.join("proof"), docs: false };
+    let mut wanted = Wanted {
+        cells: Vec::new(),
+        months: MONTHS,
+        budgets: Vec::new(),
+        out: target.join("proof"),
+        docs: false,
+        table: false,
+    };
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
     match words.next().as_deref() {
         Some("null") => {}
@@ -49,8 +57,12 @@ fn wanted() -> Result<Option<Wanted>, String> {
         Some(other) => return Err(format!("unknown program '{other}'; accepted: null")),
     }
     while let Some(word) = words.next() {
-        if word == "--docs" {
-            wanted.docs = true;
+        if let Some(flag) = match word.as_str() {
+            "--docs" => Some(&mut wanted.docs),
+            "--table" => Some(&mut wanted.table),
+            _ => None,
+        } {
+            *flag = true;
             continue;
         }
         let value = words.next().ok_or(format!("{word} needs a value"))?;
@@ -128,7 +140,8 @@ fn run(wanted: &Wanted, lines: &Lines) -> Vec<Line> {
         known.iter().filter(fits).any(whole)
     };
     let each = (0..wanted.months).flat_map(|month| wanted.cells.iter().map(move |cell| (cell, month)));
-    let missing: Vec<(&Cell, u64)> = each.filter(|&(cell, month)| !is_known(cell, month)).collect();
+    let missing = each.filter(|&(cell, month)| !wanted.table && !is_known(cell, month));
+    let missing: Vec<(&Cell, u64)> = missing.collect();
     let (next, added) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..THREADS {

@@ -21,7 +21,8 @@ pub(crate) fn page(cells: &[Cell], lines: &[Line], budgets: &[f64], when: &str, 
          with default settings looks at until their last labels have matured: daily windows with those of 7 and 28 days above \
          them, or hourly ones with those of 24 and 168 hours. An alarm is a thing that begins to fire on a final window, \
          counted once a month; news (`info`) is none. The promise is kept where the upper 95 % bound of the alarms a month \
-         (Garwood's, of a Poisson count) lies below {LIMIT} times the allowance. The larger allowance is there to show how \
+         (Garwood's, of a Poisson count) lies below {LIMIT} times the allowance; it is open where no more alarms came than may, in \
+         too few months for that bound. The larger allowance is there to show how \
          careful the judge is: one that never fires would keep every promise.\n\n\
          **{kept} of {} worlds keep the promise** at {} a month, over up to {months} months each.\n\n\
          ```text\ncargo bench --bench proof -- null          # goes on where a killed run stood\n\

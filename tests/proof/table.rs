@@ -57,6 +57,16 @@ impl Tally {
     pub(crate) fn is_kept(&self, budget: f64) -> bool {
         self.upper() <= LIMIT * budget
     }
+
+    /// Whether the promise is kept; it is open where no more alarms came than may, in too few months to be sure.
+    fn verdict(&self, budget: f64) -> &'static str {
+        let each = self.alarms as f64 / self.months.max(1) as f64;
+        match (self.is_kept(budget), each <= LIMIT * budget) {
+            (true, _) => "yes",
+            (false, true) => "open",
+            (false, false) => "**no**",
+        }
+    }
 }
 
 /// The table of all cells, and how many keep the promise at the first allowance.
@@ -79,7 +89,7 @@ pub(crate) fn markdown(cells: &[Cell], lines: &[Line], budgets: &[f64]) -> (Stri
         kept += usize::from(tally.is_kept(*first));
         let _ = write!(text, "| {} | {} |", cell.name, tally.months);
         for (budget, tally) in &tallies {
-            let word = if tally.is_kept(*budget) { "yes" } else { "**no**" };
+            let word = tally.verdict(*budget);
             let months = if tally.alarms > 0 { format!(" in {} months", tally.disturbed) } else { String::new() };
             let limit = LIMIT * budget;
             let _ = write!(text, " {}{months} | {:.3} | {limit:.2} | {word} |", tally.alarms, tally.upper());

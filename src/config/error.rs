@@ -1,6 +1,6 @@
 //! What is wrong with a configuration, in words that let its author fix it?
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 
 /// One problem: which key, and what would be accepted.
@@ -29,11 +29,12 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// Says of each problem that a variable of the environment has brought which one it was.
-    pub(super) fn from_variables<'a>(mut self, names: impl Iterator<Item = &'a str> + Clone) -> Self {
+    #[must_use]
+    pub(super) fn naming_variables(mut self, names: &[&str]) -> Self {
         for problem in &mut self.problems {
-            let name = names.clone().find(|name| super::source::key_of(name).as_deref() == Some(&*problem.key));
+            let name = names.iter().find(|name| super::source::key_of(name).as_deref() == Some(&*problem.key));
             if let Some(name) = name {
-                problem.text += &format!(" (set by the environment: {name})");
+                let _ = write!(problem.text, " (set by the environment: {name})");
             }
         }
         self

@@ -104,7 +104,8 @@ impl Config {
         let variables: Vec<(String, String)> = environment.collect();
         let mut tree = path.map_or_else(|| Ok(source::empty()), source::read)?;
         source::overlay(&mut tree, variables.iter().cloned());
-        Self::from_tree(&tree, path).map_err(|error| error.from_variables(variables.iter().map(|(name, _)| &**name)))
+        let names: Vec<&str> = variables.iter().map(|(name, _)| &**name).collect();
+        Self::from_tree(&tree, path).map_err(|error| error.naming_variables(&names))
     }
 
     /// Reads settings from text in YAML, as if they stood in a file.

@@ -15,13 +15,16 @@ use crate::stats::rate::Terms;
 /// Answers that are kept before all are forgotten. Memory: at most about 3 MB.
 const KEPT: usize = 65_536;
 
+/// Hits, trials, gamma and overdispersion, the last two by their bits.
+type Asked = (u64, u64, u64, u64);
+
 /// Factors of scatter that are told apart: steps of 5 %.
 const STEP: f64 = 0.05;
 
 /// [`exact_upper`] with a memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct UpperBounds {
-    known: RefCell<FxHashMap<(u64, u64, u64, u64), Option<f64>>>,
+    known: RefCell<FxHashMap<Asked, Option<f64>>>,
     scatters: RefCell<FxHashMap<(i32, u32, u64), f64>>,
 }
 

@@ -219,7 +219,7 @@ impl Look<'_> {
         let reading = Reading::of_shift(indicator, self.subject(), &shift, floor, n, terms);
         let again = || {
             let looked = &(now.as_slice(), then.as_slice(), self.feature.is_numeric(), floor);
-            predictions::lasting(looked, terms, |part| phis(part))
+            predictions::lasting(looked, terms, phis)
         };
         let bet = self.context.bet_on((Family::Drift, self.features()), shift.p_value, again);
         Some(reading.saying(text).with("psi", psi).with("moved", what).betting(bet, true))

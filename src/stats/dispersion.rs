@@ -2,7 +2,7 @@
 //!
 //! Requests that come in bunches (one customer with a thousand of them), and a world that wanders from day to day, make
 //! the shares of windows vary more than independent rows would. The factor of overdispersion is Pearson's: the scatter
-//! of the windows about their common mean, in units of the binomial variance, per degree of freedom (McCullagh and
+//! of the windows about their common mean, in units of the binomial variance, per degree of freedom (`McCullagh` and
 //! Nelder 1989, section 4.5). It is 1 for independent rows.
 //!
 //! It is estimated from a few windows, so a test at level `a` that divides its counts by the estimate would be too
@@ -202,7 +202,7 @@ mod tests {
         fn windows_that_are_alike_have_no_scatter_and_order_is_nothing(
             windows in prop::collection::vec((1_u64..50, 50_u64..100), 2..20)
         ) {
-            let alike = of(&vec![windows[0]; 5]);
+            let alike = of(&[windows[0]; 5]);
             prop_assert!(of_share(&[alike]).unwrap().value < 1e-9);
             let mut turned = windows.clone();
             turned.reverse();

@@ -1,11 +1,11 @@
 //! `truthline explain --budget`: who gets how much of a model's false alarms, and what can each see?
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::bail;
 
-use super::explain::ExplainArgs;
 use super::{Exit, Output, session, validate};
 use crate::baseline::Profile;
 use crate::config::ModelConfig;
@@ -15,9 +15,14 @@ use crate::judge::{Outlook, amount, outlook};
 ///
 /// # Errors
 /// If the configuration or a baseline cannot be used, or there is no baseline at all.
-pub(super) fn run(args: &ExplainArgs, output: &mut Output) -> anyhow::Result<Exit> {
-    let config = validate::load(args.config.as_deref())?;
-    let references = session::references(&config, &args.baseline)?;
+pub(super) fn run(
+    config: Option<&Path>,
+    baselines: &[PathBuf],
+    rows: Option<u64>,
+    output: &mut Output,
+) -> anyhow::Result<Exit> {
+    let config = validate::load(config)?;
+    let references = session::references(&config, baselines)?;
     let mut profiles: Vec<&Profile> = references.all().collect();
     profiles.sort_by_key(|profile| (profile.model.clone(), profile.version.clone()));
     if profiles.is_empty() {
@@ -28,7 +33,7 @@ pub(super) fn run(args: &ExplainArgs, output: &mut Output) -> anyhow::Result<Exi
     }
     for profile in profiles {
         let settings = config.model(&profile.model);
-        let rows = args.rows.or_else(|| usual_rows(profile, settings));
+        let rows = rows.or_else(|| usual_rows(profile, settings));
         let Some(rows) = rows.filter(|&rows| rows > 0) else {
             bail!(
                 "the rows of the baseline of '{}' have one time only; say --rows N, predictions a window",

@@ -36,7 +36,7 @@ pub struct ExplainArgs {
 /// If there is no such indicator, with the nearest one.
 pub fn run(args: &ExplainArgs, output: &mut Output) -> anyhow::Result<Exit> {
     if args.budget {
-        return super::allowance::run(args, output);
+        return super::allowance::run(args.config.as_deref(), &args.baseline, args.rows, output);
     }
     let Some(name) = &args.indicator else {
         output.text(&indicator::list())?;

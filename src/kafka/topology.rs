@@ -229,7 +229,8 @@ impl Planned {
     pub fn refuses(&self, setting: &str) -> bool {
         match setting {
             "message.timestamp.type" => self.owner == Owner::User,
-            "cleanup.policy" => self.owner == Owner::Internal,
+            // What was asked of a service must be there for a replay to obey.
+            "cleanup.policy" => self.owner == Owner::Internal || self.role == Role::Control,
             "retention.ms" | "retention.bytes" => self.role == Role::Rows,
             _ => false,
         }

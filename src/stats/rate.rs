@@ -363,6 +363,10 @@ impl Null {
         let z = normal_isf((level / self.factor - self.terms.gamma).clamp(1e-300, 0.5));
         let share = (self.reference.hits as f64 + 0.5) / (m + 1.0);
         let at = edge.of(share);
+        // A share that may fall to nothing, or rise to all, within the floor shows no change on that side.
+        if (edge.above && at >= 1.0) || (!edge.above && at <= 0.0) {
+            return None;
+        }
         // Away from the edge by so many standard errors, and by the skewness of the window's law.
         let lean = if edge.above { 1.0 - 2.0 * at } else { 2.0 * at - 1.0 };
         let away = z * self.spread(edge, share, at) + self.terms.phi * lean * (z * z - 1.0) / 6.0 / n;

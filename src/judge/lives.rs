@@ -58,7 +58,7 @@ pub(super) struct Lives {
     published: BTreeMap<String, (AlertState, EventTime)>,
     /// What was firing at the last final summary.
     firing: BTreeSet<String>,
-    /// What base windows say together.
+    /// What windows say together.
     #[serde(default)]
     wagers: Wagers,
     /// Rows, labelled rows and span of the reference they were laid against.

@@ -16,6 +16,7 @@ use crate::config::ModelConfig;
 use crate::event::{RequestKey, Window};
 use crate::finding::Subject;
 use crate::indicator::Indicator;
+pub(super) use crate::observe::count;
 use crate::observe::{Event, Sums, flow, truth};
 use crate::stats::distribution::Shift;
 use crate::stats::rate::{Floor, RateTest, Side, Tally, Terms, rate_test};
@@ -278,9 +279,4 @@ pub(super) fn tested(
     let smoothed = (then.hits as f64 + 0.5) / (then.trials as f64 + 1.0);
     let effect = if matches!(floor, Floor::Ratio(_)) { value / smoothed } else { value - reference };
     Some(RateTest { p_value: 1.0, value, reference, effect, smallest_detectable: None })
-}
-
-/// An integer count that cannot be negative here.
-pub(super) fn count(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
 }

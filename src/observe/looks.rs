@@ -3,13 +3,8 @@
 use super::coding::{CODE_INVALID, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, FeatureCoding, Kind};
 use super::layout::Statistic;
 use super::scores::bin_edges;
-use super::sums::Sums;
+use super::sums::{Sums, count};
 use crate::stats::pool::equal_mass;
-
-/// A count that cannot be negative here.
-fn count(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
-}
 
 /// The codes that drift compares: values, without missing ones. Values that the baseline never saw are one group with
 /// those that it saw too seldom for a code: a rare value is now among these, now among those.

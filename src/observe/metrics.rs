@@ -4,7 +4,7 @@
 
 use super::layout::{Statistic, truth};
 use super::recalibration::Recalibration;
-use super::sums::Sums;
+use super::sums::{Sums, count};
 use crate::indicator::Metric;
 use crate::stats::confusion::Confusion;
 use crate::stats::discrimination::{self, Auc, ScoreBin};
@@ -12,11 +12,6 @@ use crate::stats::forecast::ForecastBin;
 use crate::stats::interval::Interval;
 use crate::stats::loss::Sample;
 use crate::stats::rate::Tally;
-
-/// A count that cannot be negative here.
-fn count(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
-}
 
 /// A metric with what surrounds it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -25,4 +25,4 @@ pub use layout::{Block, CELL_WIDTH, Cell, Layout, LayoutError, SLICE_WIDTH, Stat
 pub use recalibration::{BinFacts, Recalibration};
 pub use sample::{BottomK, Event};
 pub use scores::{BINS, bin_center, bin_edges, bin_of, clip, logit};
-pub use sums::{Facts, LOSS_SCALE, SCORE_SCALE, Sums};
+pub use sums::{Facts, LOSS_SCALE, SCORE_SCALE, Sums, count};

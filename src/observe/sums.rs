@@ -35,6 +35,11 @@ const KEPT: usize = 64;
 /// Texts in samples are cut here.
 const TEXT_MAX: usize = 256;
 
+/// A count that cannot be negative here: what is taken back was added before.
+pub fn count(sum: i64) -> u64 {
+    u64::try_from(sum).unwrap_or(0)
+}
+
 /// What a row is, apart from its features.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Facts {

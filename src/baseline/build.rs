@@ -68,7 +68,8 @@ pub fn build(
     let map = meaning_of_scores(sample, &layout);
     let sums = count(sample, names, &coding, &layout, &map);
     let times = || sample.iter().map(|(_, row)| row.time);
-    let dispersion = dispersion::measure(sample, names, &coding, &map, &sums);
+    let figures = Figures::new(&coding, &layout, &sums);
+    let dispersion = dispersion::measure(sample, names, &coding, &map, &sums, &figures);
     Profile {
         model: model.to_owned(),
         version: version.to_owned(),
@@ -77,7 +78,7 @@ pub fn build(
         seen: sample.seen(),
         span: times().min().zip(times().max()),
         strangers: coding.features().iter().map(|feature| strangers[feature.name()]).collect(),
-        figures: Figures::new(&coding, &layout, &sums),
+        figures,
         coding,
         layout,
         map,

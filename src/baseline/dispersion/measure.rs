@@ -3,79 +3,133 @@
 use super::figures::FeaturePlaces;
 use super::{Dispersion, FEW, Figures, LENGTHS, UNIT, UNKNOWN};
 use crate::baseline::rows::{RowSample, SampleRow};
-use crate::event::{FeatureNames, Span, Window};
-use crate::observe::{CodedRow, Coding, Mapping, Recalibration, Sums, truth};
+use crate::event::{EventTime, FeatureNames, Span, Window};
+use crate::observe::{CodedRow, Coding, Mapping, Recalibration, Sums, flow, truth};
 use crate::stats::dispersion::{Spread, of_mean, of_share};
 
-/// The scatter of a baseline's rows, by length of window; lengths with too few windows are left out.
+/// The scatter of a baseline's rows, by length of window; lengths with too few windows are left out. Each row is coded
+/// once: days and weeks are sums of hours.
 pub(in crate::baseline) fn measure(
     sample: &RowSample,
     names: &FeatureNames,
     coding: &Coding,
     map: &Recalibration,
     baseline: &Sums,
+    figures: &Figures,
 ) -> Vec<Dispersion> {
     let mut rows: Vec<&SampleRow> = sample.iter().map(|(_, row)| row).collect();
     rows.sort_by_key(|row| row.time);
-    let figures = Figures::new(coding, baseline.layout(), baseline);
-    let windows = LENGTHS.into_iter();
-    windows
-        .filter_map(|(length, phases)| of_length(&rows, names, coding, map, baseline, &figures, length, phases))
-        .collect()
-}
-
-#[expect(clippy::too_many_arguments, reason = "all of them are the one baseline")]
-fn of_length(
-    rows: &[&SampleRow],
-    names: &FeatureNames,
-    coding: &Coding,
-    map: &Recalibration,
-    baseline: &Sums,
-    figures: &Figures,
-    length: Span,
-    phases: i64,
-) -> Option<Dispersion> {
-    let holding = |row: &SampleRow| Window::holding(row.time, length).start;
-    let windows: Vec<&[&SampleRow]> = rows.chunk_by(|a, b| holding(a) == holding(b)).collect();
-    let many = u32::try_from(windows.len()).unwrap_or(u32::MAX);
-    if many < FEW {
-        return None;
-    }
-    let mut plain = vec![Spread::default(); figures.length];
-    let mut phased = vec![Spread::default(); figures.length * phases as usize];
-    let mut seen = vec![0_u32; phases as usize];
-    let mut sums = Sums::new(baseline.layout().clone());
+    let scale = Scale { coding, map, baseline, figures };
+    let mut gauges = LENGTHS.map(|(length, phases)| Gauge::new(&scale, length, phases));
+    let mut hour = Sums::new(baseline.layout().clone());
     let (mut mapping, mut coded) = (Mapping::default(), CodedRow::default());
-    let mut labelled = 0;
-    for window in windows {
-        sums.clear();
+    let start = |row: &SampleRow| Window::holding(row.time, LENGTHS[0].0).start;
+    for window in rows.chunk_by(|a, b| start(a) == start(b)) {
+        hour.clear();
         for row in window {
             coding.code(&row.features, names, &mut mapping, &mut coded);
-            sums.predicted(&row.facts, &coded);
+            hour.predicted(&row.facts, &coded);
             if let Some(positive) = row.positive {
-                sums.labelled(&row.facts, &coded.codes, map, positive, 1);
+                hour.labelled(&row.facts, &coded.codes, map, positive, 1);
             }
         }
-        labelled += sums.truth(truth::N);
-        let phase = (holding(window[0]).micros() / length.micros()).rem_euclid(phases) as usize;
-        seen[phase] += 1;
-        figures.tell(coding, map, baseline, &sums, |place, value, weight| {
-            plain[place].add(value, weight);
-            phased[place * phases as usize + phase].add(value, weight);
-        });
+        for gauge in &mut gauges {
+            gauge.add(start(window[0]), &hour);
+        }
     }
-    let factor = |place: usize, groups: &[Spread]| {
-        let factor = if place < figures.means { of_share(groups) } else { of_mean(groups) };
-        factor.map_or(UNKNOWN, |factor| libm::rint(factor.value * UNIT).clamp(1.0, f64::from(u32::MAX)) as u32)
-    };
-    let degrees: u32 = seen.iter().map(|windows| windows.saturating_sub(1)).sum();
-    let each = phased.chunks_exact(phases as usize);
-    let mean = |factors: &[u32], used: u32| {
-        let known = factors.iter().filter(|&&one| one != UNKNOWN);
-        let excess: i64 = known.map(|&one| i64::from(one) - UNIT as i64).sum();
-        u32::try_from(UNIT as i64 + excess / i64::from(used.max(1))).unwrap_or(0)
-    };
-    let together = |mut factors: Vec<u32>| {
+    gauges.into_iter().filter_map(Gauge::read).collect()
+}
+
+/// By what figures are taken.
+struct Scale<'a> {
+    coding: &'a Coding,
+    map: &'a Recalibration,
+    baseline: &'a Sums,
+    figures: &'a Figures,
+}
+
+/// What windows of one length have shown.
+struct Gauge<'a> {
+    scale: &'a Scale<'a>,
+    length: Span,
+    phases: i64,
+    /// The window that is being filled, and its sums.
+    filling: Option<EventTime>,
+    sums: Sums,
+    plain: Vec<Spread>,
+    phased: Vec<Spread>,
+    seen: Vec<u32>,
+    labelled: i64,
+}
+
+impl<'a> Gauge<'a> {
+    fn new(scale: &'a Scale<'a>, length: Span, phases: i64) -> Self {
+        let figures = scale.figures.length;
+        Self {
+            scale,
+            length,
+            phases,
+            filling: None,
+            sums: Sums::new(scale.baseline.layout().clone()),
+            plain: vec![Spread::default(); figures],
+            phased: vec![Spread::default(); figures * phases as usize],
+            seen: vec![0; phases as usize],
+            labelled: 0,
+        }
+    }
+
+    /// Adds an hour; hours come in their order.
+    fn add(&mut self, start: EventTime, hour: &Sums) {
+        let window = Window::holding(start, self.length).start;
+        if self.filling != Some(window) {
+            self.close();
+            self.filling = Some(window);
+        }
+        self.sums.merge(hour);
+    }
+
+    fn close(&mut self) {
+        let Some(window) = self.filling.take() else { return };
+        let Self { scale, sums, plain, phased, .. } = self;
+        let phase = (window.micros() / self.length.micros()).rem_euclid(self.phases) as usize;
+        let phases = self.phases as usize;
+        self.labelled += sums.truth(truth::N);
+        self.seen[phase] += 1;
+        scale.figures.tell(scale.coding, scale.map, scale.baseline, sums, |place, value, weight| {
+            plain[place].add(value, weight);
+            phased[place * phases + phase].add(value, weight);
+        });
+        sums.clear();
+    }
+
+    fn read(mut self) -> Option<Dispersion> {
+        self.close();
+        let windows: u32 = self.seen.iter().sum();
+        if windows < FEW {
+            return None;
+        }
+        let degrees: u32 = self.seen.iter().map(|windows| windows.saturating_sub(1)).sum();
+        let each = self.phased.chunks_exact(self.phases as usize);
+        let phased = if degrees > 0 { self.factors(each) } else { Vec::new() };
+        Some(Dispersion {
+            length: self.length.micros(),
+            windows,
+            degrees,
+            rows: self.scale.baseline.flow(flow::N) as f64 / f64::from(windows),
+            labelled: self.labelled as f64 / f64::from(windows),
+            plain: self.factors(self.plain.chunks_exact(1)),
+            phased,
+        })
+    }
+
+    /// The factor of each figure, from its groups of windows; then those of figures that are taken as one.
+    fn factors<'b>(&self, groups: impl Iterator<Item = &'b [Spread]>) -> Vec<u32> {
+        let Scale { figures, baseline, .. } = self.scale;
+        let factor = |(place, groups): (usize, &[Spread])| {
+            let factor = if place < figures.means { of_share(groups) } else { of_mean(groups) };
+            factor.map_or(UNKNOWN, |factor| libm::rint(factor.value * UNIT).clamp(1.0, f64::from(u32::MAX)) as u32)
+        };
+        let mut factors: Vec<u32> = groups.enumerate().map(factor).collect();
         for (feature, places) in figures.features.iter().enumerate() {
             let &FeaturePlaces { first, cells, used, labelled, .. } = places;
             let parts = first + FeaturePlaces::PARTS;
@@ -85,20 +139,12 @@ fn of_length(
             factors[first + FeaturePlaces::ALL_LABELS] = mean(&factors[codes], labelled);
         }
         factors
-    };
-    Some(Dispersion {
-        length: length.micros(),
-        windows: many,
-        degrees,
-        rows: rows.len() as f64 / f64::from(many),
-        labelled: labelled as f64 / f64::from(many),
-        plain: together(
-            plain.iter().enumerate().map(|(place, one)| factor(place, std::slice::from_ref(one))).collect(),
-        ),
-        phased: if degrees > 0 {
-            together(each.enumerate().map(|(place, groups)| factor(place, groups)).collect())
-        } else {
-            Vec::new()
-        },
-    })
+    }
+}
+
+/// The mean factor of figures of which `used` tell something.
+fn mean(factors: &[u32], used: u32) -> u32 {
+    let known = factors.iter().filter(|&&one| one != UNKNOWN);
+    let excess: i64 = known.map(|&one| i64::from(one) - UNIT as i64).sum();
+    u32::try_from(UNIT as i64 + excess / i64::from(used.max(1))).unwrap_or(UNKNOWN)
 }

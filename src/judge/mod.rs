@@ -6,8 +6,9 @@
 //!
 //! In reading order: `clock`, `store` (which windows are due) and `reopened` (what comes after), `inputs`, `predictions`,
 //! `labels`, `performance`, `calibration`, `subgroups` and `slices`, `plumbing` (the questions), `budget` (the level of
-//! each), `wagers` (what windows say together), `lives` (alerts), `pipeline`, `incidents` and `cause`, `summary`; `snapshot`, `piece`, `saved` and `tracked`
-//! write all of it down. `live` says what the running process sees. The judge does not know Kafka, files, tasks or the wall clock.
+//! each), `wagers` (what windows say together), `lives` (alerts), `pipeline`, `incidents` and `cause`, `summary`, `outlook`;
+//! `snapshot`, `piece`, `saved` and `tracked` write all of it down. `live` says what the running process sees. The judge
+//! does not know Kafka, files, tasks or the wall clock.
 
 mod bounds;
 mod budget;

@@ -44,6 +44,19 @@ pub(super) enum On {
     Chance(f64),
 }
 
+impl On {
+    /// Whether any bet can win: a share within its bounds loses all of them (the logarithm is concave), and so does a
+    /// p-value of 1.
+    fn can_win(&self) -> bool {
+        match *self {
+            Self::Share { hits, trials, above, below } => {
+                above.is_some_and(|edge| hits > trials * edge) || below.is_some_and(|edge| hits < trials * edge)
+            }
+            Self::Chance(p) => p < 1.0,
+        }
+    }
+}
+
 /// The winnings on one question, since they last were nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Purse {
@@ -103,6 +116,11 @@ impl Wagers {
     /// Lays the bet of a reading; `None` while nothing is won.
     pub(super) fn lay(&mut self, reading: &Reading, window: Window) -> Option<Won> {
         let bet = reading.bet?;
+        let won_before = if self.purses.is_empty() { None } else { self.purses.remove(&key(reading)) };
+        // The usual case: nothing was won before, and nothing can be won now.
+        if won_before.is_none() && !bet.on.can_win() {
+            return None;
+        }
         let (above, below) = match bet.on {
             On::Share { hits, trials, above, below } => (
                 above.map(|edge| log_bets(hits, trials, edge)),
@@ -110,12 +128,7 @@ impl Wagers {
             ),
             On::Chance(p) => (log_e_of_p(p).map(|log_e| [log_e; BETS]), None),
         };
-        let wins = |bets: Option<[f64; BETS]>| bets.is_some_and(|bets| bets.iter().any(|&log_e| log_e > 0.0));
-        if self.purses.is_empty() && !wins(above) && !wins(below) {
-            return None;
-        }
-        let key = key(reading);
-        let mut purse = self.purses.remove(&key).unwrap_or_else(|| Purse { since: window.start, ..Purse::default() });
+        let mut purse = won_before.unwrap_or_else(|| Purse { since: window.start, ..Purse::default() });
         purse.above = carried(purse.above, above);
         purse.below = carried(purse.below, below);
         let (up, down) = (sum(purse.above), sum(purse.below));
@@ -142,7 +155,7 @@ impl Wagers {
             n: purse.n,
         };
         if !won.fires {
-            self.purses.insert(key, purse);
+            self.purses.insert(key(reading), purse);
         }
         Some(won)
     }
@@ -174,4 +187,94 @@ fn key(reading: &Reading) -> u64 {
     reading.indicator.hash(&mut hasher);
     reading.subject.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::Span;
+    use crate::finding::Subject;
+    use crate::indicator::Indicator;
+    use crate::judge::tests::Chance;
+
+    /// A reading of `hits` of `trials`, betting against a share of at most `edge`.
+    fn reading(hits: u64, trials: u64, edge: f64, level: f64) -> Reading {
+        let on = On::Share { hits: hits as f64, trials: trials as f64, above: Some(edge), below: None };
+        Reading {
+            indicator: Indicator::InputMissingRate,
+            subject: Subject::default(),
+            value: hits as f64 / trials as f64,
+            reference: 0.05,
+            effect: 0.0,
+            floor: 0.05,
+            strength: 1.5,
+            interval: None,
+            n: trials,
+            p_value: 1.0,
+            level,
+            smallest_detectable: None,
+            evidence: BTreeMap::new(),
+            text: String::new(),
+            examples: Vec::new(),
+            bet: Some(Bet { on, level }),
+            speaks: false,
+        }
+    }
+
+    fn window(day: i64) -> Window {
+        Window::holding(EventTime::from_micros_unchecked(day * Span::DAY.micros()), Span::DAY)
+    }
+
+    fn draw(chance: &mut Chance, trials: u64, share: f64) -> u64 {
+        (0..trials).filter(|_| chance.hits(share)).count() as u64
+    }
+
+    /// The law: at the edge of the null, the worst case inside it, an alarm comes no more often than once in 1 / level
+    /// windows.
+    #[test]
+    fn at_the_edge_of_the_null_alarms_keep_to_the_level() {
+        let (level, windows) = (0.01, 20_000);
+        for (trials, edge) in [(5, 0.1), (40, 0.1), (400, 0.02)] {
+            let mut chance = Chance(20_261_127);
+            let mut wagers = Wagers::default();
+            let mut alarms = 0;
+            for day in 0..windows {
+                let reading = reading(draw(&mut chance, trials, edge), trials, edge, level);
+                alarms += i32::from(wagers.lay(&reading, window(day)).is_some_and(|won| won.fires));
+            }
+            let most = windows as f64 * level;
+            assert!(f64::from(alarms) <= most + 3.0 * most.sqrt(), "{trials} {edge}: {alarms}");
+            assert!(alarms > 0, "{trials} {edge}: a bet that never wins proves nothing");
+        }
+    }
+
+    #[test]
+    fn a_small_model_is_found_out_and_paid_out() {
+        let mut chance = Chance(7);
+        let mut wagers = Wagers::default();
+        // Ten rows a day at twice the tolerated share: no single day can say so at this level.
+        let found = (0..200).find_map(|day| {
+            let won = wagers.lay(&reading(draw(&mut chance, 10, 0.2), 10, 0.1, 1e-5), window(day))?;
+            won.fires.then_some((day, won))
+        });
+        let (day, won) = found.unwrap();
+        assert!(day > 3 && won.windows > 3 && won.n == u64::from(won.windows) * 10, "{day} {won:?}");
+        assert!(won.value > 0.1 && won.since <= window(day).start && won.log_e >= -libm::log(1e-5), "{won:?}");
+        // A purse that was paid out begins anew.
+        let next = wagers.lay(&reading(3, 10, 0.1, 1e-5), window(day + 1)).unwrap();
+        assert_eq!((next.windows, next.fires), (1, false));
+        wagers.forget();
+        assert_eq!(wagers, Wagers::default());
+    }
+
+    proptest! {
+        #[test]
+        fn what_cannot_win_loses_every_bet(hits in 0_u64..200, more in 0_u64..2_000, edge in 0.001_f64..0.999) {
+            let on = On::Share { hits: hits as f64, trials: (hits + more) as f64, above: Some(edge), below: None };
+            let wins = log_bets(hits as f64, (hits + more) as f64, edge).iter().any(|&log_e| log_e > 1e-9);
+            prop_assert!(on.can_win() || !wins);
+        }
+    }
 }

@@ -287,12 +287,12 @@ pub fn restless_shift_test(
             widest = (gap, Part::Cell(bin), w, r);
         }
         let part = Part::Cell(bin);
-        keep(&mut best, (screen.exponent(w, r, phis(part).0), part, w, r));
+        keep(&mut best, (screen.exponent(w, r, || phis(part).0), part, w, r));
         below_w += w;
         below_r += r;
         if ordered && bin > 0 && bin + 1 < cells {
             let part = Part::UpTo(bin);
-            keep(&mut best, (screen.exponent(below_w, below_r, phis(part).0), part, below_w, below_r));
+            keep(&mut best, (screen.exponent(below_w, below_r, || phis(part).0), part, below_w, below_r));
         }
     }
     let (mut p_value, mut found) = (1.0_f64, (widest.1, widest.2, widest.3));
@@ -350,14 +350,15 @@ impl Screen {
         usable.then_some(Self { n: n as f64, m: m as f64, floor })
     }
 
-    /// ln of the likelihood ratio of the shares found against a pair at the floor, pooled; 0 inside the null.
-    fn exponent(&self, w: u64, r: u64, phi: f64) -> f64 {
+    /// ln of the likelihood ratio of the shares found against a pair at the floor, pooled; 0 inside the null, where the
+    /// overdispersion is not asked for.
+    fn exponent(&self, w: u64, r: u64, phi: impl FnOnce() -> f64) -> f64 {
         let (value, share) = (w as f64 / self.n, r as f64 / self.m);
         let gap = value - share;
         if gap.abs() <= self.floor {
             return 0.0;
         }
-        let floor = self.floor.copysign(gap);
+        let (floor, phi) = (self.floor.copysign(gap), phi());
         let half = 0.5 / (self.n + self.m);
         let base = ((w as f64 + r as f64 - self.n * floor) / (self.n + self.m)).clamp(half, 1.0 - half);
         let edge = (base + floor).clamp(half, 1.0 - half);

@@ -11,8 +11,8 @@
 //! chance. It is never below `gamma`, which is therefore set to a tenth of the level at stake. Three shortcuts, none of
 //! which breaks this: a window within 1.5 standard errors of the null's edge gets p = 1 (raising p is always valid); a
 //! window whose tail is below `gamma` / 4 even with the reference at the end of its interval gets p = gamma (that event
-//! has at most the chance left over from `gamma`); a reference too large to be summed, or overdispersed with few hits, get the
-//! tail of the window alone with the reference at the end of its interval, which is valid and less sharp.
+//! has at most the chance left over from `gamma`); a reference too large to be summed, or overdispersed with few hits,
+//! gets the tail of the window alone with the reference at the end of its interval, which is valid and less sharp.
 //!
 //! Overdispersion: the counts of each side are divided by its `phi` >= 1, the factor by which the variance between
 //! windows exceeds the binomial one; the tails accept reals.

@@ -222,6 +222,10 @@ impl Task {
         mapping_of(&mut self.mappings, profile).2
     }
 
+    pub(super) fn warm(&self, keys: &[RequestKey]) {
+        self.join.warm(keys);
+    }
+
     pub(super) fn label(&mut self, source: u16, record: &Label, shared: &mut Shared) -> Result<(), Reject> {
         let label = NewLabel {
             key: RequestKey::new(&record.request_id, record.row.unwrap_or(0)),

@@ -13,7 +13,7 @@ use super::placement::Sampler;
 use super::setup::Setup;
 use crate::decode::{Decoder, Limits};
 use crate::engine::{Crew, Head, Range};
-use crate::event::{EventTime, Inference, Label, Reject, RejectReason};
+use crate::event::{EventTime, Inference, Label, Reject, RejectReason, RequestKey};
 use crate::exchange::{Raw, Reading, send_letter};
 use crate::finding::DeadLetter;
 use crate::kafka::{Failure, Message, Transactions};
@@ -27,6 +27,8 @@ pub(super) struct Desk {
     decoder: Decoder,
     inference: Inference,
     label: Label,
+    /// Of the labels to come; emptied for each batch of them.
+    keys: Vec<RequestKey>,
     pub(super) seen: Seen,
     /// Of predictions and of labels, while it is looked at where they lie.
     pub(super) samplers: Option<[Sampler; 2]>,
@@ -65,8 +67,20 @@ impl Desk {
             decoder,
             inference: Inference::default(),
             label: Label::default(),
+            keys: Vec::new(),
             seen: Seen::default(),
             samplers,
+        }
+    }
+
+    /// Reads ahead the rows that these labels will look for, by the keys of their records, which are mostly the ids of
+    /// their requests. Changes nothing.
+    pub(super) fn warm(&mut self, feed: &Feed, messages: &[Message<'_>]) {
+        if feed.side == Side::Labels {
+            let ids = messages.iter().filter_map(|message| std::str::from_utf8(message.key()?).ok());
+            self.keys.clear();
+            self.keys.extend(ids.map(|id| RequestKey::new(id, 0)));
+            self.crew.warm(feed.task as usize, &self.keys);
         }
     }
 

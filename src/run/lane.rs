@@ -31,6 +31,8 @@ use crate::status::{self, Measure, Recorder, Stream, StreamStatus, TaskStatus};
 
 /// Records read from one feed before another one has its turn.
 const BATCH: usize = 512;
+/// Labels taken from the client before the first of them is looked at, so that their rows are read side by side.
+const AHEAD: usize = 64;
 /// How long a lane waits for the offsets that a dead process left open: longer than its transaction can last.
 const PATIENCE: Duration = Duration::from_secs(45);
 /// How often an idle task says how far it is.
@@ -176,7 +178,11 @@ impl Lane {
         let Inbox { feeds, queues } = &mut self.inbox;
         let (feed, queue) = (&mut feeds[place], &queues[place]);
         let (mut read, mut of_users) = (0, 0);
-        while read < BATCH {
+        // A prediction may have to wait, and nothing behind it may have been taken then; a label never waits.
+        let ahead = if feed.side == Side::Labels { AHEAD } else { 1 };
+        let mut messages = Vec::with_capacity(ahead);
+        let mut ended = false;
+        while read < BATCH && !ended {
             if feed.held.is_some() {
                 if !self.desk.go_on(feed)? {
                     break;
@@ -185,15 +191,21 @@ impl Lane {
                 of_users += 1;
                 continue;
             }
-            match self.member.next(queue).map_err(Failure::Trouble)? {
-                None => break,
-                Some(Incoming::End(_)) => {
-                    feed.at_end = true;
-                    break;
+            let mut at_end = false;
+            while messages.len() < ahead && !ended {
+                match self.member.next(queue).map_err(Failure::Trouble)? {
+                    None => ended = true,
+                    Some(Incoming::End(_)) => (ended, at_end) = (true, true),
+                    Some(Incoming::Record(message)) => messages.push(message),
                 }
-                Some(Incoming::Record(message)) => of_users += u64::from(self.desk.take(feed, &message)?),
             }
-            read += 1;
+            self.desk.warm(feed, &messages);
+            for message in messages.drain(..) {
+                of_users += u64::from(self.desk.take(feed, &message)?);
+                read += 1;
+            }
+            // After the records before it, each of which says that there was more.
+            feed.at_end |= at_end;
         }
         if of_users > 0 {
             feed.note_read();

@@ -22,7 +22,7 @@ use super::task::{Place, Task};
 use super::{Disorder, Range, largest_early};
 use crate::baseline::{Profile, References};
 use crate::config::Config;
-use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RejectReason};
+use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RejectReason, RequestKey};
 use crate::join::{Limits, Side};
 use crate::status::Recorder;
 
@@ -223,6 +223,14 @@ impl Crew {
     pub fn label_from(&mut self, partition: usize, source: u16, record: &Label) -> Result<(), Reject> {
         self.shared.learning.turn_to(partition);
         open(&mut self.tasks, partition).label(source, record, &mut self.shared)
+    }
+
+    /// Reads ahead what the next labels of a partition will need; changes nothing. See [`crate::join::Join::warm`].
+    ///
+    /// # Panics
+    /// If the partition has no task.
+    pub fn warm(&mut self, partition: usize, keys: &[RequestKey]) {
+        open(&mut self.tasks, partition).warm(keys);
     }
 
     /// A source of a partition has come so far, whichever partition its records went to.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::diff::{FeatureDiff, diff};
 use super::profile::{Origin, Profile};
-use crate::observe::{CODE_MISSING, Kind, SCORE_SCALE, flow};
+use crate::observe::{CODE_MISSING, FeatureCoding, Kind, SCORE_SCALE, flow};
 
 /// What a user should know before relying on a profile.
 pub fn remarks(profile: &Profile) -> Vec<String> {
@@ -22,6 +22,21 @@ pub fn remarks(profile: &Profile) -> Vec<String> {
     }
     if profile.sums.flow(flow::DECIDED) == 0 {
         remarks.push("no decision and no threshold: accuracy, precision and recall have no reference".to_owned());
+    }
+    if profile.dispersion.is_empty() {
+        remarks.push(
+            "its rows span too little time to tell how much hours and days differ from each other: they are taken as \
+             independent"
+                .to_owned(),
+        );
+    }
+    let constant = |(place, feature): (usize, &FeatureCoding)| {
+        let used = profile.sums.codes(place).iter().filter(|&&rows| rows > 0).count();
+        (used == 1).then(|| format!("'{}'", feature.name()))
+    };
+    let constant: Vec<String> = profile.coding.features().iter().enumerate().filter_map(constant).collect();
+    if !constant.is_empty() && profile.rows > 1 {
+        remarks.push(format!("one and the same value in all rows: {}; any other will be new", constant.join(", ")));
     }
     if profile.coding.features().is_empty() {
         remarks.push("no feature is watched".to_owned());

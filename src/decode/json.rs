@@ -41,6 +41,23 @@ fn explain(error: &serde_json::Error, text: &str) -> Reject {
         _ if error.to_string().starts_with("number out of range") => {
             Reject::new(RejectReason::OutOfRange, format!("{error}; accepted: numbers that a double can hold"))
         }
-        _ => Reject::new(RejectReason::Malformed, format!("{error} in '{}'; accepted: one JSON object", shorten(text))),
+        _ => {
+            let found = shorten(text);
+            let accepted = if stands_for_no_number(error, text) {
+                "one JSON object, which has no NaN and no infinity; write null where there is no number"
+            } else {
+                "one JSON object"
+            };
+            Reject::new(RejectReason::Malformed, format!("{error} in '{found}'; accepted: {accepted}"))
+        }
     }
+}
+
+/// Whether the text stops being JSON at a word by which some writers of JSON mean that there is no number.
+fn stands_for_no_number(error: &serde_json::Error, text: &str) -> bool {
+    // The column counts bytes of the line; the one that could not be read may be the one before it.
+    let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let places = [error.column().saturating_sub(2), error.column().saturating_sub(1)];
+    let words = ["NaN", "Infinity", "-Infinity"];
+    places.iter().any(|&place| line.get(place..).is_some_and(|rest| words.iter().any(|word| rest.starts_with(word))))
 }

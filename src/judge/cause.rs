@@ -15,6 +15,19 @@ const SLIPS: f64 = 0.5;
 /// A fall of a metric is the inputs' doing if the scores alone foretell this share of it.
 const FORETOLD: f64 = 0.5;
 
+/// What the evidence of alerts says in the first day of a version that came after another one, and of the first one.
+pub(super) const NEW_VERSION: &str = "new_version";
+pub(super) const AT_LAUNCH: &str = "at_launch";
+
+/// Whether an alert began on the first day of a model: production differs from the baseline, but did not change.
+pub(super) fn is_of_launch(alert: &Alert) -> bool {
+    says(alert, AT_LAUNCH)
+}
+
+fn says(alert: &Alert, what: &str) -> bool {
+    alert.evidence.get(what).is_some_and(|said| *said == true)
+}
+
 /// The pattern of an incident's alerts.
 pub(super) struct Pattern<'a> {
     alerts: Vec<&'a Alert>,
@@ -123,6 +136,10 @@ impl<'a> Pattern<'a> {
         if self.all("input.late").next().is_some() {
             return (Cause::BrokenInput, 0.8);
         }
+        // Harm in a new kind of case is worth more than to know that it was there from the first day.
+        if self.differs_since_launch() && !(emerging && slice) {
+            return (Cause::LaunchGap, 0.8);
+        }
         if broken {
             return (Cause::BrokenInput, if worse || slice { 0.9 } else { 0.8 });
         }
@@ -168,10 +185,12 @@ impl<'a> Pattern<'a> {
     /// Whether a version that has just begun is worse than the baseline, by its scores or by the truth.
     fn came_with_a_version(&self) -> bool {
         let told = ["performance.degradation", "calibration.slope", "calibration.intercept", "slice.error_rate"];
-        self.alerts.iter().any(|alert| {
-            told.contains(&alert.indicator.as_str())
-                && alert.evidence.get("new_version").is_some_and(|is_new| *is_new == true)
-        })
+        self.alerts.iter().any(|alert| told.contains(&alert.indicator.as_str()) && says(alert, NEW_VERSION))
+    }
+
+    /// Whether production has differed from the baseline since its first day.
+    fn differs_since_launch(&self) -> bool {
+        self.alerts.iter().any(|alert| is_of_launch(alert))
     }
 
     /// Whether records of a stream other than the predictions came too late.
@@ -209,6 +228,14 @@ impl<'a> Pattern<'a> {
             }
             Cause::CovariateShift if worse => vec![Advice::Rethreshold, Advice::Watch, Advice::Retrain],
             Cause::CovariateShift if self.miscalibrated() => vec![Advice::Recalibrate, Advice::Watch],
+            Cause::LaunchGap if self.differs_since_launch() => {
+                let mend = self.has("input.missing_rate") || self.has("input.out_of_range");
+                let mend = mend.then_some(Advice::FixInput);
+                let fit = self.miscalibrated().then_some(Advice::Recalibrate);
+                let harm = worse || self.has("slice.error_rate") || fit.is_some();
+                let harmless = if harm { Advice::RouteToReview } else { Advice::AcceptBaseline };
+                mend.into_iter().chain(fit).chain([harmless, Advice::Watch]).collect()
+            }
             Cause::LaunchGap => vec![Advice::RollBack, Advice::Watch, Advice::DoNotRetrain],
             Cause::Miscalibration => vec![Advice::Recalibrate, Advice::Rethreshold],
             _ => vec![Advice::Watch, Advice::Wait],
@@ -246,6 +273,12 @@ impl<'a> Pattern<'a> {
             Cause::ConceptDrift => {
                 (Verdict::Retrain, "what the inputs mean has changed, and the labels since then show it".into())
             }
+            Cause::LaunchGap if self.differs_since_launch() => (
+                Verdict::Wait,
+                "nothing has changed since the launch: first find out whether the training sample or what reaches the model \
+                 is not what it should be"
+                    .into(),
+            ),
             Cause::LaunchGap => (
                 Verdict::DoNotRetrain,
                 "the trouble came with a new version; whatever is wrong lies between its training and its launch".into(),

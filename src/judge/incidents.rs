@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::cause::{Pattern, Verdicts};
+use super::cause::{Pattern, Verdicts, is_of_launch};
 use super::piece::RestoreProblem;
 use super::saved;
 use super::tracked::Tracked;
@@ -238,6 +238,13 @@ impl Incidents {
             .filter(|(_, open)| open.model == alert.model)
             .map(|(&number, open)| (number, open))
             .collect();
+        // What differs from the first day on is one matter, and what changes later is another one.
+        let of_launch = is_of_launch(alert);
+        let of_model: Vec<(u64, &Open)> =
+            of_model.into_iter().filter(|(_, open)| open.alerts.values().any(is_of_launch) == of_launch).collect();
+        if let (true, Some(&(number, _))) = (of_launch, of_model.last()) {
+            return Some(number);
+        }
         let shares = of_model.iter().rev().find(|(_, open)| !features.is_disjoint(&open.features()));
         let close = of_model.iter().rev().find(|(_, open)| (alert.starts_at - open.began).abs() <= near);
         let latest = of_model.last().filter(|_| features.is_empty());
@@ -396,7 +403,7 @@ impl Open {
             Cause::Subgroup => &["slice.error_rate"],
             Cause::BrokenInput => &["input.late", "input.missing_rate", "input.out_of_range", "input.unseen_value"],
             Cause::LabelPipeline => &["join.orphans", "join.conflict", "label.coverage", "label.rate", "input.late"],
-            Cause::LaunchGap => &["performance.degradation", "calibration.slope", "slice.error_rate"],
+            Cause::LaunchGap => &["performance.degradation", "calibration.slope", "slice.error_rate", "input.drift"],
             Cause::DecisionCollapse => &["decision.rate"],
             Cause::ConceptDrift => &["performance.degradation", "calibration.slope"],
             Cause::LabelShift => &["label.rate", "calibration.intercept"],
@@ -475,6 +482,10 @@ fn todo(cause: Cause, verdict: Verdict, worse: bool) -> &'static str {
             "Collect labels of exactly these cases (see the label requests) and send them to review; retraining now would be too early."
         }
         (Cause::Subgroup, _) => "Look at this subgroup: review its cases and collect labels there.",
+        (Cause::LaunchGap, Verdict::Wait) => {
+            "It has been so since the first day: compare how the baseline was drawn with what the model is given; if production \
+             is as it should be, accept this incident, or a baseline of production."
+        }
         (Cause::LaunchGap, _) => {
             "Roll back to the version before, and compare what it is given with what this one is given."
         }

@@ -54,6 +54,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bounds::UpperBounds;
+use cause::{AT_LAUNCH, NEW_VERSION};
 use incidents::{Incidents, Raised};
 use lives::{Lives, Origin};
 use pipeline::Pipeline;
@@ -309,7 +310,7 @@ impl Judge {
         let (model, version) = key;
         let config = self.config_at(Some(model), due.as_of);
         let settings = config.model(model);
-        let is_new = self.is_new(key, due.start, settings.window);
+        let launch = self.launch(key, settings.window);
         let store = self.models.get_mut(key).expect("a due window has a store");
         let window = store.window(due.multiple, due.start);
         let Some(sums) = store.sums(due).cloned() else { return };
@@ -353,9 +354,9 @@ impl Judge {
             lives.compare_with(profile.as_deref());
         }
         let mut raised = raise(lives, readings, &origin, settings, &self.orders);
-        if is_new {
-            for one in &mut raised {
-                one.alert.evidence.insert("new_version".to_owned(), true.into());
+        if let Some((until, name)) = launch {
+            for one in raised.iter_mut().filter(|one| one.alert.starts_at < until.micros()) {
+                one.alert.evidence.insert(name.to_owned(), true.into());
             }
         }
         let firing = if due.occasion == Occasion::Inputs { Vec::new() } else { store.firing_at(due) };
@@ -387,12 +388,14 @@ impl Judge {
         }
     }
 
-    /// Whether a window lies in the first three of a version that came after another one.
-    fn is_new(&self, key: &(String, String), start: EventTime, window: Span) -> bool {
-        let Some(first) = self.models.get(key).and_then(Store::first) else { return false };
+    /// Until when a version is new, and what its alerts say then: that it came after another one, or that it is the first
+    /// one that was seen, so that what differs has differed since the first day.
+    fn launch(&self, key: &(String, String), window: Span) -> Option<(EventTime, &'static str)> {
+        let first = self.models.get(key)?.first()?;
         let others = self.models.iter().filter(|((model, version), _)| *model == key.0 && *version != key.1);
         let came_later = others.filter_map(|(_, store)| store.first()).any(|other| other < first);
-        came_later && start < first + window.times(3)
+        let until = first + Span::DAY.max(window.times(3));
+        Some((until, if came_later { NEW_VERSION } else { AT_LAUNCH }))
     }
 
     /// Nothing more will come: whether records were late or contradictory is known for windows that never fill as well.

@@ -89,8 +89,26 @@ pub(super) fn blind_spots(context: &Context<'_>, heading: &Heading) -> Vec<Blind
     match context.profile {
         None => spot("no_baseline", "There is no baseline for this window: nothing is compared.".into()),
         Some(profile) => {
-            if profile.labelled() == 0 {
+            let (positive, negative) = profile.classes();
+            if positive + negative == 0 {
                 spot("baseline_without_labels", "The baseline has no labels: metrics have no reference.".into());
+            } else if !super::performance::speaks(&profile.sums) {
+                spot(
+                    "baseline_with_few_labels",
+                    format!(
+                        "The baseline has {positive} positive and {negative} negative labels: metrics, calibration and \
+                         subgroups have no reference."
+                    ),
+                );
+            }
+            if profile.rows < Indicator::InputDrift.min_n() {
+                spot(
+                    "baseline_too_small",
+                    format!(
+                        "The baseline has only {} rows: next to nothing can be told apart from chance.",
+                        profile.rows
+                    ),
+                );
             }
             if let crate::baseline::Origin::Inherited { from } = &profile.origin {
                 spot(

@@ -14,13 +14,13 @@ use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::error::unreachable;
 use super::log::client_line;
-use super::{KafkaTrouble, settings};
+use super::{KafkaTrouble, Message, settings};
 use crate::config::Config;
 use crate::event::EventTime;
 
@@ -42,50 +42,6 @@ pub enum Incoming<'a> {
     Record(Message<'a>),
     /// Everything that is committed has been read, of this partition of some topic.
     End(i32),
-}
-
-/// One record of a topic, in the memory of the client.
-pub struct Message<'a>(BorrowedMessage<'a>);
-
-impl<'a> Message<'a> {
-    pub(super) const fn new(message: BorrowedMessage<'a>) -> Self {
-        Self(message)
-    }
-
-    /// The topic.
-    pub fn topic(&self) -> &str {
-        self.0.topic()
-    }
-
-    /// The partition.
-    pub fn partition(&self) -> i32 {
-        self.0.partition()
-    }
-
-    /// The offset.
-    pub fn offset(&self) -> i64 {
-        self.0.offset()
-    }
-
-    /// The key.
-    pub fn key(&self) -> Option<&[u8]> {
-        self.0.key()
-    }
-
-    /// The value.
-    pub fn value(&self) -> Option<&[u8]> {
-        self.0.payload()
-    }
-
-    /// The value of a header, the first one of this name.
-    pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.0.headers()?.iter().find(|header| header.key == name)?.value
-    }
-
-    /// The record's own time; `None` where the broker gave none.
-    pub fn time(&self) -> Option<EventTime> {
-        self.0.timestamp().to_millis().map(|millis| EventTime::from_micros_unchecked(millis.saturating_mul(1_000)))
-    }
 }
 
 /// What the group decided.
@@ -203,7 +159,7 @@ impl Member {
     ) -> Result<Option<Incoming<'a>>, KafkaTrouble> {
         match polled {
             None => Ok(None),
-            Some(Ok(message)) => Ok(Some(Incoming::Record(Message(message)))),
+            Some(Ok(message)) => Ok(Some(Incoming::Record(Message::new(message)))),
             Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Some(Incoming::End(partition))),
             // The client tries again by itself.
             Some(Err(error)) if is_passing(&error) => Ok(None),

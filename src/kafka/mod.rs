@@ -12,6 +12,7 @@ mod check;
 mod error;
 mod log;
 mod member;
+mod message;
 mod principal;
 mod probe;
 mod publisher;
@@ -31,7 +32,8 @@ pub use check::{
 };
 pub use error::{KafkaTrouble, Right, TroubleClass};
 pub use log::{Heard, client_line};
-pub use member::{Incoming, Member, Message, News, Queue, TopicPartition};
+pub use member::{Incoming, Member, News, Queue, TopicPartition};
+pub use message::Message;
 pub use publisher::Publisher;
 pub use reader::{Ended, Reader, Stored};
 pub use settings::{admin, consumer, judges_group, producer, reader, rewriters_group, transactional_id};

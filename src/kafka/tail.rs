@@ -9,7 +9,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::log::Heard;
-use super::member::{Incoming, Message, TopicPartition};
+use super::member::{Incoming, TopicPartition};
+use super::message::Message;
 use super::{KafkaTrouble, settings};
 use crate::config::Config;
 

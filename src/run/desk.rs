@@ -27,7 +27,7 @@ pub(super) struct Desk {
     decoder: Decoder,
     inference: Inference,
     label: Label,
-    /// Of the labels to come; emptied for each batch of them.
+    /// Of the records to come; emptied for each batch of them.
     keys: Vec<RequestKey>,
     pub(super) seen: Seen,
     /// Of predictions and of labels, while it is looked at where they lie.
@@ -73,15 +73,13 @@ impl Desk {
         }
     }
 
-    /// Reads ahead the rows that these labels will look for, by the keys of their records, which are mostly the ids of
-    /// their requests. Changes nothing.
+    /// Reads ahead the rows that these records will look for, by their keys, which are mostly the ids of their requests.
+    /// Changes nothing.
     pub(super) fn warm(&mut self, feed: &Feed, messages: &[Message<'_>]) {
-        if feed.side == Side::Labels {
-            let ids = messages.iter().filter_map(|message| std::str::from_utf8(message.key()?).ok());
-            self.keys.clear();
-            self.keys.extend(ids.map(|id| RequestKey::new(id, 0)));
-            self.crew.warm(feed.task as usize, &self.keys);
-        }
+        let ids = messages.iter().filter_map(|message| std::str::from_utf8(message.key()?).ok());
+        self.keys.clear();
+        self.keys.extend(ids.map(|id| RequestKey::new(id, 0)));
+        self.crew.warm(feed.task as usize, &self.keys);
     }
 
     /// Takes the next record of a feed; whether it was one of the user.

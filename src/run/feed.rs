@@ -1,12 +1,13 @@
 //! How far has one partition of one input been read, and which one comes next?
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::clock;
 use super::origin::Origin;
 use crate::engine::Reach;
 use crate::event::{EventTime, Inference, Span};
-use crate::kafka::{Queue, TopicPartition};
+use crate::kafka::{Message, Queue, TopicPartition};
 
 /// What the records of an input are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub(super) struct Feed {
     pub(super) at_end: bool,
     /// A prediction that waits for what its model learns elsewhere; nothing behind it is read.
     pub(super) held: Option<Box<Held>>,
+    /// What had been taken from the client together with it: fewer records than are taken ahead, and the end (`None`).
+    pub(super) behind: VecDeque<Option<Message<'static>>>,
     /// When anything was read last, or the feed was opened.
     pub(super) moved: Instant,
     /// The same by the wall clock; `None` before the first record.
@@ -178,6 +181,7 @@ mod tests {
             known,
             at_end: false,
             held: None,
+            behind: VecDeque::new(),
             moved: Instant::now(),
             read: None,
         }

@@ -4,7 +4,7 @@
 //! count, and commits once an interval: deltas, the changelog of rows, dead letters and the offsets in one transaction.
 //! What cannot be committed is forgotten: the tasks are rebuilt from what is committed and read on from there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ use crate::status::{self, Measure, Recorder, Stream, StreamStatus, TaskStatus};
 
 /// Records read from one feed before another one has its turn.
 const BATCH: usize = 512;
-/// Labels taken from the client before the first of them is looked at, so that their rows are read side by side.
+/// Records taken from the client before the first of them is looked at, so that their rows are read side by side.
 const AHEAD: usize = 64;
 /// How long a lane waits for the offsets that a dead process left open: longer than its transaction can last.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -138,6 +138,7 @@ impl Lane {
                     known,
                     at_end: false,
                     held: None,
+                    behind: VecDeque::new(),
                     moved: Instant::now(),
                     read: None,
                 });
@@ -178,9 +179,7 @@ impl Lane {
         let Inbox { feeds, queues } = &mut self.inbox;
         let (feed, queue) = (&mut feeds[place], &queues[place]);
         let (mut read, mut of_users) = (0, 0);
-        // A prediction may have to wait, and nothing behind it may have been taken then; a label never waits.
-        let ahead = if feed.side == Side::Labels { AHEAD } else { 1 };
-        let mut messages = Vec::with_capacity(ahead);
+        let mut messages = Vec::with_capacity(AHEAD);
         let mut ended = false;
         while read < BATCH && !ended {
             if feed.held.is_some() {
@@ -191,8 +190,16 @@ impl Lane {
                 of_users += 1;
                 continue;
             }
+            if let Some(behind) = feed.behind.pop_front() {
+                match behind {
+                    Some(message) => of_users += u64::from(self.desk.take(feed, &message)?),
+                    None => feed.at_end = true,
+                }
+                read += 1;
+                continue;
+            }
             let mut at_end = false;
-            while messages.len() < ahead && !ended {
+            while messages.len() < AHEAD && !ended {
                 match self.member.next(queue).map_err(Failure::Trouble)? {
                     None => ended = true,
                     Some(Incoming::End(_)) => (ended, at_end) = (true, true),
@@ -200,12 +207,20 @@ impl Lane {
                 }
             }
             self.desk.warm(feed, &messages);
-            for message in messages.drain(..) {
+            let mut messages = messages.drain(..);
+            for message in messages.by_ref() {
                 of_users += u64::from(self.desk.take(feed, &message)?);
                 read += 1;
+                if feed.held.is_some() {
+                    break;
+                }
             }
-            // After the records before it, each of which says that there was more.
-            feed.at_end |= at_end;
+            feed.behind.extend(messages.map(|message| Some(message.kept())));
+            // The client tells of an end once.
+            match feed.held {
+                Some(_) if at_end => feed.behind.push_back(None),
+                _ => feed.at_end |= at_end,
+            }
         }
         if of_users > 0 {
             feed.note_read();

@@ -4,7 +4,9 @@ use super::Restless;
 use crate::indicator::Metric;
 use crate::observe::looks::{drift_counts, score_groups};
 use crate::observe::metrics::{auc, confusion, forecasts, loss};
-use crate::observe::{Coding, Layout, Recalibration, SCORE_SCALE, Statistic, Sums, flow, truth};
+use crate::observe::{
+    CODE_TAIL, CODE_UNKNOWN, Coding, Layout, Recalibration, SCORE_SCALE, Statistic, Sums, flow, truth,
+};
 use crate::stats::distribution::{Part, looks};
 use crate::stats::rate::Tally;
 use crate::stats::recalibration::{recalibrate, recalibrate_offset};
@@ -97,6 +99,10 @@ impl Figures {
             Restless::Slope => one(self.means + MEANS.len() + 1),
             Restless::Slice(feature, from, to) => {
                 let first = self.cells + layout.cells_of(feature).start;
+                // A value that the baseline never had scatters as the rare ones do: each may be one customer.
+                let unknown = usize::from(CODE_UNKNOWN)..usize::from(CODE_TAIL);
+                let is_unknown = !self.features[feature].ordered && unknown.contains(&from) && to <= unknown.end;
+                let (from, to) = if is_unknown { (unknown.end, unknown.end + 1) } else { (from, to) };
                 (first + from..first + to, false)
             }
         }

@@ -225,7 +225,7 @@ impl Crew {
         open(&mut self.tasks, partition).label(source, record, &mut self.shared)
     }
 
-    /// Reads ahead what the next labels of a partition will need; changes nothing. See [`crate::join::Join::warm`].
+    /// Reads ahead what the next records of a partition will need; changes nothing. See [`crate::join::Join::warm`].
     ///
     /// # Panics
     /// If the partition has no task.

@@ -296,3 +296,44 @@ fn the_text_is_three_sentences_what_and_since_when_why_and_what_to_do() {
          Watch the metrics of the labels to come; retrain only if they fall."
     );
 }
+
+#[test]
+fn what_differs_from_the_first_day_on_is_one_launch_gap_and_what_changes_later_is_another_matter() {
+    let of_launch = |what: &str, day: i64| {
+        let mut alert = alert(Some("m"), what, day);
+        alert.evidence.insert("at_launch".to_owned(), true.into());
+        alert
+    };
+    let mut incidents = Incidents::default();
+    let first = take(&mut incidents, 0, vec![of_launch("input.drift age", 0), of_launch("prediction.drift", 0)]);
+    assert_eq!((first.len(), first[0].cause, first[0].advice[0]), (1, Cause::LaunchGap, Advice::AcceptBaseline));
+    assert_eq!(first[0].retrain.verdict, Verdict::Wait);
+    assert!(first[0].text.contains("since the first day") && first[0].text.contains("accept"), "{}", first[0].text);
+    // Found ten days later, in what windows since the first day say together; no feature in common.
+    let mut late = of_launch("input.drift income", 0);
+    late.as_of = at(10).micros();
+    let second = take(&mut incidents, 10, vec![late]);
+    assert_eq!((second.len(), &second[0].id), (1, &first[0].id));
+    // A change of the same feature on a later day has nothing to do with the launch.
+    let other = take(&mut incidents, 12, vec![alert(Some("m"), "input.missing_rate age", 12)]);
+    assert_eq!((other.len(), other[0].cause), (1, Cause::BrokenInput));
+    assert_ne!(other[0].id, first[0].id);
+    // Harm is heard before all: nobody is told to accept it.
+    let harm = take(&mut incidents, 13, vec![of_launch("performance.degradation auc", 0)]);
+    assert_eq!(
+        (&harm[0].id, harm[0].cause, harm[0].advice[0]),
+        (&first[0].id, Cause::LaunchGap, Advice::RouteToReview)
+    );
+}
+
+#[test]
+fn harm_in_a_new_kind_of_case_is_no_launch_gap() {
+    let mut incidents = Incidents::default();
+    let alerts = ["input.emerging_value kind=new", "slice.error_rate kind=new"].map(|what| {
+        let mut alert = alert(Some("m"), what, 0);
+        alert.evidence.insert("at_launch".to_owned(), true.into());
+        alert
+    });
+    let found = take(&mut incidents, 0, alerts.to_vec());
+    assert_eq!((found[0].cause, found[0].advice[0]), (Cause::EmergingCategory, Advice::CollectLabels));
+}

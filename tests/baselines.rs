@@ -250,6 +250,6 @@ fn a_launch_that_is_not_as_the_training_sample_was_is_one_incident() {
     let (code, said) = truthline(folder.path(), words);
     assert_eq!(code, 0, "{said}");
     let incidents = lines(&folder.path().join("out/incidents.jsonl"));
-    assert_eq!(incidents.last().unwrap()["state"], "accepted");
+    assert_eq!(incidents.last().unwrap()["state"], "accepted", "{said}\n{incidents:#?}");
     assert!(incidents.iter().all(|incident| incident["id"] == id), "{incidents:#?}");
 }

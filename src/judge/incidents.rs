@@ -2,11 +2,12 @@
 //!
 //! A pure fold over alerts in the order of (due time, fingerprint). An alert joins the open incident of its model that
 //! shares a feature with it; else one that began within three base windows of it; an alert on the whole (no feature)
-//! joins the latest. Otherwise it opens one. An incident is closed when all its alerts are resolved. All changes of one
-//! due time are one revision.
+//! joins the latest. Otherwise it opens one. What began on the first day of a model is one incident, and what began later
+//! does not join it. An incident is closed when all its alerts are resolved. All changes of one due time are one revision.
 //!
 //! An incident that somebody accepted is closed for good. Its alerts go on firing. Should one of them end and fire anew,
-//! it opens or joins an incident only if it is half as strong again as it was: then it is not what was accepted.
+//! it opens or joins an incident only if it is half as strong again as it was: then it is not what was accepted. With a
+//! launch, each of its indicators is accepted, for larger windows tell of the same later.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,7 +80,7 @@ struct Open {
 pub(super) struct Incidents {
     open: Tracked<u64, Open>,
     next: u64,
-    /// How strong each alert was that somebody accepted, by its fingerprint.
+    /// How strong each alert was that somebody accepted, by its fingerprint, and each indicator of a launch.
     accepted: BTreeMap<String, f64>,
 }
 
@@ -129,7 +130,12 @@ impl Incidents {
         step.incidents.push(open.accepted(as_of, accepted, orders));
         for (fingerprint, alert) in open.alerts {
             if !open.resolved.contains(&fingerprint) {
-                self.accepted.insert(fingerprint, strength(&alert));
+                let strength = strength(&alert);
+                if is_of_launch(&alert) {
+                    let most = self.accepted.entry(launch(&alert)).or_default();
+                    *most = most.max(strength);
+                }
+                self.accepted.insert(fingerprint, strength);
             }
         }
         while self.accepted.len() > MOST_ACCEPTED {
@@ -145,12 +151,12 @@ impl Incidents {
         if alert.state == AlertState::Resolved {
             return false;
         }
-        let more = match self.accepted.get(&alert.fingerprint) {
-            None => return false,
-            Some(accepted) => strength(alert) > accepted * MORE,
-        };
+        let as_launch = || is_of_launch(alert).then(|| launch(alert)).filter(|name| self.accepted.contains_key(name));
+        let itself = Some(&alert.fingerprint).filter(|name| self.accepted.contains_key(*name)).cloned();
+        let Some(name) = itself.or_else(as_launch) else { return false };
+        let more = self.accepted.get(&name).is_some_and(|accepted| strength(alert) > accepted * MORE);
         if more {
-            self.accepted.remove(&alert.fingerprint);
+            self.accepted.remove(&name);
         }
         !more
     }
@@ -277,6 +283,11 @@ fn features(alert: &Alert) -> BTreeSet<&str> {
     let slice = subject.slice.iter().flat_map(BTreeMap::keys);
     let pair = subject.features.iter().flatten();
     subject.feature.iter().chain(slice).chain(pair).map(String::as_str).collect()
+}
+
+/// Under which name an indicator is accepted for all that a launch brought: larger windows tell of the same later.
+fn launch(alert: &Alert) -> String {
+    format!("launch|{}|{}", alert.model.as_deref().unwrap_or_default(), alert.indicator)
 }
 
 fn strength(alert: &Alert) -> f64 {

@@ -74,7 +74,7 @@ impl Measurement for ProcessorTime {
 /// Records between two commits, as in `replay`.
 pub(crate) const COMMIT: usize = 65_536;
 
-const CONFIG: &str = "
+pub(crate) const CONFIG: &str = "
 topics:
   inferences: {name: p, out_of_order: 10m}
   labels: {name: l, out_of_order: 10m}
@@ -95,7 +95,7 @@ pub(crate) const fn mix(number: u64) -> u64 {
 }
 
 /// A number in [0, 1), by what it is for.
-fn chance(number: u64, purpose: u64) -> f64 {
+pub(crate) fn chance(number: u64, purpose: u64) -> f64 {
     (mix(number ^ mix(purpose)) >> 11) as f64 / (1_u64 << 53) as f64
 }
 

@@ -52,7 +52,7 @@ impl Indicator {
             Self::DecisionRate | Self::SliceErrorRate => 0.25,
             Self::LabelRate | Self::CalibrationIntercept => 0.20,
             Self::CalibrationSlope => 0.12,
-            Self::PerformanceDegradation => super::Metric::Auc.floor(),
+            Self::PerformanceDegradation | Self::TemporalTrend => super::Metric::Auc.floor(),
             _ => 0.0,
         }
     }
@@ -61,7 +61,10 @@ impl Indicator {
     pub const fn floor_unit(self) -> FloorUnit {
         match self {
             Self::DecisionRate | Self::LabelRate | Self::SliceErrorRate => FloorUnit::Relative,
-            Self::CalibrationIntercept | Self::CalibrationSlope | Self::PerformanceDegradation => FloorUnit::Absolute,
+            Self::CalibrationIntercept
+            | Self::CalibrationSlope
+            | Self::PerformanceDegradation
+            | Self::TemporalTrend => FloorUnit::Absolute,
             _ => FloorUnit::Points,
         }
     }
@@ -82,7 +85,10 @@ impl Indicator {
             | Self::SliceErrorRate
             | Self::JoinConflict
             | Self::JoinOrphans => 50,
-            Self::CalibrationIntercept | Self::CalibrationSlope | Self::PerformanceDegradation => 200,
+            Self::CalibrationIntercept
+            | Self::CalibrationSlope
+            | Self::PerformanceDegradation
+            | Self::TemporalTrend => 200,
             _ => 0,
         }
     }
@@ -90,7 +96,10 @@ impl Indicator {
     /// How many of those events must be positive labels.
     pub const fn min_positives(self) -> u64 {
         match self {
-            Self::CalibrationIntercept | Self::CalibrationSlope | Self::PerformanceDegradation => 20,
+            Self::CalibrationIntercept
+            | Self::CalibrationSlope
+            | Self::PerformanceDegradation
+            | Self::TemporalTrend => 20,
             _ => 0,
         }
     }

@@ -156,6 +156,10 @@ impl<'a> Pattern<'a> {
         if self.came_with_a_version() {
             return (Cause::LaunchGap, 0.7);
         }
+        // It fires only where no single step says it better.
+        if self.has("temporal.trend") && !slice {
+            return (Cause::Ageing, if worse { 0.8 } else { 0.7 });
+        }
         if self.order_fell() {
             return (Cause::ConceptDrift, if drift { 0.6 } else { 0.8 });
         }
@@ -222,6 +226,7 @@ impl<'a> Pattern<'a> {
             Cause::Subgroup => vec![Advice::RouteToReview, Advice::CollectLabels, Advice::Watch],
             Cause::DecisionCollapse => vec![Advice::RollBack, Advice::Rethreshold, Advice::DoNotRetrain],
             Cause::ConceptDrift => vec![Advice::Retrain, Advice::Recalibrate, Advice::Watch],
+            Cause::Ageing => vec![Advice::Retrain, Advice::Recalibrate, Advice::Watch],
             Cause::LabelShift => vec![Advice::CorrectPrior, Advice::Rethreshold, Advice::Wait],
             Cause::CovariateShift if worse && self.miscalibrated() => {
                 vec![Advice::Recalibrate, Advice::Rethreshold, Advice::Retrain]
@@ -282,6 +287,10 @@ impl<'a> Pattern<'a> {
             Cause::LaunchGap => (
                 Verdict::DoNotRetrain,
                 "the trouble came with a new version; whatever is wrong lies between its training and its launch".into(),
+            ),
+            Cause::Ageing => (
+                Verdict::Retrain,
+                "the model loses a little with every window, and the labels of the newest ones are there to learn from".into(),
             ),
             Cause::LabelShift => {
                 (Verdict::Wait, "only the share of positives moved; correcting the offset is enough".into())

@@ -417,6 +417,7 @@ impl Open {
             Cause::LaunchGap => &["performance.degradation", "calibration.slope", "slice.error_rate", "input.drift"],
             Cause::DecisionCollapse => &["decision.rate"],
             Cause::ConceptDrift => &["performance.degradation", "calibration.slope"],
+            Cause::Ageing => &["temporal.trend"],
             Cause::LabelShift => &["label.rate", "calibration.intercept"],
             Cause::CovariateShift => &["input.drift"],
             _ => &[],
@@ -501,6 +502,9 @@ fn todo(cause: Cause, verdict: Verdict, worse: bool) -> &'static str {
             "Roll back to the version before, and compare what it is given with what this one is given."
         }
         (Cause::DecisionCollapse, _) => "Roll back to the last version that decided normally.",
+        (Cause::Ageing, _) => {
+            "Retrain on the newest labels, and plan to do so again: it is not one change but many small ones."
+        }
         (Cause::ConceptDrift, _) => "Retrain on the labels since the change; until then recalibrate.",
         (Cause::LabelShift, _) => "Correct the prior or move the threshold; a new model is not needed for that.",
         (Cause::CovariateShift, _) if worse => {

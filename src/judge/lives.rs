@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reading::Reading;
 use super::saved;
+use super::trend::Course;
 use super::wagers::{Wagers, Won};
 use crate::baseline::Profile;
 use crate::event::{EventTime, Window};
@@ -61,6 +62,9 @@ pub(super) struct Lives {
     /// What windows say together.
     #[serde(default)]
     wagers: Wagers,
+    /// What the metrics of the last windows were.
+    #[serde(default)]
+    pub(super) course: Course,
     /// Rows, labelled rows and span of the reference they were laid against.
     #[serde(default)]
     against: Option<[i64; 4]>,

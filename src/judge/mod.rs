@@ -38,6 +38,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod tracked;
+mod trend;
 mod unknown;
 mod wagers;
 mod words;
@@ -345,6 +346,8 @@ impl Judge {
                 readings.extend(performance::readings(&context));
                 readings.extend(calibration::readings(&context));
                 readings.extend(slices::readings(&context));
+                store.label_lives.course.note(&context);
+                readings.extend(store.label_lives.course.readings(&context));
                 readings
             }
             Occasion::Age(_) | Occasion::Final => Vec::new(),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::bounds::UpperBounds;
 use super::budget::Budget;
 use super::reading::{Context, Reading};
-use super::{calibration, inputs, labels, performance, plumbing, predictions, slices};
+use super::{calibration, inputs, labels, performance, plumbing, predictions, slices, trend};
 use crate::baseline::Profile;
 use crate::config::ModelConfig;
 use crate::event::{EventTime, Window};
@@ -61,6 +61,7 @@ pub fn outlook(config: &ModelConfig, profile: &Arc<Profile>, rows: u64) -> Vec<O
         readings.extend(performance::readings(&context));
         readings.extend(calibration::readings(&context));
         readings.extend(slices::readings(&context));
+        readings.extend(trend::outlook(&context));
         let mut by_indicator: BTreeMap<Indicator, Vec<Reading>> = BTreeMap::new();
         for reading in readings.into_iter().filter(|reading| reading.speaks) {
             by_indicator.entry(reading.indicator).or_default().push(reading);

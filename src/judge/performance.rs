@@ -170,7 +170,7 @@ fn harder(sums: &Sums, profile: &Profile, metric: Metric) -> Option<f64> {
     Some(mean(sums)? - mean(&profile.sums)?)
 }
 
-fn title(metric: Metric) -> &'static str {
+pub(super) fn title(metric: Metric) -> &'static str {
     match metric {
         Metric::Auc => "The AUC",
         Metric::LogLoss => "The log loss",

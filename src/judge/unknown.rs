@@ -20,13 +20,16 @@ pub(super) fn activity(context: &Context<'_>, labels: bool) -> (Vec<String>, Vec
         let own = matches!(indicator, Indicator::InputLate | Indicator::JoinConflict | Indicator::JoinOrphans);
         let needs = if context.config.mutes(indicator.name()) {
             Some("to be unmuted in the configuration")
-        } else if context.profile.is_none() && !own && indicator != Indicator::LabelCoverage {
+        } else if context.profile.is_none()
+            && !own
+            && !matches!(indicator, Indicator::LabelCoverage | Indicator::TemporalTrend)
+        {
             Some("a baseline (one is being learnt, or was learnt after this window)")
         } else if indicator.basis() == crate::finding::Basis::Labels && !labels {
             Some("a label stream")
         } else if indicator.basis() == crate::finding::Basis::Labels
             && !has_truth
-            && indicator != Indicator::LabelCoverage
+            && !matches!(indicator, Indicator::LabelCoverage | Indicator::TemporalTrend)
         {
             Some("labels on the baseline")
         } else if indicator == Indicator::DecisionRate && !decided {

@@ -17,6 +17,7 @@
 //! | has a mean loss risen? | `loss::mean_above` |
 //! | how do windows add up? | `evidence` |
 //! | do windows vary more than chance? | `dispersion` |
+//! | does a figure move little by little? | `trend` |
 
 pub mod calibration_error;
 pub mod calibration_test;
@@ -34,5 +35,6 @@ pub mod pool;
 pub mod rate;
 pub mod recalibration;
 pub mod tails;
+pub mod trend;
 mod two_sample;
 pub mod volume;

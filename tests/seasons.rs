@@ -20,7 +20,8 @@ const DAY: i64 = 24 * HOUR;
 const START: i64 = 1_767_225_600_000_000;
 const A_DAY: i64 = 1_200;
 const BASELINE_DAYS: i64 = 28;
-const DAYS: i64 = 28;
+/// Three weeks after the change even what only a week could see has ended.
+const DAYS: i64 = 50;
 /// The days with the change.
 const CHANGED: std::ops::Range<i64> = 7..15;
 
@@ -37,13 +38,13 @@ fn row(chance: &mut Chance, id: String, time: i64, Change { harm: changed, age }
     let hours = (time - START) as f64 / HOUR as f64;
     let season = 0.8 * (hours / 24.0 * TAU).sin() + 0.5 * (hours / 168.0 * TAU).cos();
     let mut normal = || (0..12).map(|_| chance.uniform()).sum::<f64>() - 6.0;
-    let (x, z) = (normal() + season, normal());
+    let (x, z, unknown) = (normal() + season, normal(), normal());
     let missing = changed && chance.uniform() < 0.05;
     let country =
         if changed && chance.uniform() < 0.1 { "new" } else { ["de", "fr", "it"][(chance.uniform() * 3.0) as usize] };
     let score = 1.0 / (1.0 + (2.0 - x).exp());
     // With age the truth follows another number that the model does not know.
-    let known = (1.0 - age) * x + age * (season + normal());
+    let known = (1.0 - age) * x + age * (season + unknown);
     let truth = 1.0 / (1.0 + (if changed { 0.8 } else { 2.0 } - known).exp());
     json!({
         "request_id": id, "model": "m", "version": "v1", "event_time": time, "score": score, "threshold": 0.3,

@@ -4,11 +4,14 @@
 //! |---|---|---|
 //! | pending | p at or below the square root of the level | fires, or quiet |
 //! | firing | p at or below the level | quiet |
-//! | resolved | three windows in a row under half the floor | – |
+//! | resolved | three quiet windows in a row: under half the floor, see [`Reading::is_quiet`] | – |
 //!
-//! A window that abstains (too few events) neither raises nor calms. Each level of windows lives its own life; the
-//! published alert of a fingerprint is firing while any of them fires, and resolved when all are quiet. The lives of
-//! inputs and of labels depend on their own final windows alone, in the order of their due times.
+//! A window that abstains (too few events) neither raises nor calms. Each level of windows lives its own life. Short
+//! windows on a stream with seasons or of few events may not be quiet three times in a row, though nothing is wrong; and
+//! three windows of 28 days are long to wait for. So three quiet windows in a row of another level end a life as well:
+//! longer ones, and shorter ones that could have seen the effect. The published alert of a fingerprint is firing while
+//! any of them fires, and resolved when all are quiet. The lives of inputs and of labels depend on their own final
+//! windows alone, in the order of their due times.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +25,7 @@ use crate::baseline::Profile;
 use crate::event::{EventTime, Window};
 use crate::finding::{Alert, AlertState, Basis, Severity, Subject, fingerprint};
 
-/// Windows in a row under half the floor that end an alert.
+/// Quiet windows in a row that end an alert.
 const QUIET: u8 = 3;
 /// An effect of this many floors is critical.
 const CRITICAL: f64 = 4.0;
@@ -48,6 +51,9 @@ struct Life {
     starts_at: EventTime,
     quiet: u8,
     subject: Subject,
+    /// Quiet windows of other levels in a row.
+    #[serde(default)]
+    outvoted: u8,
 }
 
 /// All lives of one model and version, or of the pipeline. Bound: one entry for each subject that is not quiet, and the
@@ -109,17 +115,20 @@ impl Lives {
         let name = fingerprint(reading.indicator.name(), origin.model, origin.version, &reading.subject);
         let key = (name.clone(), origin.multiple);
         let start = if won.fires { won.since } else { origin.window.start };
+        let outvoted = self.outvote(&name, origin.multiple, reading, fires);
         match self.by_level.get_mut(&key) {
             None if fires || suspicious => {
                 let state = if fires { AlertState::Firing } else { AlertState::Pending };
-                self.by_level.insert(key, Life { state, starts_at: start, quiet: 0, subject: reading.subject.clone() });
+                let subject = reading.subject.clone();
+                self.by_level.insert(key, Life { state, starts_at: start, quiet: 0, subject, outvoted: 0 });
             }
+            None if outvoted => {}
             None => return None,
             Some(life) if fires => {
                 life.state = AlertState::Firing;
-                life.quiet = 0;
+                (life.quiet, life.outvoted) = (0, 0);
             }
-            Some(life) if reading.strength < 0.5 => {
+            Some(life) if reading.is_quiet() => {
                 life.quiet += 1;
                 if life.quiet >= QUIET {
                     self.by_level.remove(&key);
@@ -128,6 +137,27 @@ impl Lives {
             Some(life) => life.quiet = 0,
         }
         self.publish(name, reading, won, origin)
+    }
+
+    /// Lets a window of a level have its say on the lives of other levels; whether it ended one. A longer window sees
+    /// through noise and seasons; a shorter one counts where it could have seen the effect, and comes after.
+    fn outvote(&mut self, name: &str, multiple: u32, reading: &Reading, fires: bool) -> bool {
+        let (is_quiet, is_sharp) = (!fires && reading.is_quiet(), reading.is_sharp());
+        let of_name = (name.to_owned(), 0)..=(name.to_owned(), u32::MAX);
+        let mut ended = Vec::new();
+        for (key, life) in self.by_level.range_mut(of_name).filter(|((_, level), _)| *level != multiple) {
+            let is_longer = multiple > key.1;
+            if is_quiet && (is_longer || is_sharp) {
+                life.outvoted += 1;
+            } else if fires || (is_longer && !is_quiet) {
+                life.outvoted = 0;
+            }
+            if life.outvoted >= QUIET {
+                ended.push(key.clone());
+            }
+        }
+        ended.iter().for_each(|key| drop(self.by_level.remove(key)));
+        !ended.is_empty()
     }
 
     /// Takes a reading that must not be told of. What was told before is ended, once, so that nobody goes on with it;
@@ -168,6 +198,11 @@ impl Lives {
             }
             kept
         });
+    }
+
+    /// What there is an alert on.
+    pub(super) fn subjects(&self) -> Vec<Subject> {
+        self.by_level.values().map(|life| life.subject.clone()).collect()
     }
 
     /// The single values that windows of a level have an alert on.
@@ -312,14 +347,21 @@ mod tests {
         }
     }
 
+    /// The states of an alert on windows that cannot tell half a floor from none.
     fn states(steps: &[(f64, f64, u32)]) -> Vec<Option<AlertState>> {
+        states_seeing(None, steps)
+    }
+
+    /// The same on windows that would find an effect of this size.
+    fn states_seeing(smallest_detectable: Option<f64>, steps: &[(f64, f64, u32)]) -> Vec<Option<AlertState>> {
         let mut lives = Lives::default();
         let mut states = Vec::new();
         for (place, &(p, strength, multiple)) in steps.iter().enumerate() {
             let time = EventTime::from_micros_unchecked(place as i64 * Span::DAY.micros());
             let window = Window::holding(time, Span::DAY);
             let origin = Origin { model: Some("m"), version: Some("v"), window, multiple, as_of: window.end };
-            states.push(lives.take(&reading(p, strength), &origin).map(|alert| alert.state));
+            let reading = Reading { smallest_detectable, ..reading(p, strength) };
+            states.push(lives.take(&reading, &origin).map(|alert| alert.state));
         }
         states
     }
@@ -340,7 +382,31 @@ mod tests {
         let mut expected = vec![None; 7];
         expected[0] = Some(AlertState::Firing);
         expected[6] = Some(AlertState::Resolved);
+        assert_eq!(states_seeing(Some(0.06), &steps), expected);
+        // One that could not have found twice the floor is quiet under the floor itself.
+        expected.swap(3, 6);
+        assert_eq!(states_seeing(Some(0.11), &steps), expected);
         assert_eq!(states(&steps), expected);
+    }
+
+    #[test]
+    fn three_quiet_days_end_what_restless_hours_keep_alive() {
+        let (restless, quiet_day) = ((0.5, 1.5, 1), (1.0, 0.1, 24));
+        let steps = [(1e-5, 2.0, 1), restless, quiet_day, restless, quiet_day, restless, quiet_day];
+        let mut expected = vec![None; 7];
+        (expected[0], expected[6]) = (Some(AlertState::Firing), Some(AlertState::Resolved));
+        assert_eq!(states(&steps), expected);
+        // A day that is not quiet begins the count anew.
+        let steps = [(1e-5, 2.0, 1), quiet_day, quiet_day, (0.5, 1.5, 24), quiet_day, quiet_day];
+        assert_eq!(states(&steps)[1..], [None; 5]);
+    }
+
+    #[test]
+    fn days_that_could_have_seen_it_end_what_a_month_has_seen_and_others_do_not() {
+        let steps = [(1e-5, 2.0, 28), QUIET_NOW, QUIET_NOW, QUIET_NOW];
+        let ended = [Some(AlertState::Firing), None, None, Some(AlertState::Resolved)];
+        assert_eq!(states_seeing(Some(0.06), &steps), ended);
+        assert_eq!(states_seeing(Some(0.11), &steps), [ended[0], None, None, None]);
     }
 
     #[test]

@@ -290,6 +290,7 @@ impl Judge {
                 config: settings,
                 budget: Budget::new(settings.false_alarms_per_month, settings.window, &settings.levels),
                 alive: &[],
+                living: None,
                 bounds: &self.bounds,
             };
             let heading = Heading {
@@ -317,8 +318,10 @@ impl Judge {
         let Some(sums) = store.sums(due).cloned() else { return };
         let profile = self.references.of(model, version, due.start).filter(|profile| profile.layout == *sums.layout());
         let alive = store.input_lives.values(due.multiple);
+        let living = store.label_lives.subjects();
         let context = Context {
             alive: &alive,
+            living: Some(&living),
             window,
             multiple: due.multiple,
             sums: &sums,
@@ -419,6 +422,7 @@ impl Judge {
                     config: settings,
                     budget: Budget::new(settings.false_alarms_per_month, settings.window, &settings.levels),
                     alive: &[],
+                    living: None,
                     bounds: &self.bounds,
                 };
                 let (model, version) = (Some(key.0.as_str()), Some(key.1.as_str()));

@@ -52,6 +52,7 @@ pub fn outlook(config: &ModelConfig, profile: &Arc<Profile>, rows: u64) -> Vec<O
             config,
             budget: Budget::new(config.false_alarms_per_month, config.window, &config.levels),
             alive: &[],
+            living: None,
             bounds: &bounds,
         };
         let mut readings = inputs::readings(&context);

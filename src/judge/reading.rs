@@ -77,11 +77,19 @@ pub(super) struct Context<'a> {
     pub budget: Budget,
     /// Single values that have an alert: they are looked at even where they have gone.
     pub alive: &'a [Subject],
+    /// What has an alert on labels, at any level; `None` where every reading is wanted.
+    pub living: Option<&'a [Subject]>,
     /// Bounds of the baseline's shares.
     pub bounds: &'a UpperBounds,
 }
 
 impl Context<'_> {
+    /// Whether a reading of this strength changes nothing: it is under the floor and there is no alert that it could end.
+    /// Most subgroups of most windows are so, and an exact test costs a hundred times as much as this question.
+    pub(super) fn is_idle(&self, strength: f64, subject: impl FnOnce() -> Subject) -> bool {
+        strength < 1.0 && self.living.is_some_and(|living| living.is_empty() || !living.contains(&subject()))
+    }
+
     /// The terms of one of `keys` tests of a family.
     pub(super) fn terms(&self, family: Family, keys: usize) -> Terms {
         Terms::at(self.budget.level(family, keys, self.multiple))
@@ -260,6 +268,17 @@ impl Reading {
     /// Whether it is past its level and worth an alert.
     pub(super) fn fires(&self) -> bool {
         self.speaks && self.p_value <= self.level && self.strength >= 1.0
+    }
+
+    /// Whether it calms an alert: its effect is under half the floor. A window that could not have found an effect of
+    /// twice the floor cannot tell half a floor from none; it calms under the floor itself.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.strength < if self.is_sharp() { 0.5 } else { 1.0 }
+    }
+
+    /// Whether it could have found an effect of twice the floor.
+    pub(super) fn is_sharp(&self) -> bool {
+        self.smallest_detectable.is_some_and(|least| libm::fabs(least) < 2.0 * libm::fabs(self.floor))
     }
 }
 

@@ -23,7 +23,6 @@ use crate::finding::Subject;
 use crate::indicator::{EMERGING_RATIO, Indicator, SLICE_MIN_EXPECTED};
 use crate::observe::{BottomK, Cell, Event, FeatureCoding, SCORE_SCALE, Sums, truth};
 use crate::stats::forecast::logit;
-use crate::stats::interval::exact_upper;
 use crate::stats::rate::{Floor, Side, Tally, Terms, rate_test, sum_tail};
 use crate::stats::tails::{binomial_lower, binomial_upper};
 
@@ -54,11 +53,13 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
         // What scatters the positives of a slice scatters its errors as well.
         let (window, reference) = scatter.of(Restless::Slice(*feature, codes.start, codes.end));
         let terms = terms.with_phis(window, reference);
+        let then = cell(&profile.sums, &sliced.slice);
         let look = Look {
             context,
             profile,
             sliced,
-            then: cell(&profile.sums, &sliced.slice),
+            known: known(context, &sliced.cell, &then, [&whole, &whole_then], terms),
+            then,
             whole: &whole,
             whole_then: &whole_then,
             terms,
@@ -77,11 +78,20 @@ fn whole(sums: &Sums) -> Cell {
     Cell { n, positive, tp, fp, decided, ..Cell::default() }
 }
 
+/// Whether the baseline can speak for a slice. It cannot if it has no row of it, nor if the slice has grown beyond all
+/// proportion: then most of it is of a kind that the baseline does not know.
+fn known(context: &Context<'_>, now: &Cell, then: &Cell, [whole, whole_then]: [&Cell; 2], terms: Terms) -> bool {
+    let most = context.bounds.of(count(then.n), count(whole_then.n), Terms { reference_phi: 1.0, ..terms });
+    then.n > 0 && most.is_some_and(|most| now.n as f64 <= EMERGING_RATIO * most * whole.n as f64)
+}
+
 struct Look<'a> {
     context: &'a Context<'a>,
     profile: &'a Profile,
     sliced: &'a Sliced,
     then: Cell,
+    /// Whether the baseline can speak for it.
+    known: bool,
     whole: &'a Cell,
     whole_then: &'a Cell,
     terms: Terms,
@@ -107,18 +117,10 @@ impl Look<'_> {
         format!("where '{}' is {what}", self.feature().name())
     }
 
-    /// Whether the baseline can speak for the slice. It cannot if it has no row of it, nor if the slice has grown beyond
-    /// all proportion: then most of it is of a kind that the baseline does not know.
-    fn known(&self) -> bool {
-        let (n, whole) = (self.sliced.cell.n as f64, self.whole.n as f64);
-        let most = exact_upper(self.then.n as f64, self.whole_then.n as f64, self.terms.gamma);
-        self.then.n > 0 && most.is_some_and(|most| n <= EMERGING_RATIO * most * whole)
-    }
-
     /// Positives of the slice on the baseline, and how many the recalibrated scores let expect there.
     fn past(&self) -> Option<(u64, f64)> {
         let expected = self.then.e as f64 / SCORE_SCALE;
-        (self.known() && expected > 0.0).then(|| (count(self.then.positive), expected))
+        (self.known && expected > 0.0).then(|| (count(self.then.positive), expected))
     }
 
     /// The two-sided p-value of as many positives as were observed. A slice with a past is compared with it: given the
@@ -160,13 +162,17 @@ impl Look<'_> {
             return None;
         }
         let factor = 1.0 + indicator.floor();
+        let beyond = self.beyond(observed, *expected).min(self.beyond(observed, *promised));
+        // More than the scores say and fewer than the whole explains, or the other way round, is no finding.
+        let beyond = if (observed as f64 > *expected) == (observed as f64 > *promised) { beyond } else { 0.0 };
+        let strength = (beyond / libm::log(factor)).min(1e6);
+        if self.context.is_idle(strength, || self.subject("residual")) {
+            return None;
+        }
         let tally = Tally::new(observed, n);
         let p_value = self.chance(tally, *expected, factor)?.max(self.chance(tally, *promised, factor)?);
         let rate = observed as f64 / n as f64;
         let stated = promised / n as f64;
-        let beyond = self.beyond(observed, *expected).min(self.beyond(observed, *promised));
-        // More than the scores say and fewer than the whole explains, or the other way round, is no finding.
-        let beyond = if (observed as f64 > *expected) == (observed as f64 > *promised) { beyond } else { 0.0 };
         let text = format!(
             "{}, {} of {} labelled predictions are positive; going by the baseline, their scores stand for {} positives.",
             capital(&self.whose()),
@@ -183,7 +189,7 @@ impl Look<'_> {
                 reference: stated,
                 effect: rate - stated,
                 floor: difference(stated, factor, rate < stated),
-                strength: (beyond / libm::log(factor)).min(1e6),
+                strength,
                 interval: interval.map(|interval| [interval.low, interval.high]),
                 n,
                 p_value,
@@ -218,7 +224,7 @@ impl Look<'_> {
         let mut readings = Vec::new();
         for (place, (metric, least, what)) in names.into_iter().enumerate() {
             // A slice that the baseline does not know is compared with the whole of the baseline.
-            let then = if self.known() { own.map(|own| own[place]) } else { Some(whole_then[place]) };
+            let then = if self.known { own.map(|own| own[place]) } else { Some(whole_then[place]) };
             let Some(then) = then.filter(|tally| tally.trials > 0) else { continue };
             let rest = Tally::new(
                 whole[place].hits.saturating_sub(now[place].hits),
@@ -234,12 +240,16 @@ impl Look<'_> {
         if now.trials < least {
             return None;
         }
+        let more = |than: Tally| now.share().zip(than.share()).map_or(0.0, |(now, then)| now - then);
+        let strength = (more(then).min(more(rest)) / ERROR_FLOOR).max(0.0);
+        if self.context.is_idle(strength, || self.subject(metric)) {
+            return None;
+        }
         let floor = Floor::Difference(ERROR_FLOOR);
         let test = rate_test(now, then, Side::Higher, floor, self.terms)?;
         // A slice that is the whole has no rest to be worse than.
         let rest = rate_test(now, rest, Side::Higher, floor, self.terms)?;
         let p_value = rest.p_value.max(test.p_value);
-        let effect = rest.effect.min(test.effect);
         let text = format!(
             "{}, {} {what}; on the baseline {}, elsewhere in this window {}.",
             capital(&self.whose()),
@@ -255,7 +265,6 @@ impl Look<'_> {
             now.trials,
             self.terms,
         );
-        let strength = (effect / ERROR_FLOOR).max(0.0);
         Some(self.exemplified(Reading { strength, p_value, text, ..reading }))
     }
 

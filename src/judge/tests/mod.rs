@@ -161,6 +161,7 @@ impl World {
             config: &self.config,
             budget: self.budget,
             alive,
+            living: None,
             bounds: &self.bounds,
         }
     }

@@ -59,9 +59,8 @@ fn main() {
             bare.push(bare_read(&broker, &topics));
             full.push(Service::start(&broker, &folder, &topics, 1).read_all(topics.records));
         }
-        let rate = |seconds: &[f64]| {
-            seconds.iter().map(|seconds| topics.records as f64 / seconds).collect::<Vec<f64>>()
-        };
+        let rate =
+            |seconds: &[f64]| seconds.iter().map(|seconds| topics.records as f64 / seconds).collect::<Vec<f64>>();
         let (bare_rates, full_rates) = (rate(&bare), rate(&full));
         let ratio: Vec<f64> = bare.iter().zip(&full).map(|(bare, full)| bare / full).collect();
         let span = |values: &[f64], digits: usize| {

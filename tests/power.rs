@@ -7,7 +7,7 @@
 mod proof;
 
 use proof::power::change::Change;
-use proof::power::course::{BUDGET, Begun, settings};
+use proof::power::course::{Begun, settings};
 use proof::power::effects::{Effect, Size, all};
 use proof::power::quiet::Quiet;
 use proof::power::reference::Reference;
@@ -30,7 +30,7 @@ fn effect(name: &str) -> Effect {
     all().into_iter().find(|effect| effect.name == name).unwrap()
 }
 
-/// The share of positive decisions and of positive labels on the baseline, or one for figures that are told as they are.
+/// A change that moves the figure of an indicator by so much.
 fn strength(name: &str, by: f64, begun: &Begun) -> Change {
     let sums = &begun.profile().sums;
     let decided = sums.flow(truthline::observe::flow::POSITIVE) as f64 / sums.flow(truthline::observe::flow::N) as f64;
@@ -66,7 +66,9 @@ fn a_clear_change_is_found_at_once_and_a_trifle_never() {
                     assert_eq!(course.days, None, "seed {seed}: {trifle:?} is below the floor of {name}");
                     let indicator = Indicator::from_name(effect.indicator).unwrap();
                     let one_day = seen.iter().find(|one| one.indicator == indicator && one.multiple == 1).unwrap();
-                    let smallest = one_day.smallest[2].unwrap();
+                    // The best of the questions about unseen values is that of a closed list; else the worst counts.
+                    let which = if name == "input.unseen_value" { 0 } else { 2 };
+                    let smallest = one_day.smallest[which].unwrap();
                     let change = strength(name, CLEAR * smallest, &begun);
                     let course = begun.live(&effect, &size(change), &Quiet::mute());
                     let latest = DAYS + DISORDER + if name.starts_with("calibration") { 1.0 } else { 0.0 };
@@ -130,5 +132,4 @@ fn rules_on_a_grid_say_what_they_say_of_the_values_themselves() {
         let wanted = psi(&counts(&now), &counts(&then));
         assert!((statistics[place] - wanted).abs() < 0.05, "{}: {} {wanted}", watched[place].name, statistics[place]);
     }
-    assert!(BUDGET > 0.0);
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::proof::lines::{Line, Lines, WORLDS, code};
 use crate::proof::power::course::{BUDGET, Begun, Course};
-use crate::proof::power::effects::{Effect, SMALL, Size, all};
+use crate::proof::power::effects::{Effect, FULL, SMALL, Size, all};
 use crate::proof::power::page::page;
 use crate::proof::power::quiet::{Quiet, quiet};
 use crate::proof::power::table::{false_alarms, matched};
@@ -51,7 +51,7 @@ fn wanted(mut words: impl Iterator<Item = String>) -> Result<Wanted, String> {
                         wanted.effects.push(found.ok_or(format!("no effect is called '{value}'"))?);
                     }
                     "--seeds" => {
-                        wanted.seeds = value.parse().map_err(|_| format!("'{value}' is no number of seeds"))?
+                        wanted.seeds = value.parse().map_err(|_| format!("'{value}' is no number of seeds"))?;
                     }
                     "--out" => wanted.out = value.into(),
                     _ => return Err(format!("unknown option '{word}'")),
@@ -85,11 +85,16 @@ pub(crate) fn main(words: impl Iterator<Item = String>) -> Result<(), String> {
     Ok(())
 }
 
-/// The quiet months of each law, by its rows a day.
-fn quiet_months(wanted: &Wanted, lines: &Lines<Quiet>) -> Vec<(u64, Quiet)> {
+/// Whether two laws are one, as far as they differ here.
+fn is_same(one: Law, other: Law) -> bool {
+    (one.rows_a_day, one.baseline_rows) == (other.rows_a_day, other.baseline_rows)
+}
+
+/// The quiet months of each law.
+fn quiet_months(wanted: &Wanted, lines: &Lines<Quiet>) -> Vec<(Law, Quiet)> {
     let known = lines.known();
     let of = |law: Law| {
-        let name = format!("{} rows a day", law.rows_a_day);
+        let name = format!("{} rows a day, a baseline of {}", law.rows_a_day, law.baseline_rows);
         let line = known.iter().find(|line| line.cell == name && line.month == QUIET).cloned();
         let line = line.or_else(|| {
             let start = Instant::now();
@@ -98,20 +103,23 @@ fn quiet_months(wanted: &Wanted, lines: &Lines<Quiet>) -> Vec<(u64, Quiet)> {
             eprintln!("{name}: {} quiet months in {seconds:.1} s", 2 * QUIET);
             Some(lines.add(&name, QUIET, seconds, came_to).expect("the folder can be written"))
         });
-        line.map(|line| (law.rows_a_day, line.came_to))
+        line.map(|line| (law, line.came_to))
     };
-    let laws = [PLAIN, SMALL].into_iter();
-    let asked = |law: &Law| wanted.effects.iter().any(|effect| effect.law.rows_a_day == law.rows_a_day);
+    let laws = [PLAIN, SMALL, FULL].into_iter();
+    let asked = |law: &Law| wanted.effects.iter().any(|effect| is_same(effect.law, *law));
     laws.filter(asked).filter_map(of).collect()
 }
 
+/// A seed, the thresholds of its law, and what is to be tried.
+type Work<'a> = (u64, &'a Quiet, Vec<(&'a Effect, &'a Size)>);
+
 /// Lives through what is missing, seed by seed: the days before the change are the same for all effects of a seed.
-fn run(wanted: &Wanted, lines: &Lines<Course>, quiets: &[(u64, Quiet)]) -> Vec<Line<Course>> {
+fn run(wanted: &Wanted, lines: &Lines<Course>, quiets: &[(Law, Quiet)]) -> Vec<Line<Course>> {
     let known = lines.known();
-    let mut work: Vec<(u64, &Quiet, Vec<(&Effect, &Size)>)> = Vec::new();
+    let mut work: Vec<Work<'_>> = Vec::new();
     for seed in 0..wanted.seeds {
-        for (rows, quiet) in quiets {
-            let of_law = wanted.effects.iter().filter(|effect| effect.law.rows_a_day == *rows);
+        for (law, quiet) in quiets {
+            let of_law = wanted.effects.iter().filter(|effect| is_same(effect.law, *law));
             let sizes = of_law.flat_map(|effect| effect.sizes.iter().map(move |size| (effect, size)));
             let is_known = |effect: &Effect, size: &Size| {
                 let key = effect.key(size);

@@ -228,7 +228,7 @@ impl Begun {
             if meant && course.days.is_none_or(|known| days < known) {
                 course.days = Some(days);
                 course.window = (alert.window.end - alert.window.start) / DAY;
-                course.together = alert.evidence.get("together").and_then(|count| count.as_i64()).unwrap_or(0);
+                course.together = alert.evidence.get("together").and_then(serde_json::Value::as_i64).unwrap_or(0);
             }
         }
         course

@@ -58,13 +58,15 @@ impl Effect {
         format!("{}: {}", self.name, size.text)
     }
 
-    fn small(self, name: &'static str) -> Self {
-        Self { name, law: SMALL, ..self }
+    fn under(self, name: &'static str, law: Law) -> Self {
+        Self { name, law, ..self }
     }
 }
 
 /// 50 rows a day.
 pub(crate) const SMALL: Law = Law { rows_a_day: 50, ..PLAIN };
+/// A baseline with as many rows a day as production.
+pub(crate) const FULL: Law = Law { baseline_rows: 28_000, ..PLAIN };
 
 type Rung = (&'static str, Change, f64);
 
@@ -82,7 +84,7 @@ fn effect(
 
 /// All effects.
 pub(crate) fn all() -> Vec<Effect> {
-    [inputs(), predictions(), truth(), plumbing(), slow_and_small()].concat()
+    [inputs(), predictions(), truth(), plumbing(), slow_and_small(), full()].concat()
 }
 
 const GAPS: &[(Rule, &str)] = &[(Rule::Deviations, "missing gaps")];
@@ -319,7 +321,7 @@ fn slow_and_small() -> Vec<Effect> {
             GAPS,
             &[("+2 points", Missing(0.02), 4.0), ("+10 points", Missing(0.1), 20.0)],
         )
-        .small("input.missing_rate, 50 rows a day"),
+        .under("input.missing_rate, 50 rows a day", SMALL),
         effect(
             "input.drift",
             About::Feature("z"),
@@ -327,7 +329,7 @@ fn slow_and_small() -> Vec<Effect> {
             Z,
             &[("0.35 sd", Elsewhere(0.35), 2.8), ("0.7 sd", Elsewhere(0.7), 5.5), ("1.5 sd", Elsewhere(1.5), 10.0)],
         )
-        .small("input.drift, 50 rows a day"),
+        .under("input.drift, 50 rows a day", SMALL),
         effect(
             "calibration.intercept",
             About::Anything,
@@ -335,6 +337,24 @@ fn slow_and_small() -> Vec<Effect> {
             OFFSET,
             &[("+0.8", Odds(0.8), 4.0), ("+1.5", Odds(1.5), 7.5)],
         )
-        .small("calibration.intercept, 50 rows a day"),
+        .under("calibration.intercept, 50 rows a day", SMALL),
+    ]
+}
+
+/// Some of them again, where the baseline has 1,000 rows a day instead of 179.
+fn full() -> Vec<Effect> {
+    let again = |name: &'static str, of: &str, sizes: &[&str]| {
+        let known = [inputs(), predictions(), truth()].concat();
+        let mut effect = known.into_iter().find(|effect| effect.name == of).expect("it is one of them");
+        effect.sizes.retain(|size| sizes.contains(&size.text));
+        assert_eq!(effect.sizes.len(), sizes.len(), "{of} has these sizes");
+        effect.under(name, FULL)
+    };
+    vec![
+        again("input.drift, full baseline", "input.drift", &["0.1 sd", "0.2 sd", "0.35 sd"]),
+        again("decision.rate, full baseline", "decision.rate", &["1.5", "2"]),
+        again("calibration.intercept, full baseline", "calibration.intercept", &["+0.5", "+0.8"]),
+        again("performance.degradation, full baseline", "performance.degradation", &["30 % of rows", "60 % of rows"]),
+        again("slice.error_rate, full baseline", "slice.error_rate", &["3", "5"]),
     ]
 }

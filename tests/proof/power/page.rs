@@ -5,12 +5,14 @@ use super::effects::Effect;
 use super::quiet::Quiet;
 use super::table::{before, false_alarms, matched, shipped};
 use crate::proof::lines::Line;
+use crate::proof::month::BASELINE_DAYS;
+use crate::proof::worlds::Law;
 
 /// The page `docs/power.md`. `when` and `machine` are for the reader alone.
 pub(crate) fn page(
     effects: &[Effect],
     lines: &[Line<Course>],
-    quiets: &[(u64, Quiet)],
+    quiets: &[(Law, Quiet)],
     when: &str,
     machine: &str,
 ) -> String {
@@ -35,8 +37,8 @@ pub(crate) fn page(
          cargo bench --bench proof -- power --docs   # the same, and writes this page\n```\n\n\
          Written {when} on {machine}, code `{code}`.\n\n\
          ## At the same rate of false alarms\n\n\
-         *days*: the median over months, and the day by which nine in ten were found; – where fewer were. *found*: in how many \
-         months the indicator alarmed about the thing that changed. *any alarm*: the median day of the first alarm of any \
+         *days*: the median over months, and the day by which nine in ten were found; – where fewer were. In brackets: in how \
+         many months the indicator alarmed about the thing that changed, where not in all. *any alarm*: the median day of the first alarm of any \
          indicator. The rules look at each day's rows: PSI (ten quantile bins of the baseline, categories by value), \
          Kolmogorov and Smirnov's distance, and how far means, rates and metrics lie from the baseline's mean, in standard \
          deviations of days drawn from it. They are matched: each watched thing has a threshold of its own, as far out as \
@@ -44,7 +46,10 @@ pub(crate) fn page(
          rules in three ways: each of them has the whole allowance for itself, where truthline has one for all; they are \
          tuned on {months} months of the true law, which nobody has; and they look only at what has changed. *slower by*: median \
          days more than the fastest of them.\n\n\
-         In {slower} of {rows} rows some rule was faster; the reason stands beside it.\n\n{table}\n\
+         In {slower} of {rows} rows some rule was faster; the reason stands beside it. Most of it is the price of not knowing the \
+         law. A rule that is matched on quiet months knows that days do not scatter here; the judge has {BASELINE_DAYS} days of \
+         179 rows to learn that from, in which a scatter that a day of 1,000 rows would show can hide, and allows for it. The \
+         last rows of the table have a baseline with as many rows a day as production.\n\n{table}\n\
          ## As people ship them\n\n\
          The same with the thresholds of the books. How often they cry wolf stands in the table after it.\n\n{}\n\
          ## What the rules raise where nothing is wrong\n\n\

@@ -8,7 +8,10 @@ use super::quiet::{Quiet, matched_name};
 use super::rules::{Rule, SHIPPED, is_labelled_effect};
 use super::why::why;
 use crate::proof::lines::Line;
+use crate::proof::worlds::Law;
 
+/// Windows are days; what is waited for disorder is less.
+const HALF_A_DAY: f64 = 0.5;
 const RULES: [Rule; 3] = [Rule::Psi, Rule::Ks, Rule::Deviations];
 
 /// Delays over seeds, in days; what was never found lies behind all others.
@@ -61,8 +64,8 @@ fn of_rule(courses: &[&Course], name: &str) -> Option<Delays> {
 /// was faster.
 pub(crate) fn matched(effects: &[Effect], lines: &[Line<Course>]) -> (String, usize, usize) {
     let mut text = String::from(
-        "| indicator: what changes | size | found | days | beyond labels | any alarm | PSI | KS | mean ± sd | slower by | why |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|\n",
+        "| indicator: what changes | size | days | beyond labels | any alarm | PSI | KS | mean ± sd | slower by | why |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n",
     );
     let (mut rows, mut slower) = (0, 0);
     for effect in effects {
@@ -78,10 +81,8 @@ pub(crate) fn matched(effects: &[Effect], lines: &[Line<Course>]) -> (String, us
             let beyond = is_labelled_effect(effect.indicator).then(|| day(own.at(0.5) - LABEL_WINDOW));
             let _ = write!(
                 text,
-                "| {title} | {} | {} of {} | {} | {} | {} |",
+                "| {title} | {} | {} | {} | {} |",
                 size.text,
-                own.found(),
-                courses.len(),
                 own.cell(),
                 beyond.unwrap_or_default(),
                 day(any.at(0.5)),
@@ -95,7 +96,7 @@ pub(crate) fn matched(effects: &[Effect], lines: &[Line<Course>]) -> (String, us
                 }
                 let _ = write!(text, " {} |", delays.map_or_else(String::new, |delays| delays.cell()));
             }
-            let Some((median, rule)) = fastest.filter(|(median, _)| *median < own.at(0.5)) else {
+            let Some((median, rule)) = fastest.filter(|(median, _)| *median < own.at(0.5) - HALF_A_DAY) else {
                 text.push_str("  |  |\n");
                 continue;
             };
@@ -138,18 +139,19 @@ pub(crate) fn shipped(effects: &[Effect], lines: &[Line<Course>]) -> String {
 }
 
 /// False alarms of the rules in quiet months.
-pub(crate) fn false_alarms(quiets: &[(u64, Quiet)]) -> String {
+pub(crate) fn false_alarms(quiets: &[(Law, Quiet)]) -> String {
     let mut text = String::from(
-        "| rule | rows a day | false alarms a month | months with any | quiet months |\n|---|---|---|---|---|\n",
+        "| rule | rows a day | baseline | false alarms a month | months with any |\n|---|---|---|---|---|\n",
     );
-    for (rows, quiet) in quiets {
+    for (law, quiet) in quiets {
         let shipped = quiet.shipped.iter().map(|(name, rates)| (name.clone(), rates));
         let matched = quiet.matched.iter().map(|(name, rates)| {
             let alive = quiet.alive.get(name).copied().unwrap_or_default();
             (format!("{name}, matched; {alive} things watched"), rates)
         });
         for (name, [alarms, disturbed]) in shipped.chain(matched) {
-            let _ = writeln!(text, "| {name} | {rows} | {alarms:.3} | {:.1} % | {} |", 100.0 * disturbed, quiet.months);
+            let (rows, baseline) = (law.rows_a_day, law.baseline_rows);
+            let _ = writeln!(text, "| {name} | {rows} | {baseline} | {alarms:.3} | {:.1} % |", 100.0 * disturbed);
         }
     }
     text
@@ -157,9 +159,10 @@ pub(crate) fn false_alarms(quiets: &[(u64, Quiet)]) -> String {
 
 /// Alarms of the judge on windows that ended before anything had changed, and how many days those were: by month.
 pub(crate) fn before(lines: &[Line<Course>]) -> (usize, usize) {
-    let mut months: Vec<(u64, bool, usize)> =
-        lines.iter().map(|line| (line.month, line.cell.contains("50 rows"), line.came_to.before.len())).collect();
+    let law = |cell: &str| (cell.contains("50 rows a day"), cell.contains("full baseline"));
+    let mut months: Vec<_> =
+        lines.iter().map(|line| (line.month, law(&line.cell), line.came_to.before.len())).collect();
     months.sort_unstable();
-    months.dedup_by_key(|&mut (month, small, _)| (month, small));
+    months.dedup_by_key(|&mut (month, law, _)| (month, law));
     (months.iter().map(|(.., alarms)| alarms).sum(), months.len())
 }

@@ -24,7 +24,10 @@ pub(super) fn why(effect: &Effect, size: &Size, faster: Rule) -> &'static str {
         }
         (_, None) => "floor: it counts only once it has grown beyond the floor",
         (_, Some(floors)) if floors < NEAR => "floor: only what lies beyond it is evidence",
-        _ if effect.law.rows_a_day < 100 => "level and baseline, at few rows a day",
-        _ => "level: one of many questions under one allowance; the rule has one to itself",
+        ("slice.error_rate", _) => "level: some thousand questions share it; and the whole moves with the slice",
+        _ if effect.law.baseline_rows as u64 >= 28 * effect.law.rows_a_day => {
+            "level: one of many questions under one allowance; the rule has one to itself"
+        }
+        _ => "scatter: that of days is known from 179 rows a day only; and one level for many questions",
     }
 }

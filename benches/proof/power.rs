@@ -11,20 +11,24 @@ use crate::proof::power::course::{BUDGET, Begun, Course};
 use crate::proof::power::effects::{Effect, FULL, SMALL, Size, all};
 use crate::proof::power::page::page;
 use crate::proof::power::quiet::{Quiet, quiet};
-use crate::proof::power::table::{false_alarms, matched};
+use crate::proof::power::restless::{Raised, WORLDS as WORLDS_OF_RULES, raised};
+use crate::proof::power::table::{false_alarms, matched, restless};
 use crate::proof::worlds::{Law, PLAIN};
 use crate::shared::{THREADS, each, folder, machine, today, write_page};
 
 const SEEDS: u64 = 20;
 /// Quiet months for the thresholds of the rules; as many again count their false alarms.
 const QUIET: u64 = 2_000;
+/// Months of each world that is less still.
+const RESTLESS: u64 = 100;
 /// What a course depends on beside the worlds and the program.
-const OWN: [&str; 7] = [
+const OWN: [&str; 8] = [
     "power/change.rs",
     "power/course.rs",
     "power/figures.rs",
     "power/quiet.rs",
     "power/reference.rs",
+    "power/restless.rs",
     "power/rules.rs",
     "power/seen.rs",
 ];
@@ -70,16 +74,19 @@ pub(crate) fn main(words: impl Iterator<Item = String>) -> Result<(), String> {
     let wanted = wanted(words)?;
     let code = code(&[&WORLDS[..], &OWN].concat()).expect("the sources can be read");
     let quiets = Lines::<Quiet>::open(&wanted.out, code.clone()).expect("the folder can be written");
+    let raised = Lines::<Raised>::open(&wanted.out, code.clone()).expect("the folder can be written");
     let courses = Lines::<Course>::open(&wanted.out, code).expect("the folder can be written");
     let quiets = quiet_months(&wanted, &quiets);
+    let worlds = restless_months(&wanted, &raised, &quiets);
     let done = run(&wanted, &courses, &quiets);
     if wanted.docs {
-        write_page("docs/power.md", &page(&wanted.effects, &done, &quiets, &today(), &machine()));
+        write_page("docs/power.md", &page(&wanted.effects, &done, &quiets, &worlds, &today(), &machine()));
     }
     let (table, rows, slower) = matched(&wanted.effects, &done);
     println!(
-        "{table}\n{}\nin {slower} of {rows} rows a rule was faster; courses in {}",
+        "{table}\n{}\n{}\nin {slower} of {rows} rows a rule was faster; courses in {}",
         false_alarms(&quiets),
+        restless(&worlds),
         courses.path().display()
     );
     Ok(())
@@ -108,6 +115,24 @@ fn quiet_months(wanted: &Wanted, lines: &Lines<Quiet>) -> Vec<(Law, Quiet)> {
     let laws = [PLAIN, SMALL, FULL].into_iter();
     let asked = |law: &Law| wanted.effects.iter().any(|effect| is_same(effect.law, *law));
     laws.filter(asked).filter_map(of).collect()
+}
+
+/// What the rules of the plain law raise in worlds that are less still.
+fn restless_months(wanted: &Wanted, lines: &Lines<Raised>, quiets: &[(Law, Quiet)]) -> Vec<(&'static str, Raised)> {
+    let known = lines.known();
+    let Some((_, quiet)) = quiets.iter().find(|(law, _)| is_same(*law, PLAIN)) else { return Vec::new() };
+    let of = |world: &'static str| {
+        let line = known.iter().find(|line| line.cell == world && line.month == RESTLESS).cloned();
+        let line = line.or_else(|| {
+            let start = Instant::now();
+            let came_to = (!wanted.table).then(|| raised(world, RESTLESS, quiet, THREADS))?;
+            let seconds = start.elapsed().as_secs_f64();
+            eprintln!("{world}: {RESTLESS} months in {seconds:.1} s");
+            Some(lines.add(world, RESTLESS, seconds, came_to).expect("the folder can be written"))
+        });
+        line.map(|line| (world, line.came_to))
+    };
+    WORLDS_OF_RULES.into_iter().filter_map(of).collect()
 }
 
 /// A seed, the thresholds of its law, and what is to be tried.

@@ -3,7 +3,7 @@
 //!
 //! `effects` lists the changes, `change` makes them; `course` lives through a month with each. `seen`, `figures` and
 //! `reference` are what people chart of a day, `rules` the lines they draw, `quiet` how often those lines are crossed
-//! where nothing is wrong. `table`, `why` and `page` tell it.
+//! where nothing is wrong, and `restless` how often in livelier worlds. `table`, `why` and `page` tell it.
 
 pub(crate) mod change;
 pub(crate) mod course;
@@ -12,6 +12,7 @@ pub(crate) mod figures;
 pub(crate) mod page;
 pub(crate) mod quiet;
 pub(crate) mod reference;
+pub(crate) mod restless;
 pub(crate) mod rules;
 pub(crate) mod seen;
 pub(crate) mod table;

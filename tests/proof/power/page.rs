@@ -3,7 +3,8 @@
 use super::course::{AFTER, CHANGE, Course};
 use super::effects::Effect;
 use super::quiet::Quiet;
-use super::table::{before, false_alarms, matched, shipped};
+use super::restless::Raised;
+use super::table::{before, false_alarms, matched, restless, shipped};
 use crate::proof::lines::Line;
 use crate::proof::month::BASELINE_DAYS;
 use crate::proof::worlds::Law;
@@ -13,6 +14,7 @@ pub(crate) fn page(
     effects: &[Effect],
     lines: &[Line<Course>],
     quiets: &[(Law, Quiet)],
+    worlds: &[(&'static str, Raised)],
     when: &str,
     machine: &str,
 ) -> String {
@@ -55,8 +57,13 @@ pub(crate) fn page(
          ## What the rules raise where nothing is wrong\n\n\
          In {months} further quiet months; a thing that fires counts once a month. A share of months is known to about one \
          in {months}. PSI is large by nature where a category has a thousand values and a day a thousand rows; so it is also \
-         counted without such columns.\n\n{}",
+         counted without such columns.\n\n{}\n\
+         The plain world is stiller than any real one. The same rules with the same thresholds, in worlds of \
+         [null.md](null.md) in which nothing is wrong either, though days are not all alike; false alarms a month, over \
+         {} months each. What truthline raises there stands on that page.\n\n{}",
         shipped(effects, lines),
-        false_alarms(quiets)
+        false_alarms(quiets),
+        worlds.first().map_or(0, |(_, raised)| raised.months),
+        restless(worlds)
     )
 }

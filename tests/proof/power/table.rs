@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::course::{AFTER, Course, LABEL_WINDOW};
 use super::effects::{Effect, Size};
 use super::quiet::{Quiet, matched_name};
+use super::restless::Raised;
 use super::rules::{Rule, SHIPPED, is_labelled_effect};
 use super::why::why;
 use crate::proof::lines::Line;
@@ -153,6 +154,27 @@ pub(crate) fn false_alarms(quiets: &[(Law, Quiet)]) -> String {
             let (rows, baseline) = (law.rows_a_day, law.baseline_rows);
             let _ = writeln!(text, "| {name} | {rows} | {baseline} | {alarms:.3} | {:.1} % |", 100.0 * disturbed);
         }
+    }
+    text
+}
+
+/// False alarms of the same rules in worlds that are less still, a month.
+pub(crate) fn restless(worlds: &[(&'static str, Raised)]) -> String {
+    let mut text = String::from("| rule |");
+    worlds.iter().for_each(|(world, _)| {
+        let _ = write!(text, " {world} |");
+    });
+    text.push_str("\n|---|");
+    text.push_str(&"---|".repeat(worlds.len()));
+    text.push('\n');
+    let Some((_, first)) = worlds.first() else { return text };
+    for name in first.rules.keys() {
+        let _ = write!(text, "| {name} |");
+        for (_, raised) in worlds {
+            let [alarms, disturbed] = raised.rules.get(name).copied().unwrap_or_default();
+            let _ = write!(text, " {alarms:.2} ({:.0} % of months) |", 100.0 * disturbed);
+        }
+        text.push('\n');
     }
     text
 }

@@ -66,8 +66,8 @@ fn a_clear_change_is_found_at_once_and_a_trifle_never() {
                     assert_eq!(course.days, None, "seed {seed}: {trifle:?} is below the floor of {name}");
                     let indicator = Indicator::from_name(effect.indicator).unwrap();
                     let one_day = seen.iter().find(|one| one.indicator == indicator && one.multiple == 1).unwrap();
-                    // The best of the questions about unseen values is that of a closed list; else the worst counts.
-                    let which = if name == "input.unseen_value" { 0 } else { 2 };
+                    // Of five categories three are short lists, and the middle one of five is the worst of them.
+                    let which = if name == "input.unseen_value" { 1 } else { 2 };
                     let smallest = one_day.smallest[which].unwrap();
                     let change = strength(name, CLEAR * smallest, &begun);
                     let course = begun.live(&effect, &size(change), &Quiet::mute());

@@ -11,7 +11,7 @@ use truthline::stats::recalibration::{recalibrate, recalibrate_offset};
 use truthline::story::Chance;
 
 /// Share of rows with a label, without a value, and with a value that the baseline does not have.
-const LABELLED: f64 = 0.95;
+pub(crate) const LABELLED: f64 = 0.95;
 pub(crate) const MISSING: f64 = 0.02;
 pub(crate) const STRANGE: f64 = 0.01;
 /// Points of the integral, and standard deviations that they span.

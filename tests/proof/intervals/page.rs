@@ -7,11 +7,16 @@ use super::table::{SLACK, STATED, Short, markdown};
 use super::trial::Coverage;
 use crate::proof::lines::Line;
 
+/// Where fewer windows speak, those that do are no fair sample.
+const OFTEN: f64 = 0.9;
 /// Where more cells fall short, there is one reason for all.
 const MOST_LISTED: usize = 30;
 
 /// Why intervals of a figure fall short.
 fn why(short: &Short) -> &'static str {
+    if short.spoke < OFTEN {
+        return "published only in windows that happen to have 20 positives: those with more than their share";
+    }
     match (short.law, short.figure) {
         ("bunches", _) => "rows of one customer are alike; the interval takes them as independent (tests do not)",
         (_, "auc") => "few positives: the estimate's law is skewed towards 1/2, and its variance is estimated too",
@@ -52,7 +57,7 @@ pub(crate) fn page(ns: &[u64], shares: &[f64], lines: &[Line<Coverage>], when: &
         let (table, promised, short) = markdown(law, ns, shares, lines);
         let _ = write!(
             text,
-            "\n## {}: {}\n\nOf {promised} cells with at least ten expected positives {} fall short.\n\n{table}",
+            "\n## {}: {}\n\nOf {promised} cells with at least ten expected hits (positives; missing, strange or unlabelled rows) {} fall short.\n\n{table}",
             law.name,
             law.what,
             short.len()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::law::Law;
+use super::law::{LABELLED, Law, MISSING, STRANGE};
 use super::trial::{Case, Coverage, Held};
 use crate::proof::lines::Line;
 
@@ -10,30 +10,30 @@ use crate::proof::lines::Line;
 pub(crate) const STATED: f64 = 0.95;
 /// How far below what is stated coverage may lie.
 pub(crate) const SLACK: f64 = 0.01;
-/// Positives that must be expected before a figure of labels is promised an interval.
+/// Positives, or other hits, that must be expected before an interval is promised.
 const FEWEST: f64 = 10.0;
 /// Two standard errors of the simulation.
 const SURE: f64 = 2.0;
 /// Fewer windows that spoke say nothing of coverage.
 const LEAST: u64 = 200;
 
-/// Figures in the order of the table, and whether they stand on positives.
-const FIGURES: [(&str, bool); 15] = [
-    ("missing", false),
-    ("unfamiliar", false),
-    ("decision_rate", false),
-    ("coverage", false),
-    ("label_rate", true),
-    ("calibration_intercept", true),
-    ("calibration_slope", true),
-    ("auc", true),
-    ("log_loss", true),
-    ("brier", true),
-    ("accuracy", true),
-    ("precision", true),
-    ("recall", true),
-    ("specificity", true),
-    ("f1", true),
+/// Figures in the order of the table, with the share of rows that they stand on; `None` for that of the positives.
+const FIGURES: [(&str, Option<f64>); 15] = [
+    ("missing", Some(MISSING)),
+    ("unfamiliar", Some(STRANGE)),
+    ("decision_rate", None),
+    ("coverage", Some(1.0 - LABELLED)),
+    ("label_rate", None),
+    ("calibration_intercept", None),
+    ("calibration_slope", None),
+    ("auc", None),
+    ("log_loss", None),
+    ("brier", None),
+    ("accuracy", None),
+    ("precision", None),
+    ("recall", None),
+    ("specificity", None),
+    ("f1", None),
 ];
 
 /// One cell, judged.
@@ -81,6 +81,8 @@ pub(crate) struct Short {
     pub prevalence: f64,
     pub share: f64,
     pub error: f64,
+    /// The share of windows that published one.
+    pub spoke: f64,
     /// Shares of windows whose interval lay wholly above, or below, the truth.
     pub above: f64,
     pub below: f64,
@@ -96,7 +98,7 @@ pub(crate) fn markdown(law: Law, ns: &[u64], shares: &[f64], lines: &[Line<Cover
     text.push_str(&"---|".repeat(shares.len()));
     text.push('\n');
     let (mut promised, mut short) = (0, Vec::new());
-    for (figure, of_positives) in FIGURES {
+    for (figure, stands_on) in FIGURES {
         for (place, &n) in ns.iter().enumerate() {
             let title = if place == 0 { format!("`{figure}`") } else { String::new() };
             let _ = write!(text, "| {title} | {n} |");
@@ -107,14 +109,15 @@ pub(crate) fn markdown(law: Law, ns: &[u64], shares: &[f64], lines: &[Line<Cover
                     let held = *line.came_to.figures.get(figure)?;
                     Some(Judged { held, windows: line.came_to.windows })
                 });
-                let expected = if of_positives { n as f64 * prevalence } else { f64::INFINITY };
+                let expected = n as f64 * stands_on.unwrap_or(prevalence);
                 if let Some(judged) = judged.as_ref().filter(|_| expected >= FEWEST) {
                     promised += usize::from(judged.held.spoke >= LEAST);
                     if judged.falls_short() {
                         let of = judged.held.spoke as f64;
                         let (share, error) = (judged.share(), judged.error());
                         let (above, below) = (judged.held.below as f64 / of, judged.held.above as f64 / of);
-                        short.push(Short { law: law.name, figure, n, prevalence, share, error, above, below });
+                        let (law, spoke) = (law.name, of / judged.windows.max(1) as f64);
+                        short.push(Short { law, figure, n, prevalence, share, error, spoke, above, below });
                     }
                 }
                 let _ = write!(text, " {} |", judged.map_or_else(|| "–".to_owned(), |judged| judged.text()));

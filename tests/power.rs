@@ -20,7 +20,7 @@ use truthline::story::Chance;
 
 const SEEDS: u64 = 3;
 /// A change of so many times the smallest that one day would show…
-const CLEAR: f64 = 1.5;
+const CLEAR: f64 = 2.0;
 /// …is found within so many days, when the rows of one of them are unlucky.
 const DAYS: f64 = 2.0;
 /// Minutes of disorder, in days.

@@ -24,7 +24,7 @@ use super::worlds::{Customers, DAY, HOUR, Law, Row, START, World};
 pub(crate) const DAYS: i64 = 30;
 /// The first day of the month, since 1970.
 pub(crate) const FIRST_DAY: i64 = START / DAY;
-const BASELINE_DAYS: i64 = 28;
+pub(crate) const BASELINE_DAYS: i64 = 28;
 const LAUNCH_DAYS: i64 = 14;
 /// The first day of the second version.
 const SECOND_VERSION: i64 = 10;
@@ -153,7 +153,7 @@ pub(crate) fn id_of(row: &Row) -> String {
     format!("r{}", row.serial)
 }
 
-fn keep(sample: &mut RowSample, row: &Row) {
+pub(crate) fn keep(sample: &mut RowSample, row: &Row) {
     let key = RequestKey::new(&id_of(row), 0);
     sample.add(key, || SampleRow {
         time: moment(row.time),
@@ -164,7 +164,7 @@ fn keep(sample: &mut RowSample, row: &Row) {
     });
 }
 
-fn profile(sample: &RowSample, names: &FeatureNames) -> Profile {
+pub(crate) fn profile(sample: &RowSample, names: &FeatureNames) -> Profile {
     build(MODEL, "v1", Origin::Files, sample, names, &BuildSettings::default())
 }
 
@@ -252,7 +252,7 @@ fn alarm(alert: &Alert, month: i64, hourly: bool) -> Alarm {
 }
 
 /// The sums of open windows, by version and start.
-struct Counter {
+pub(crate) struct Counter {
     open: BTreeMap<(&'static str, i64), Sums>,
     length: i64,
     mapping: Mapping,
@@ -260,11 +260,11 @@ struct Counter {
 }
 
 impl Counter {
-    fn new(length: i64) -> Self {
+    pub(crate) fn new(length: i64) -> Self {
         Self { open: BTreeMap::new(), length, mapping: Mapping::default(), coded: CodedRow::default() }
     }
 
-    fn count(&mut self, profile: &Profile, names: &FeatureNames, version: &'static str, row: &Row) {
+    pub(crate) fn count(&mut self, profile: &Profile, names: &FeatureNames, version: &'static str, row: &Row) {
         let start = row.time.div_euclid(self.length) * self.length;
         let sums = self.open.entry((version, start)).or_insert_with(|| Sums::new(profile.layout.clone()));
         profile.coding.code(&row.features, names, &mut self.mapping, &mut self.coded);
@@ -280,7 +280,7 @@ impl Counter {
     }
 
     /// The sums of the first open window, which is closed.
-    fn take(&mut self) -> Option<Sums> {
+    pub(crate) fn take(&mut self) -> Option<Sums> {
         self.open.pop_first().map(|(_, sums)| sums)
     }
 }

@@ -91,9 +91,9 @@ pub(crate) struct Row {
 }
 
 /// Spread of the cases, in logits.
-const SPREAD: f64 = 1.2;
+pub(crate) const SPREAD: f64 = 1.2;
 /// Even ones are numbers, odd ones categories.
-const KINDS: [&str; 10] = ["amount", "region", "z", "kind", "gaps", "flat", "sparse", "steep", "few", "two"];
+pub(crate) const KINDS: [&str; 10] = ["amount", "region", "z", "kind", "gaps", "flat", "sparse", "steep", "few", "two"];
 static FLAT: LazyLock<Vec<String>> = LazyLock::new(|| (0..1_000).map(|value| format!("f{value}")).collect());
 static STEEP: LazyLock<Vec<String>> = LazyLock::new(|| (0..=20_000).map(|value| format!("s{value}")).collect());
 
@@ -113,7 +113,7 @@ pub(crate) struct World {
     row: Row,
 }
 
-fn logistic(x: f64) -> f64 {
+pub(crate) fn logistic(x: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-x))
 }
 

@@ -8,8 +8,8 @@
 //!
 //! A window that abstains (too few events) neither raises nor calms. Each level of windows lives its own life. Short
 //! windows on a stream with seasons or of few events may not be quiet three times in a row, though nothing is wrong; and
-//! three windows of 28 days are long to wait for. So three quiet windows in a row of another level end a life as well:
-//! longer ones, and shorter ones that could have seen the effect. The published alert of a fingerprint is firing while
+//! three windows of 28 days are long to wait for. So quiet windows in a row of another level end a life as well: three of
+//! a longer one, and of a shorter one as many as its own window spans. The published alert of a fingerprint is firing while
 //! any of them fires, and resolved when all are quiet. The lives of inputs and of labels depend on their own final
 //! windows alone, in the order of their due times.
 
@@ -51,9 +51,9 @@ struct Life {
     starts_at: EventTime,
     quiet: u8,
     subject: Subject,
-    /// Quiet windows of other levels in a row.
-    #[serde(default)]
-    outvoted: u8,
+    /// Quiet windows of other levels in a row, by the level. Bound: one entry a level.
+    #[serde(default, with = "saved::pairs")]
+    quiet_elsewhere: BTreeMap<u32, u32>,
 }
 
 /// All lives of one model and version, or of the pipeline. Bound: one entry for each subject that is not quiet, and the
@@ -120,13 +120,14 @@ impl Lives {
             None if fires || suspicious => {
                 let state = if fires { AlertState::Firing } else { AlertState::Pending };
                 let subject = reading.subject.clone();
-                self.by_level.insert(key, Life { state, starts_at: start, quiet: 0, subject, outvoted: 0 });
+                let life = Life { state, starts_at: start, quiet: 0, subject, quiet_elsewhere: BTreeMap::new() };
+                self.by_level.insert(key, life);
             }
             None if outvoted => {}
             None => return None,
             Some(life) if fires => {
                 life.state = AlertState::Firing;
-                (life.quiet, life.outvoted) = (0, 0);
+                life.quiet = 0;
             }
             Some(life) if reading.is_quiet() => {
                 life.quiet += 1;
@@ -139,21 +140,23 @@ impl Lives {
         self.publish(name, reading, won, origin)
     }
 
-    /// Lets a window of a level have its say on the lives of other levels; whether it ended one. A longer window sees
-    /// through noise and seasons; a shorter one counts where it could have seen the effect, and comes after.
+    /// Lets a window of a level have its say on the lives of other levels; whether it ended one.
     fn outvote(&mut self, name: &str, multiple: u32, reading: &Reading, fires: bool) -> bool {
-        let (is_quiet, is_sharp) = (!fires && reading.is_quiet(), reading.is_sharp());
+        let is_quiet = !fires && reading.is_quiet();
         let of_name = (name.to_owned(), 0)..=(name.to_owned(), u32::MAX);
         let mut ended = Vec::new();
         for (key, life) in self.by_level.range_mut(of_name).filter(|((_, level), _)| *level != multiple) {
-            let is_longer = multiple > key.1;
-            if is_quiet && (is_longer || is_sharp) {
-                life.outvoted += 1;
-            } else if fires || (is_longer && !is_quiet) {
-                life.outvoted = 0;
-            }
-            if life.outvoted >= QUIET {
-                ended.push(key.clone());
+            if fires {
+                life.quiet_elsewhere.clear();
+            } else if !is_quiet {
+                life.quiet_elsewhere.remove(&multiple);
+            } else {
+                let windows = life.quiet_elsewhere.entry(multiple).or_default();
+                *windows += 1;
+                // If the effect were still there, each of them would have been as likely to show it as one of its own.
+                if *windows >= u32::from(QUIET).max(key.1.div_ceil(multiple)) {
+                    ended.push(key.clone());
+                }
             }
         }
         ended.iter().for_each(|key| drop(self.by_level.remove(key)));
@@ -402,11 +405,14 @@ mod tests {
     }
 
     #[test]
-    fn days_that_could_have_seen_it_end_what_a_month_has_seen_and_others_do_not() {
-        let steps = [(1e-5, 2.0, 28), QUIET_NOW, QUIET_NOW, QUIET_NOW];
-        let ended = [Some(AlertState::Firing), None, None, Some(AlertState::Resolved)];
-        assert_eq!(states_seeing(Some(0.06), &steps), ended);
-        assert_eq!(states_seeing(Some(0.11), &steps), [ended[0], None, None, None]);
+    fn as_many_quiet_days_as_a_week_has_end_what_a_week_has_seen() {
+        let mut steps = vec![(1e-5, 2.0, 7)];
+        steps.extend([QUIET_NOW; 6]);
+        assert_eq!(states(&steps)[1..], [None; 6]);
+        steps.push(QUIET_NOW);
+        assert_eq!(states(&steps)[7], Some(AlertState::Resolved));
+        steps[4] = (0.5, 1.5, 1);
+        assert_eq!(states(&steps)[1..], [None; 7]);
     }
 
     #[test]

@@ -273,12 +273,8 @@ impl Reading {
     /// Whether it calms an alert: its effect is under half the floor. A window that could not have found an effect of
     /// twice the floor cannot tell half a floor from none; it calms under the floor itself.
     pub(super) fn is_quiet(&self) -> bool {
-        self.strength < if self.is_sharp() { 0.5 } else { 1.0 }
-    }
-
-    /// Whether it could have found an effect of twice the floor.
-    pub(super) fn is_sharp(&self) -> bool {
-        self.smallest_detectable.is_some_and(|least| libm::fabs(least) < 2.0 * libm::fabs(self.floor))
+        let is_sharp = self.smallest_detectable.is_some_and(|least| libm::fabs(least) < 2.0 * libm::fabs(self.floor));
+        self.strength < if is_sharp { 0.5 } else { 1.0 }
     }
 }
 

@@ -46,7 +46,7 @@ impl Indicator {
         match self {
             Self::InputMissingRate | Self::InputOutOfRange | Self::InputEmergingValue => 0.005,
             Self::InputUnseenValue | Self::JoinConflict => 0.001,
-            Self::InputDrift | Self::PredictionDrift => 0.05,
+            Self::InputDrift | Self::PredictionDrift | Self::LabelDelay => 0.05,
             Self::InputLate | Self::JoinOrphans => 0.01,
             Self::LabelCoverage => 0.10,
             Self::DecisionRate | Self::SliceErrorRate => 0.25,
@@ -79,6 +79,7 @@ impl Indicator {
             | Self::DecisionRate
             | Self::LabelRate
             | Self::LabelCoverage
+            | Self::LabelDelay
             | Self::SliceErrorRate
             | Self::JoinConflict
             | Self::JoinOrphans => 50,

@@ -116,6 +116,9 @@ impl<'a> Pattern<'a> {
         if self.has("join.orphans") || self.has("join.conflict") || self.has("label.coverage") || self.late("labels") {
             return (Cause::LabelPipeline, 0.8);
         }
+        if self.has("label.delay") {
+            return (Cause::LabelPipeline, 0.7);
+        }
         // One class alone does not come from the world.
         if self.all("label.rate").any(|alert| alert.value <= 0.0 || alert.value >= 1.0) {
             return (Cause::LabelPipeline, 0.7);

@@ -15,9 +15,13 @@ mod budget;
 mod calibration;
 mod cause;
 mod clock;
+mod curve;
+mod delays;
+mod early;
 mod incidents;
 mod inputs;
 mod labels;
+mod lateness;
 mod live;
 mod lives;
 mod naming;
@@ -27,6 +31,7 @@ mod piece;
 mod pipeline;
 mod plumbing;
 mod predictions;
+mod provisional;
 mod reading;
 mod reopened;
 mod saved;
@@ -300,6 +305,7 @@ impl Judge {
                 firing,
                 late: store.late(&due),
                 capped: self.capped,
+                arrived: None,
             };
             findings.push(Finding::Summary(Box::new(summary::summary(&context, heading))));
         }
@@ -340,16 +346,26 @@ impl Judge {
                 } else {
                     store.known_coverage(window)
                 };
+                if due.multiple == 1 {
+                    store.delays.add(window, &sums, settings.learn);
+                }
                 let mut readings = labels::readings(&context, coverage);
+                readings.extend(store.delays.learnt().and_then(|first| lateness::delay(&context, first)));
                 readings.extend(performance::readings(&context));
                 readings.extend(calibration::readings(&context));
                 readings.extend(slices::readings(&context));
                 readings
             }
-            Occasion::Age(_) | Occasion::Final => Vec::new(),
+            Occasion::Age(_) => early::readings(&context, store, clock, &origin),
+            Occasion::Final => Vec::new(),
         };
-        let lives = if due.occasion == Occasion::Inputs { &mut store.input_lives } else { &mut store.label_lives };
-        if !matches!(due.occasion, Occasion::Age(_)) {
+        let is_early = matches!(due.occasion, Occasion::Age(_));
+        let lives = match due.occasion {
+            Occasion::Inputs => &mut store.input_lives,
+            Occasion::Age(_) => &mut store.early_lives,
+            Occasion::Final => &mut store.label_lives,
+        };
+        if !is_early {
             lives.compare_with(profile.as_deref());
         }
         let mut raised = raise(lives, readings, &origin, settings, &self.orders);
@@ -370,12 +386,17 @@ impl Judge {
                 firing: firing.clone(),
                 late: store.late(due),
                 capped: self.capped,
+                arrived: if is_early { early::arrived(&context, store, clock) } else { None },
             };
             findings.push(Finding::Summary(Box::new(summary::summary(&context, heading))));
         }
         let (references, bare) = (&self.references, &self.bare);
         store.seen(due, clock, firing, |start| layout_of(references.of(model, version, start).as_ref(), bare));
-        self.publish(raised, due.as_of, findings);
+        if is_early {
+            findings.extend(raised.into_iter().map(|one| Finding::Alert(Box::new(early::provisional(one.alert)))));
+        } else {
+            self.publish(raised, due.as_of, findings);
+        }
     }
 
     fn publish(&mut self, raised: Vec<Raised>, as_of: EventTime, findings: &mut Vec<Finding>) {

@@ -13,7 +13,7 @@ use super::budget::{Budget, Family};
 use super::wagers::{Bet, On};
 use crate::baseline::{Judged, Profile, Restless, Size, judged};
 use crate::config::ModelConfig;
-use crate::event::{RequestKey, Window};
+use crate::event::{RequestKey, Span, Window};
 use crate::finding::Subject;
 use crate::indicator::Indicator;
 pub(super) use crate::observe::count;
@@ -82,6 +82,11 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The length of a base window.
+    pub(super) fn base_length(&self) -> Span {
+        Span::from_micros(self.window.length().micros() / i64::from(self.multiple.max(1)))
+    }
+
     /// The terms of one of `keys` tests of a family.
     pub(super) fn terms(&self, family: Family, keys: usize) -> Terms {
         Terms::at(self.budget.level(family, keys, self.multiple))

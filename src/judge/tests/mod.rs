@@ -4,6 +4,7 @@ mod asked;
 mod idle;
 mod incidents;
 mod indicators;
+mod late;
 mod live;
 mod null;
 mod owners;

@@ -50,9 +50,10 @@ impl Indicator {
             Self::InputLate | Self::JoinOrphans => 0.01,
             Self::LabelCoverage => 0.10,
             Self::DecisionRate | Self::SliceErrorRate => 0.25,
-            Self::LabelRate | Self::CalibrationIntercept => 0.20,
+            Self::LabelRate | Self::LabelPriorEstimate | Self::CalibrationIntercept => 0.20,
             Self::CalibrationSlope => 0.12,
             Self::PerformanceDegradation => super::Metric::Auc.floor(),
+            Self::PerformanceEstimated => super::Metric::Brier.floor(),
             _ => 0.0,
         }
     }
@@ -60,7 +61,11 @@ impl Indicator {
     /// What the floor is measured in.
     pub const fn floor_unit(self) -> FloorUnit {
         match self {
-            Self::DecisionRate | Self::LabelRate | Self::SliceErrorRate => FloorUnit::Relative,
+            Self::DecisionRate
+            | Self::LabelRate
+            | Self::LabelPriorEstimate
+            | Self::PerformanceEstimated
+            | Self::SliceErrorRate => FloorUnit::Relative,
             Self::CalibrationIntercept | Self::CalibrationSlope | Self::PerformanceDegradation => FloorUnit::Absolute,
             _ => FloorUnit::Points,
         }
@@ -83,7 +88,11 @@ impl Indicator {
             | Self::SliceErrorRate
             | Self::JoinConflict
             | Self::JoinOrphans => 50,
-            Self::CalibrationIntercept | Self::CalibrationSlope | Self::PerformanceDegradation => 200,
+            Self::CalibrationIntercept
+            | Self::CalibrationSlope
+            | Self::PerformanceDegradation
+            | Self::LabelPriorEstimate
+            | Self::PerformanceEstimated => 200,
             _ => 0,
         }
     }

@@ -152,11 +152,15 @@ impl<'a> Pattern<'a> {
         if self.has("calibration.slope") {
             return if drift { (Cause::CovariateShift, 0.7) } else { (Cause::Miscalibration, 0.7) };
         }
-        if offset || self.has("label.rate") {
+        if offset || self.has("label.rate") || self.has("label.prior_estimate") {
             return (if drift { Cause::CovariateShift } else { Cause::LabelShift }, 0.6);
         }
         if drift {
             return (Cause::CovariateShift, if worse { 0.6 } else { 0.8 });
+        }
+        // Scores moved to where they say less, and no input shows it.
+        if self.has("performance.estimated") && !worse {
+            return (Cause::CovariateShift, 0.5);
         }
         if worse {
             return (Cause::ConceptDrift, 0.4);

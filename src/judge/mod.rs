@@ -5,7 +5,8 @@
 //! only: not on when or in which pieces the sums arrived.
 //!
 //! In reading order: `clock`, `store` (which windows are due) and `reopened` (what comes after), `inputs`, `predictions`,
-//! `labels`, `performance`, `calibration`, `subgroups` and `slices`, `plumbing` (the questions), `budget` (the level of
+//! `estimated`, `labels`, `performance`, `calibration`, `subgroups` and `slices`, `plumbing` (the questions), `delays`,
+//! `curve`, `lateness`, `provisional` and `early` (truth that comes late), `budget` (the level of
 //! each), `wagers` (what windows say together), `lives` (alerts), `pipeline`, `incidents` and `cause`, `summary`, `outlook`;
 //! `snapshot`, `piece`, `saved` and `tracked` write all of it down. `live` says what the running process sees. The judge
 //! does not know Kafka, files, tasks or the wall clock.
@@ -18,6 +19,7 @@ mod clock;
 mod curve;
 mod delays;
 mod early;
+mod estimated;
 mod incidents;
 mod inputs;
 mod labels;

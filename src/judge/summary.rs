@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::calibration;
 use super::curve::Arrived;
+use super::estimated::{self, Estimated};
 use super::labels::coverage;
 use super::naming::code_name;
 use super::performance::speaks;
@@ -15,7 +16,7 @@ use crate::baseline::Profile;
 use crate::finding::{
     DelayBin, Figure, Maturity, Movement, ScoreBin, SliceFigure, Summary, SummaryInputs, SummaryLayers,
 };
-use crate::indicator::Metric;
+use crate::indicator::{Indicator, Metric};
 use crate::join::Regime;
 use crate::observe::looks::{drift_code, drift_counts, score_groups};
 use crate::observe::metrics::{confusion, measure};
@@ -193,7 +194,29 @@ fn predictions(context: &Context<'_>) -> SummaryLayers {
         let (now, then, _) = score_groups(sums, &profile.sums);
         figures.insert("psi".to_owned(), plain(distribution::psi(&now, &then), None));
     }
-    SummaryLayers { figures, scores: score_bins(sums), ..SummaryLayers::default() }
+    SummaryLayers { figures, estimated: estimates(context), scores: score_bins(sums), ..SummaryLayers::default() }
+}
+
+/// What the truth would be, if scores still meant what they did. It stands on no label, so none can change it.
+fn estimates(context: &Context<'_>) -> BTreeMap<String, Figure> {
+    let Some(profile) = context.profile else { return BTreeMap::new() };
+    let n = count(context.sums.flow(flow::N));
+    if n < Indicator::PerformanceEstimated.min_n() {
+        return BTreeMap::new();
+    }
+    let figure = |estimator: &str, estimate: Estimated| Figure {
+        value: Some(estimate.value),
+        interval: estimate.interval().map(|interval| [interval.low, interval.high]),
+        estimator: estimator.to_owned(),
+        ..share(Tally::new(0, n), Some(estimate.reference))
+    };
+    let metrics = Metric::ALL.into_iter().filter_map(|metric| {
+        let estimate = estimated::estimate(context.sums, profile, metric)?;
+        Some((metric.name().to_owned(), figure("recalibrated_scores", estimate)))
+    });
+    let rate = estimated::label_rate(context.sums, profile);
+    let rate = rate.map(|rate| ("label_rate".to_owned(), figure("share_above_cut", rate)));
+    metrics.chain(rate).collect()
 }
 
 fn score_bins(sums: &Sums) -> Vec<ScoreBin> {
@@ -238,6 +261,7 @@ struct Labelled {
     maturity: Maturity,
     estimator: &'static str,
     provisional: Option<Provisional>,
+    is_final: bool,
 }
 
 impl Labelled {
@@ -262,7 +286,7 @@ impl Labelled {
             (false, _) => "labels_so_far",
         };
         let expected_coverage = arrived.as_ref().map(|arrived| arrived.coverage);
-        Self { coverage, expected_coverage, maturity, estimator, provisional }
+        Self { coverage, expected_coverage, maturity, estimator, provisional, is_final: *is_final }
     }
 
     fn figure(&self, mut figure: Figure) -> Figure {
@@ -295,14 +319,35 @@ impl Labelled {
         let covered = if covered.hits > covered.trials { coverage(context) } else { covered };
         figures.insert("coverage".to_owned(), self.figure(share(covered, None)));
         self.calibration(context, &mut figures);
+        let metrics = self.metrics(context);
+        if self.is_final {
+            figures.extend(self.gaps(context, &metrics));
+        }
         SummaryLayers {
             figures,
-            metrics: self.metrics(context),
+            metrics,
             scores: score_bins(sums),
             slices: slice_figures(context),
             delays: delay_bins(sums),
             ..SummaryLayers::default()
         }
+    }
+
+    /// By how much each realised metric differs from what scores let expect of it.
+    fn gaps(&self, context: &Context<'_>, metrics: &BTreeMap<String, Figure>) -> BTreeMap<String, Figure> {
+        let estimates = estimates(context);
+        let gap = |(name, estimate): (&String, &Figure)| {
+            let realised = metrics.get(name)?;
+            let value = realised.value? - estimate.value?;
+            let reach = |figure: &Figure| figure.interval.map(|[low, high]| 0.5 * (high - low));
+            let reach = reach(realised).zip(reach(estimate)).map(|(one, other)| (one * one + other * other).sqrt());
+            let interval = reach.map(|reach| [value - reach, value + reach]);
+            let error_bound = realised.error_bound;
+            let figure = share(Tally::new(0, realised.n), Some(0.0));
+            let figure = self.figure(Figure { value: Some(value), interval, error_bound, ..figure });
+            Some((format!("gap_{name}"), figure))
+        };
+        estimates.iter().filter_map(gap).collect()
     }
 
     /// Offset and slope of the calibration. That classes come at another pace moves the log-odds by a constant.
@@ -382,7 +427,7 @@ fn speaks_early(context: &Context<'_>) -> bool {
     let positives = count(context.sums.truth(truth::POSITIVE));
     match context.config.labels {
         Regime::Explicit => speaks(context.sums),
-        Regime::ImplicitNegative => positives >= crate::indicator::Indicator::PerformanceDegradation.min_positives(),
+        Regime::ImplicitNegative => positives >= Indicator::PerformanceDegradation.min_positives(),
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) fn activity(context: &Context<'_>, labels: bool) -> (Vec<String>, Vec
     for &indicator in Indicator::ALL.iter().filter(|indicator| indicator.is_active()) {
         let name = indicator.name().to_owned();
         let own = matches!(indicator, Indicator::InputLate | Indicator::JoinConflict | Indicator::JoinOrphans);
+        let estimated = matches!(indicator, Indicator::LabelPriorEstimate | Indicator::PerformanceEstimated);
         // Compared with the first windows of the stream.
         let learnt = matches!(indicator, Indicator::LabelCoverage | Indicator::LabelDelay);
         let needs = if context.config.mutes(indicator.name()) {
@@ -26,7 +27,7 @@ pub(super) fn activity(context: &Context<'_>, labels: bool) -> (Vec<String>, Vec
             Some("a baseline (one is being learnt, or was learnt after this window)")
         } else if indicator.basis() == crate::finding::Basis::Labels && !labels {
             Some("a label stream")
-        } else if indicator.basis() == crate::finding::Basis::Labels && !has_truth && !learnt {
+        } else if !has_truth && !learnt && (indicator.basis() == crate::finding::Basis::Labels || estimated) {
             Some("labels on the baseline")
         } else if indicator == Indicator::DecisionRate && !decided {
             Some("`decision`, or a threshold")

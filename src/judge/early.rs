@@ -5,7 +5,7 @@
 //! had at that age? Its alerts have a life of their own, and stand back while a final one on the same is firing.
 
 use super::clock::Clock;
-use super::curve::Arrived;
+use super::curve::{Arrived, Curve};
 use super::lateness::early_coverage;
 use super::lives::{Lives, Origin};
 use super::reading::{Context, Reading};
@@ -31,8 +31,9 @@ pub(super) fn readings(context: &Context<'_>, store: &mut Store, clock: Clock, o
     first.and_then(|(first, labels)| early_coverage(context, first, labels)).into_iter().collect()
 }
 
-/// What of the labels of a young window should be in.
-pub(super) fn arrived(context: &Context<'_>, store: &Store, clock: Clock) -> Option<Arrived> {
+/// What of the labels of a young window should be in. Where the version has no mature window yet, the others of its model
+/// speak for it: labels seldom know which version scored.
+pub(super) fn arrived(context: &Context<'_>, store: &Store, clock: Clock, of_model: Option<&Curve>) -> Option<Arrived> {
     let disorder = store.schedule.label_disorder?;
     // A watermark lies behind the last label that was seen.
     let last = if clock.ended { clock.labels? } else { clock.labels? + disorder };
@@ -40,7 +41,8 @@ pub(super) fn arrived(context: &Context<'_>, store: &Store, clock: Clock) -> Opt
     let step = Span::from_micros(context.window.length().micros() / MOMENTS);
     let evenly = || (0..MOMENTS).map(|moment| context.window.start + step.times(moment)).collect();
     let rows = if rows.is_empty() { evenly() } else { rows };
-    store.delays.curve()?.arrived(&rows, last, context.config.labels == Regime::Explicit)
+    let arrived = |curve: &Curve| curve.arrived(&rows, last, context.config.labels == Regime::Explicit);
+    store.delays.curve().and_then(|own| arrived(&own)).or_else(|| of_model.and_then(arrived))
 }
 
 /// An alert that a final one may contradict.

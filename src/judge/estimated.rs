@@ -48,9 +48,9 @@ pub(super) struct Estimated {
 }
 
 impl Estimated {
-    /// 95 % interval.
+    /// 95 % interval; no figure here is below 0.
     pub(super) fn interval(&self) -> Option<Interval> {
-        mean(self.value, self.error, 0.05)
+        mean(self.value, self.error, 0.05).map(|reach| Interval { low: reach.low.max(0.0), ..reach })
     }
 }
 
@@ -156,13 +156,12 @@ pub(super) fn estimate(sums: &Sums, profile: &Profile, metric: Metric) -> Option
         return None;
     }
     // The baseline's labels are as sure of the map as they are of the metric.
-    let own = match metric {
-        Metric::Auc => auc(&profile.sums)?.variance?,
-        _ => {
-            let interval = measure(&profile.sums, metric)?.interval?;
-            let error = 0.5 * (interval.high - interval.low) / 1.959_963_984_540_054;
-            error * error
-        }
+    let own = if metric == Metric::Auc {
+        auc(&profile.sums)?.variance?
+    } else {
+        let interval = measure(&profile.sums, metric)?.interval?;
+        let error = 0.5 * (interval.high - interval.low) / 1.959_963_984_540_054;
+        error * error
     };
     let (value, variance) = of(sums, profile, metric)?;
     let (reference, _) = of(&profile.sums, profile, metric)?;

@@ -61,6 +61,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bounds::UpperBounds;
+use curve::Curve;
+use delays::Delays;
 use incidents::{Incidents, Raised};
 use lives::{Lives, Origin};
 use pipeline::Pipeline;
@@ -318,6 +320,7 @@ impl Judge {
         let config = self.config_at(Some(model), due.as_of);
         let settings = config.model(model);
         let is_new = self.is_new(key, due.start, settings.window);
+        let of_model = matches!(due.occasion, Occasion::Age(_)).then(|| self.delays_of(model)).flatten();
         let store = self.models.get_mut(key).expect("a due window has a store");
         let window = store.window(due.multiple, due.start);
         let Some(sums) = store.sums(due).cloned() else { return };
@@ -388,7 +391,7 @@ impl Judge {
                 firing: firing.clone(),
                 late: store.late(due),
                 capped: self.capped,
-                arrived: if is_early { early::arrived(&context, store, clock) } else { None },
+                arrived: if is_early { early::arrived(&context, store, clock, of_model.as_ref()) } else { None },
             };
             findings.push(Finding::Summary(Box::new(summary::summary(&context, heading))));
         }
@@ -408,6 +411,12 @@ impl Judge {
             }
             self.waiting.get_or_insert_with(as_of, Vec::new).push(one);
         }
+    }
+
+    /// How the labels of a model come in, over all versions.
+    fn delays_of(&self, model: &str) -> Option<Curve> {
+        let stores = self.models.iter().filter(|((name, _), _)| name == model);
+        Delays::curve_of(stores.map(|(_, store)| &store.delays))
     }
 
     /// Whether a window lies in the first three of a version that came after another one.

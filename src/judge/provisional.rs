@@ -276,7 +276,7 @@ fn effective(kinds: &[Weighted]) -> f64 {
 fn share(hits: &[Weighted], all: &[Weighted]) -> Option<Estimate> {
     let total = |kinds: &[Weighted]| kinds.iter().map(|kind| kind.total()).sum::<f64>();
     let (part, whole) = (total(hits), total(all));
-    if !(whole > 0.0) {
+    if whole <= 0.0 {
         return None;
     }
     let value = (part / whole).min(1.0);

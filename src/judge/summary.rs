@@ -383,10 +383,11 @@ impl Labelled {
         {
             let mut estimates = provisional.metrics(context.sums);
             for (name, figure) in &mut metrics {
-                match estimates.remove(name.as_str()) {
-                    Some(estimate) => *figure = self.weighted(figure.clone(), Some(estimate)),
-                    None => (figure.value, figure.interval) = (None, None),
+                let estimate = estimates.remove(name.as_str());
+                if estimate.is_none() {
+                    (figure.value, figure.interval) = (None, None);
                 }
+                *figure = self.weighted(figure.clone(), estimate);
             }
         }
         metrics

@@ -20,8 +20,8 @@ const DAY: i64 = 24 * HOUR;
 const START: i64 = 1_767_225_600_000_000;
 const A_DAY: i64 = 1_200;
 const BASELINE_DAYS: i64 = 28;
-/// Three weeks after the change even what only a week could see has ended.
-const DAYS: i64 = 50;
+/// Four quiet weeks after the last window of four weeks that holds a part of the change, everything has ended.
+const DAYS: i64 = 84;
 /// The days with the change.
 const CHANGED: std::ops::Range<i64> = 7..15;
 

@@ -121,10 +121,9 @@ fn entry(profile: &Profile) -> Entry {
             .collect(),
         left_out: profile.left_out.clone(),
         expected: profile.map.all().to_vec(),
-        // Unseen values have no count on the baseline itself.
         sums: Statistic::ALL
             .into_iter()
-            .filter(|statistic| *statistic != Statistic::Unseen)
+            .filter(|statistic| statistic.of_baseline())
             .map(|statistic| (statistic.name().to_owned(), profile.sums.get(statistic).to_vec()))
             .collect(),
         dispersion: profile.dispersion.clone(),
@@ -155,7 +154,7 @@ fn profile(entry: Entry) -> Result<Profile, BaselineError> {
     for statistic in Statistic::ALL {
         if let Some(values) = entry.sums.get(statistic.name()) {
             sums.set(statistic, values).map_err(|error| damaged(error.to_string()))?;
-        } else if statistic != Statistic::Unseen {
+        } else if statistic.of_baseline() {
             return Err(damaged(format!("the sums '{}' are missing", statistic.name())));
         }
     }

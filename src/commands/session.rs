@@ -80,6 +80,7 @@ impl<F: FnMut(&Finding, &Progress)> Desk<'_, F> {
             Event::Finding(finding) => {
                 if let Finding::Alert(alert) = &finding
                     && alert.state == AlertState::Firing
+                    && alert.basis_final
                 {
                     self.worst = self.worst.max(Some(alert.severity));
                 }

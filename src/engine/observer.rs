@@ -112,8 +112,18 @@ impl Watch for Observer<'_> {
         }
     }
 
-    fn label_time(&mut self, row: &RowView<'_>, before: Option<EventTime>, after: Option<EventTime>) {
-        let (Some(measures), Some(label), None) = (&mut self.shared.measures, after, before) else { return };
+    fn standing(&mut self, row: &RowView<'_>, before: Option<(bool, EventTime)>, after: Option<(bool, EventTime)>) {
+        let bits = Bits(row.bits);
+        if bits.inside() {
+            let sums = self.sums(row.cohort, row.time);
+            if let Some((positive, label)) = before {
+                sums.delayed(bits.decision(), label.micros_since(row.time), positive, -1);
+            }
+            if let Some((positive, label)) = after {
+                sums.delayed(bits.decision(), label.micros_since(row.time), positive, 1);
+            }
+        }
+        let (Some(measures), Some((_, label)), None) = (&mut self.shared.measures, after, before) else { return };
         let since = |moment: EventTime| moment.micros_since(row.time).max(0).unsigned_abs();
         measures.record(Measure::LabelDelay, since(label));
         if let Some(furthest) = self.furthest {

@@ -16,7 +16,8 @@ pub use letter::DeadLetter;
 pub use request::LabelRequest;
 pub use run::{Invariant, RunReport, SourceReport};
 pub use summary::{
-    BlindSpot, Figure, Inactive, Maturity, Movement, ScoreBin, SliceFigure, Summary, SummaryInputs, SummaryLayers,
+    BlindSpot, DelayBin, Figure, Inactive, Maturity, Movement, ScoreBin, SliceFigure, Summary, SummaryInputs,
+    SummaryLayers,
 };
 
 use serde::{Deserialize, Serialize};

@@ -102,6 +102,17 @@ pub struct ScoreBin {
     pub stated: f64,
 }
 
+/// Labels by how long they took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DelayBin {
+    /// The shortest delay, in microseconds; 0 holds everything below, also labels before their prediction.
+    pub from_us: i64,
+    /// Negative labels.
+    pub negative: u64,
+    /// Positive labels.
+    pub positive: u64,
+}
+
 /// The input layer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SummaryInputs {
@@ -128,6 +139,9 @@ pub struct SummaryLayers {
     /// The subgroups that differ most from what the whole explains.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub slices: Vec<SliceFigure>,
+    /// Labels by delay: bins that have any. Counts of windows add.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub delays: Vec<DelayBin>,
 }
 
 /// An indicator that cannot run, and the field it would need.

@@ -59,6 +59,11 @@ impl Indicator {
                     |metric: Metric| format!("{} {}", metric.name(), FloorText(metric.floor(), metric.floor_unit()));
                 Metric::ALL.map(one).join(", ")
             }
+            Self::PerformanceEstimated => {
+                let one =
+                    |metric: Metric| format!("{} {}", metric.name(), FloorText(metric.floor(), metric.floor_unit()));
+                [Metric::LogLoss, Metric::Brier].map(one).join(", ")
+            }
             Self::InputEmergingValue => {
                 format!(
                     "{} and {EMERGING_RATIO} times the baseline's share",

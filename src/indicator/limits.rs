@@ -46,13 +46,14 @@ impl Indicator {
         match self {
             Self::InputMissingRate | Self::InputOutOfRange | Self::InputEmergingValue => 0.005,
             Self::InputUnseenValue | Self::JoinConflict => 0.001,
-            Self::InputDrift | Self::PredictionDrift => 0.05,
+            Self::InputDrift | Self::PredictionDrift | Self::LabelDelay => 0.05,
             Self::InputLate | Self::JoinOrphans => 0.01,
             Self::LabelCoverage => 0.10,
             Self::DecisionRate | Self::SliceErrorRate => 0.25,
-            Self::LabelRate | Self::CalibrationIntercept => 0.20,
+            Self::LabelRate | Self::LabelPriorEstimate | Self::CalibrationIntercept => 0.20,
             Self::CalibrationSlope => 0.12,
             Self::PerformanceDegradation | Self::TemporalTrend => super::Metric::Auc.floor(),
+            Self::PerformanceEstimated => super::Metric::Brier.floor(),
             _ => 0.0,
         }
     }
@@ -60,7 +61,11 @@ impl Indicator {
     /// What the floor is measured in.
     pub const fn floor_unit(self) -> FloorUnit {
         match self {
-            Self::DecisionRate | Self::LabelRate | Self::SliceErrorRate => FloorUnit::Relative,
+            Self::DecisionRate
+            | Self::LabelRate
+            | Self::LabelPriorEstimate
+            | Self::PerformanceEstimated
+            | Self::SliceErrorRate => FloorUnit::Relative,
             Self::CalibrationIntercept
             | Self::CalibrationSlope
             | Self::PerformanceDegradation
@@ -82,13 +87,16 @@ impl Indicator {
             | Self::DecisionRate
             | Self::LabelRate
             | Self::LabelCoverage
+            | Self::LabelDelay
             | Self::SliceErrorRate
             | Self::JoinConflict
             | Self::JoinOrphans => 50,
             Self::CalibrationIntercept
             | Self::CalibrationSlope
             | Self::PerformanceDegradation
-            | Self::TemporalTrend => 200,
+            | Self::TemporalTrend
+            | Self::LabelPriorEstimate
+            | Self::PerformanceEstimated => 200,
             _ => 0,
         }
     }

@@ -155,12 +155,9 @@ impl Join {
         let (codes, layout) = self.rows.codes(number);
         let view = self.rows.get(number).view(codes, layout);
         let truth = |settled: &Settled| settled.standing.map(|(truth, _)| truth);
-        let time = |settled: &Settled| settled.standing.map(|(_, time)| time);
         if truth(before) != truth(after) {
             watch.truth(&view, truth(before), truth(after));
         }
-        if time(before) != time(after) {
-            watch.label_time(&view, time(before), time(after));
-        }
+        watch.standing(&view, before.standing, after.standing);
     }
 }

@@ -43,9 +43,9 @@ pub trait Watch {
     /// The truth of a row changed; `None` is unlabelled. `row` shows the state after the change.
     fn truth(&mut self, row: &RowView<'_>, before: Option<bool>, after: Option<bool>);
 
-    /// The event time of the label that stands changed, by a first label, a correction or a withdrawal; the truth
-    /// may be what it was. Called after [`Watch::truth`].
-    fn label_time(&mut self, _row: &RowView<'_>, _before: Option<EventTime>, _after: Option<EventTime>) {}
+    /// The label that stands changed, by a first label, a correction or a withdrawal: what it says, its event time, or
+    /// both. Called after [`Watch::truth`], if that changed.
+    fn standing(&mut self, _row: &RowView<'_>, _before: Option<(bool, EventTime)>, _after: Option<(bool, EventTime)>) {}
 
     /// The row can change no more. `truth` is what it ended with; `assumed` says that it is negative by silence.
     fn closed(&mut self, row: &RowView<'_>, truth: Option<bool>, assumed: bool);

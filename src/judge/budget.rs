@@ -22,7 +22,9 @@ pub enum Family {
     Drift,
     /// Scores and decisions.
     Predictions,
-    /// Rate and coverage of labels.
+    /// What the truth would be, if scores meant what they did.
+    Estimates,
+    /// Rate, coverage and delay of labels.
     Labels,
     /// Metrics.
     Performance,
@@ -37,7 +39,7 @@ pub enum Family {
 }
 
 /// Number of families.
-const FAMILIES: f64 = 12.0;
+const FAMILIES: f64 = 13.0;
 const MONTH: Span = Span::DAY.times(30);
 
 /// A model's allowance.
@@ -94,7 +96,7 @@ mod tests {
     #[test]
     fn the_levels_of_all_tests_of_a_month_add_up_to_the_allowance() {
         let budget = Budget::new(0.1, Span::DAY, &[1, 7, 28]);
-        let keys = [20, 20, 300, 20, 20, 2, 2, 7, 2, 900, 7, 2];
+        let keys = [20, 20, 300, 20, 20, 2, 3, 4, 7, 2, 900, 7, 2];
         let mut sum = 0.0;
         for keys in keys {
             for multiple in [1, 7, 28] {

@@ -129,6 +129,9 @@ impl<'a> Pattern<'a> {
         if self.has("join.orphans") || self.has("join.conflict") || self.has("label.coverage") || self.late("labels") {
             return (Cause::LabelPipeline, 0.8);
         }
+        if self.has("label.delay") {
+            return (Cause::LabelPipeline, 0.7);
+        }
         // One class alone does not come from the world.
         if self.all("label.rate").any(|alert| alert.value <= 0.0 || alert.value >= 1.0) {
             return (Cause::LabelPipeline, 0.7);
@@ -170,11 +173,15 @@ impl<'a> Pattern<'a> {
         if self.has("calibration.slope") {
             return if drift { (Cause::CovariateShift, 0.7) } else { (Cause::Miscalibration, 0.7) };
         }
-        if offset || self.has("label.rate") {
+        if offset || self.has("label.rate") || self.has("label.prior_estimate") {
             return (if drift { Cause::CovariateShift } else { Cause::LabelShift }, 0.6);
         }
         if drift {
             return (Cause::CovariateShift, if worse { 0.6 } else { 0.8 });
+        }
+        // Scores moved to where they say less, and no input shows it.
+        if self.has("performance.estimated") && !worse {
+            return (Cause::CovariateShift, 0.5);
         }
         if worse {
             return (Cause::ConceptDrift, 0.4);

@@ -11,8 +11,8 @@ use crate::join::Regime;
 use crate::observe::{Sums, flow, truth};
 use crate::stats::rate::{Floor, Side, Tally};
 
-/// Both tests of this room share one allowance.
-const KEYS: usize = 2;
+/// Rate, coverage, coverage of young windows and delay share one allowance.
+pub(super) const KEYS: usize = 4;
 
 /// All readings of the labels of one mature window. `coverage` is the tally of labelled among closed rows in the first
 /// mature windows of the stream, once they span the time that a baseline is learnt in.

@@ -5,7 +5,8 @@
 //! only: not on when or in which pieces the sums arrived.
 //!
 //! In reading order: `clock`, `store` (which windows are due) and `reopened` (what comes after), `inputs`, `predictions`,
-//! `labels`, `performance`, `calibration`, `subgroups` and `slices`, `plumbing` (the questions), `budget` (the level of
+//! `estimated`, `labels`, `performance`, `calibration`, `subgroups` and `slices`, `plumbing` (the questions), `delays`,
+//! `curve`, `lateness`, `provisional` and `early` (truth that comes late), `budget` (the level of
 //! each), `wagers` (what windows say together), `lives` (alerts), `pipeline`, `incidents` and `cause`, `summary`, `outlook`;
 //! `snapshot`, `piece`, `saved` and `tracked` write all of it down. `live` says what the running process sees. The judge
 //! does not know Kafka, files, tasks or the wall clock.
@@ -15,9 +16,14 @@ mod budget;
 mod calibration;
 mod cause;
 mod clock;
+mod curve;
+mod delays;
+mod early;
+mod estimated;
 mod incidents;
 mod inputs;
 mod labels;
+mod lateness;
 mod live;
 mod lives;
 mod naming;
@@ -27,6 +33,7 @@ mod piece;
 mod pipeline;
 mod plumbing;
 mod predictions;
+mod provisional;
 mod reading;
 mod reopened;
 mod saved;
@@ -56,6 +63,8 @@ use std::sync::Arc;
 
 use bounds::UpperBounds;
 use cause::{AT_LAUNCH, NEW_VERSION};
+use curve::Curve;
+use delays::Delays;
 use incidents::{Incidents, Raised};
 use lives::{Lives, Origin};
 use pipeline::Pipeline;
@@ -303,6 +312,7 @@ impl Judge {
                 firing,
                 late: store.late(&due),
                 capped: self.capped,
+                arrived: None,
             };
             findings.push(Finding::Summary(Box::new(summary::summary(&context, heading))));
         }
@@ -313,6 +323,7 @@ impl Judge {
         let config = self.config_at(Some(model), due.as_of);
         let settings = config.model(model);
         let launch = self.launch(key, settings.window);
+        let of_model = matches!(due.occasion, Occasion::Age(_)).then(|| self.delays_of(model)).flatten();
         let store = self.models.get_mut(key).expect("a due window has a store");
         let window = store.window(due.multiple, due.start);
         let Some(sums) = store.sums(due).cloned() else { return };
@@ -345,7 +356,11 @@ impl Judge {
                 } else {
                     store.known_coverage(window)
                 };
+                if due.multiple == 1 {
+                    store.delays.add(window, &sums, settings.learn);
+                }
                 let mut readings = labels::readings(&context, coverage);
+                readings.extend(store.delays.learnt().and_then(|first| lateness::delay(&context, first)));
                 readings.extend(performance::readings(&context));
                 readings.extend(calibration::readings(&context));
                 readings.extend(slices::readings(&context));
@@ -353,10 +368,16 @@ impl Judge {
                 readings.extend(store.label_lives.course.readings(&context));
                 readings
             }
-            Occasion::Age(_) | Occasion::Final => Vec::new(),
+            Occasion::Age(_) => early::readings(&context, store, clock, &origin),
+            Occasion::Final => Vec::new(),
         };
-        let lives = if due.occasion == Occasion::Inputs { &mut store.input_lives } else { &mut store.label_lives };
-        if !matches!(due.occasion, Occasion::Age(_)) {
+        let is_early = matches!(due.occasion, Occasion::Age(_));
+        let lives = match due.occasion {
+            Occasion::Inputs => &mut store.input_lives,
+            Occasion::Age(_) => &mut store.early_lives,
+            Occasion::Final => &mut store.label_lives,
+        };
+        if !is_early {
             lives.compare_with(profile.as_deref());
         }
         let mut raised = raise(lives, readings, &origin, settings, &self.orders);
@@ -377,12 +398,17 @@ impl Judge {
                 firing: firing.clone(),
                 late: store.late(due),
                 capped: self.capped,
+                arrived: if is_early { early::arrived(&context, store, clock, of_model.as_ref()) } else { None },
             };
             findings.push(Finding::Summary(Box::new(summary::summary(&context, heading))));
         }
         let (references, bare) = (&self.references, &self.bare);
         store.seen(due, clock, firing, |start| layout_of(references.of(model, version, start).as_ref(), bare));
-        self.publish(raised, due.as_of, findings);
+        if is_early {
+            findings.extend(raised.into_iter().map(|one| Finding::Alert(Box::new(early::provisional(one.alert)))));
+        } else {
+            self.publish(raised, due.as_of, findings);
+        }
     }
 
     fn publish(&mut self, raised: Vec<Raised>, as_of: EventTime, findings: &mut Vec<Finding>) {
@@ -392,6 +418,12 @@ impl Judge {
             }
             self.waiting.get_or_insert_with(as_of, Vec::new).push(one);
         }
+    }
+
+    /// How the labels of a model come in, over all versions.
+    fn delays_of(&self, model: &str) -> Option<Curve> {
+        let stores = self.models.iter().filter(|((name, _), _)| name == model);
+        Delays::curve_of(stores.map(|(_, store)| &store.delays))
     }
 
     /// Until when a version is new, and what its alerts say then: that it came after another one, or that it is the first

@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use super::bounds::UpperBounds;
 use super::budget::Budget;
+use super::delays::Delays;
 use super::reading::{Context, Reading};
-use super::{calibration, inputs, labels, performance, plumbing, predictions, slices, trend};
+use super::{calibration, inputs, labels, lateness, performance, plumbing, predictions, slices, trend};
 use crate::baseline::Profile;
 use crate::config::ModelConfig;
-use crate::event::{EventTime, Window};
+use crate::event::{EventTime, Span, Window};
 use crate::indicator::Indicator;
+use crate::observe::{Coding, Layout, Sums, truth};
 
 /// One indicator at one level of windows.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,10 +42,12 @@ pub struct Outlook {
 pub fn outlook(config: &ModelConfig, profile: &Arc<Profile>, rows: u64) -> Vec<Outlook> {
     let bounds = UpperBounds::default();
     let mut found = Vec::new();
+    let (delays, learnt_until) = first_windows(config, profile, rows);
     for &multiple in &config.levels {
         let factor = rows as f64 * f64::from(multiple) / (profile.rows.max(1)) as f64;
-        let sums = profile.sums.scaled(factor);
-        let start = EventTime::default();
+        let mut sums = profile.sums.scaled(factor);
+        delayed(&mut sums);
+        let start = EventTime::default() + learnt_until;
         let context = Context {
             window: Window { start, end: start + config.window.times(i64::from(multiple)) },
             multiple,
@@ -59,6 +63,7 @@ pub fn outlook(config: &ModelConfig, profile: &Arc<Profile>, rows: u64) -> Vec<O
         readings.extend(predictions::readings(&context));
         readings.extend(plumbing::readings(&context));
         readings.extend(labels::readings(&context, Some(labels::coverage(&context))));
+        readings.extend(delays.learnt().and_then(|first| lateness::delay(&context, first)));
         readings.extend(performance::readings(&context));
         readings.extend(calibration::readings(&context));
         readings.extend(slices::readings(&context));
@@ -71,6 +76,37 @@ pub fn outlook(config: &ModelConfig, profile: &Arc<Profile>, rows: u64) -> Vec<O
     }
     found.sort_by_key(|one| (one.indicator, one.multiple));
     found
+}
+
+/// Labels that come after a day: which delays there are has no say in what could be seen.
+fn delayed(sums: &mut Sums) {
+    let labelled = sums.truth(truth::N);
+    for (positive, labels) in [(true, sums.truth(truth::POSITIVE)), (false, labelled - sums.truth(truth::POSITIVE))] {
+        // Half of them a day later, a tenth of them two.
+        for (share, days) in [(0.5, 1), (0.4, 2), (0.1, 3)] {
+            let labels = libm::rint(labels as f64 * share) as i64;
+            sums.delayed(None, Span::DAY.times(days).micros(), positive, labels);
+        }
+    }
+}
+
+/// The first mature windows of a stream with so many predictions a base window, and how long they last.
+fn first_windows(config: &ModelConfig, profile: &Profile, rows: u64) -> (Delays, Span) {
+    let factor = rows as f64 / profile.rows.max(1) as f64;
+    let mut sums = Sums::new(Arc::new(Layout::new(&Coding::default())));
+    for place in [truth::N, truth::POSITIVE] {
+        sums.add_truth(place, libm::rint(profile.sums.truth(place) as f64 * factor) as i64);
+    }
+    sums.add_truth(truth::CLOSED, rows as i64);
+    delayed(&mut sums);
+    let mut delays = Delays::default();
+    let mut at = Span::ZERO;
+    while delays.learnt().is_none() && at < Span::DAY.times(10_000) {
+        let start = EventTime::default() + at;
+        delays.add(Window { start, end: start + config.window }, &sums, config.learn);
+        at = at + config.window;
+    }
+    (delays, at)
 }
 
 fn of(indicator: Indicator, multiple: u32, readings: &[Reading]) -> Outlook {

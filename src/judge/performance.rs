@@ -18,7 +18,7 @@ use crate::stats::loss::{mean_above, smallest_rise};
 use crate::stats::rate::{Floor, Side, Tally, Terms, rate_p_value, smallest_difference};
 
 /// The largest log loss of a clipped score, -ln 1e-6.
-const LOG_LOSS_MAX: f64 = 13.815_510_557_964_274;
+pub(super) const LOG_LOSS_MAX: f64 = 13.815_510_557_964_274;
 
 /// With how many cases the smooth recalibration counts beside those of a score bin.
 const SMOOTH_CASES: f64 = 10.0;

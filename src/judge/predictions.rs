@@ -1,6 +1,7 @@
 //! Do the scores and decisions still look as they did? No label is needed to ask.
 
 use super::budget::Family;
+use super::estimated;
 use super::reading::{Context, Reading, count, tested};
 use super::words::{amount, before, bound, capital, out_of};
 use crate::baseline::{Profile, Restless};
@@ -11,13 +12,14 @@ use crate::observe::{Sums, flow};
 use crate::stats::distribution::{self, Part};
 use crate::stats::rate::{Floor, Side, Tally, Terms};
 
-/// Both tests of this room share one allowance.
+/// Both tests of drift share one allowance.
 const KEYS: usize = 2;
 
 /// All readings of the predictions of one window.
 pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     let Some(profile) = context.profile else { return Vec::new() };
-    drift(context, profile).into_iter().chain(decisions(context, profile)).collect()
+    let estimates = estimated::readings(context);
+    drift(context, profile).into_iter().chain(decisions(context, profile)).chain(estimates).collect()
 }
 
 fn drift(context: &Context<'_>, profile: &Profile) -> Option<Reading> {

@@ -13,7 +13,7 @@ use super::budget::{Budget, Family};
 use super::wagers::{Bet, On};
 use crate::baseline::{Judged, Profile, Restless, Size, judged};
 use crate::config::ModelConfig;
-use crate::event::{RequestKey, Window};
+use crate::event::{RequestKey, Span, Window};
 use crate::finding::Subject;
 use crate::indicator::Indicator;
 pub(super) use crate::observe::count;
@@ -88,6 +88,11 @@ impl Context<'_> {
     /// Most subgroups of most windows are so, and an exact test costs a hundred times as much as this question.
     pub(super) fn is_idle(&self, strength: f64, subject: impl FnOnce() -> Subject) -> bool {
         strength < 1.0 && self.living.is_some_and(|living| living.is_empty() || !living.contains(&subject()))
+    }
+
+    /// The length of a base window.
+    pub(super) fn base_length(&self) -> Span {
+        Span::from_micros(self.window.length().micros() / i64::from(self.multiple.max(1)))
     }
 
     /// The terms of one of `keys` tests of a family.

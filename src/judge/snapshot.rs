@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Judge;
 use super::clock::Clock;
+use super::delays::Delays;
 use super::lives::Lives;
 use super::piece::{Key, RestoreError, RestoreProblem, json, open, parse, seal};
 use super::reopened::{Open, Seen};
@@ -51,6 +52,11 @@ struct Figures {
     coverage_until: Option<EventTime>,
     first: Option<EventTime>,
     forgotten: Option<EventTime>,
+    /// Absent in snapshots of releases that did not look at it.
+    #[serde(default)]
+    early_lives: Lives,
+    #[serde(default)]
+    delays: Delays,
 }
 
 /// What stands before the sums of a window: as many bytes as a little-endian u32 says.
@@ -173,6 +179,8 @@ impl Judge {
                 store.coverage_until = figures.coverage_until;
                 store.first = figures.first;
                 store.forgotten = figures.forgotten;
+                store.early_lives = figures.early_lives;
+                store.delays = figures.delays;
             }
             Key::Window(model, version, multiple, start) => {
                 let open = self.read(&model, &version, start, body)?;
@@ -237,6 +245,8 @@ fn figures(store: &Store) -> Figures {
         coverage_until: store.coverage_until,
         first: store.first,
         forgotten: store.forgotten,
+        early_lives: store.early_lives.clone(),
+        delays: store.delays.clone(),
     }
 }
 

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::clock::Clock;
+use super::delays::Delays;
 use super::lives::Lives;
 use super::reopened::{KEPT_LEAST, Open, Seen};
 use super::tracked::Tracked;
@@ -105,6 +106,10 @@ pub(super) struct Store {
     pub input_lives: Lives,
     /// Lives of alerts on labels.
     pub label_lives: Lives,
+    /// Lives of alerts on windows whose labels are not complete.
+    pub early_lives: Lives,
+    /// How long labels take.
+    pub(super) delays: Delays,
     pub(super) first_coverage: Tally,
     pub(super) coverage_until: Option<EventTime>,
     pub(super) first: Option<EventTime>,
@@ -122,6 +127,8 @@ impl Store {
             windows: Tracked::default(),
             input_lives: Lives::default(),
             label_lives: Lives::default(),
+            early_lives: Lives::default(),
+            delays: Delays::default(),
             first_coverage: Tally::default(),
             coverage_until: None,
             first: None,

@@ -3,24 +3,29 @@
 use std::collections::BTreeMap;
 
 use super::calibration;
+use super::curve::Arrived;
+use super::estimated::{self, Estimated};
 use super::labels::coverage;
 use super::naming::code_name;
 use super::performance::speaks;
+use super::provisional::{Estimate, Provisional};
 use super::reading::{Context, count};
 use super::subgroups::{self, Sliced};
 use super::unknown::{activity, blind_spots};
 use crate::baseline::Profile;
-use crate::finding::{Figure, Maturity, Movement, ScoreBin, SliceFigure, Summary, SummaryInputs, SummaryLayers};
-use crate::indicator::Metric;
+use crate::finding::{
+    DelayBin, Figure, Maturity, Movement, ScoreBin, SliceFigure, Summary, SummaryInputs, SummaryLayers,
+};
+use crate::indicator::{Indicator, Metric};
 use crate::join::Regime;
 use crate::observe::looks::{drift_code, drift_counts, score_groups};
 use crate::observe::metrics::{confusion, measure};
 use crate::observe::{
-    CODE_INVALID, CODE_MISSING, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, FeatureCoding, SCORE_SCALE, Statistic, Sums,
-    bin_center, bin_edges, flow, truth,
+    CODE_INVALID, CODE_MISSING, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, DELAY_BINS, FeatureCoding, SCORE_SCALE, Statistic,
+    Sums, bin_center, bin_edges, delay_kind, delay_start, flow, truth,
 };
 use crate::stats::distribution;
-use crate::stats::interval::wilson;
+use crate::stats::interval::{mean as mean_interval, wilson};
 use crate::stats::pool::equal_mass;
 use crate::stats::rate::Tally;
 
@@ -50,11 +55,13 @@ pub(super) struct Heading {
     pub late: u64,
     /// Whether a limit was hit.
     pub capped: bool,
+    /// What of the labels should be in by now; `None` in a final summary, or where no mature window says.
+    pub arrived: Option<Arrived>,
 }
 
 /// Builds the summary of a window.
 pub(super) fn summary(context: &Context<'_>, heading: Heading) -> Summary {
-    let labelled = Labelled::of(context, heading.is_final);
+    let labelled = Labelled::of(context, &heading);
     let (active, inactive) = activity(context, heading.labels);
     Summary {
         inputs: inputs(context),
@@ -187,7 +194,29 @@ fn predictions(context: &Context<'_>) -> SummaryLayers {
         let (now, then, _) = score_groups(sums, &profile.sums);
         figures.insert("psi".to_owned(), plain(distribution::psi(&now, &then), None));
     }
-    SummaryLayers { figures, scores: score_bins(sums), ..SummaryLayers::default() }
+    SummaryLayers { figures, estimated: estimates(context), scores: score_bins(sums), ..SummaryLayers::default() }
+}
+
+/// What the truth would be, if scores still meant what they did. It stands on no label, so none can change it.
+fn estimates(context: &Context<'_>) -> BTreeMap<String, Figure> {
+    let Some(profile) = context.profile else { return BTreeMap::new() };
+    let n = count(context.sums.flow(flow::N));
+    if n < Indicator::PerformanceEstimated.min_n() {
+        return BTreeMap::new();
+    }
+    let figure = |estimator: &str, estimate: Estimated| Figure {
+        value: Some(estimate.value),
+        interval: estimate.interval().map(|interval| [interval.low, interval.high]),
+        estimator: estimator.to_owned(),
+        ..share(Tally::new(0, n), Some(estimate.reference))
+    };
+    let metrics = Metric::ALL.into_iter().filter_map(|metric| {
+        let estimate = estimated::estimate(context.sums, profile, metric)?;
+        Some((metric.name().to_owned(), figure("recalibrated_scores", estimate)))
+    });
+    let rate = estimated::label_rate(context.sums, profile);
+    let rate = rate.map(|rate| ("label_rate".to_owned(), figure("share_above_cut", rate)));
+    metrics.chain(rate).collect()
 }
 
 fn score_bins(sums: &Sums) -> Vec<ScoreBin> {
@@ -212,36 +241,69 @@ fn score_bins(sums: &Sums) -> Vec<ScoreBin> {
         .collect()
 }
 
+fn delay_bins(sums: &Sums) -> Vec<DelayBin> {
+    let of = |positive, bin: usize| {
+        let kinds = [false, true].map(|flagged| delay_kind(positive, flagged));
+        count(kinds.iter().map(|&kind| sums.delays(kind)[bin]).sum())
+    };
+    let bins = (0..DELAY_BINS).map(|bin| DelayBin {
+        from_us: delay_start(bin).micros(),
+        negative: of(false, bin),
+        positive: of(true, bin),
+    });
+    bins.filter(|bin| bin.negative + bin.positive > 0).collect()
+}
+
 /// How far the labels of a window are.
 struct Labelled {
     coverage: Option<f64>,
+    expected_coverage: Option<f64>,
     maturity: Maturity,
     estimator: &'static str,
+    provisional: Option<Provisional>,
+    is_final: bool,
 }
 
 impl Labelled {
-    fn of(context: &Context<'_>, is_final: bool) -> Self {
+    fn of(context: &Context<'_>, heading: &Heading) -> Self {
+        let Heading { is_final, arrived, .. } = heading;
         let predicted = context.sums.flow(flow::N);
         let labelled = context.sums.truth(truth::N);
         let coverage = (predicted > 0).then(|| labelled as f64 / predicted as f64);
-        // Before the delay curve is known, "half of what is expected" is half of all.
-        let maturity = match coverage {
-            _ if is_final => Maturity::Mature,
-            Some(share) if share >= 0.5 => Maturity::Provisional,
+        // Before the delays are known, "half of what is expected" is half of all.
+        let share = arrived.as_ref().map(|arrived| arrived.of_all);
+        let maturity = match share.or(coverage) {
+            _ if *is_final => Maturity::Mature,
+            Some(all) if all >= 0.99 && share.is_some() => Maturity::Mature,
+            Some(half) if half >= 0.5 => Maturity::Provisional,
             _ => Maturity::Immature,
         };
-        let estimator = match (is_final, context.config.labels) {
+        let regime = context.config.labels;
+        let provisional = arrived.as_ref().map(|arrived| Provisional::new(context.sums, arrived, regime));
+        let estimator = match (is_final, regime) {
             (true, Regime::ImplicitNegative) => "silence_is_negative",
             (true, Regime::Explicit) => "complete",
             (false, _) => "labels_so_far",
         };
-        Self { coverage, maturity, estimator }
+        let expected_coverage = arrived.as_ref().map(|arrived| arrived.coverage);
+        Self { coverage, expected_coverage, maturity, estimator, provisional, is_final: *is_final }
     }
 
     fn figure(&self, mut figure: Figure) -> Figure {
         figure.maturity = self.maturity;
         figure.coverage = self.coverage;
+        figure.expected_coverage = self.expected_coverage;
         self.estimator.clone_into(&mut figure.estimator);
+        figure
+    }
+
+    /// The same, where an estimate stands for it.
+    fn weighted(&self, figure: Figure, estimate: Option<Estimate>) -> Figure {
+        let mut figure = self.figure(figure);
+        if let (Some(provisional), Some(estimate)) = (&self.provisional, estimate) {
+            estimate.in_place_of(&mut figure);
+            provisional.estimator().clone_into(&mut figure.estimator);
+        }
         figure
     }
 
@@ -251,32 +313,87 @@ impl Labelled {
         let positives = |sums: &Sums| Tally::new(count(sums.truth(truth::POSITIVE)), count(sums.truth(truth::N)));
         let profile = context.profile.filter(|profile| profile.labelled() > 0);
         let reference = profile.and_then(|profile| positives(&profile.sums).share());
-        figures.insert("label_rate".to_owned(), self.figure(share(positives(sums), reference)));
+        let rate = self.provisional.as_ref().and_then(Provisional::label_rate);
+        figures.insert("label_rate".to_owned(), self.weighted(share(positives(sums), reference), rate));
         let covered = Tally::new(count(sums.truth(truth::N)), count(sums.flow(flow::N)));
         let covered = if covered.hits > covered.trials { coverage(context) } else { covered };
         figures.insert("coverage".to_owned(), self.figure(share(covered, None)));
-        if speaks(sums)
-            && let Some([offset, slope]) = calibration::line(context)
-        {
-            for (name, (value, error), reference) in
-                [("calibration_intercept", offset, 0.0), ("calibration_slope", slope, 1.0)]
-            {
-                let reach = 1.959_963_984_540_054 * error;
-                let figure = share(Tally::new(0, count(sums.truth(truth::N))), Some(reference));
-                let interval = Some([value - reach, value + reach]);
-                figures.insert(name.to_owned(), self.figure(Figure { value: Some(value), interval, ..figure }));
-            }
+        self.calibration(context, &mut figures);
+        let metrics = self.metrics(context);
+        if self.is_final {
+            figures.extend(self.gaps(context, &metrics));
         }
         SummaryLayers {
             figures,
-            metrics: self.metrics(context),
+            metrics,
             scores: score_bins(sums),
             slices: slice_figures(context),
+            delays: delay_bins(sums),
             ..SummaryLayers::default()
         }
     }
 
+    /// By how much each realised metric differs from what scores let expect of it.
+    fn gaps(&self, context: &Context<'_>, metrics: &BTreeMap<String, Figure>) -> BTreeMap<String, Figure> {
+        let estimates = estimates(context);
+        let gap = |(name, estimate): (&String, &Figure)| {
+            let realised = metrics.get(name)?;
+            let value = realised.value? - estimate.value?;
+            let reach = |figure: &Figure| figure.interval.map(|[low, high]| 0.5 * (high - low));
+            let reach = reach(realised).zip(reach(estimate)).map(|(one, other)| (one * one + other * other).sqrt());
+            let interval = reach.map(|reach| [value - reach, value + reach]);
+            let error_bound = realised.error_bound;
+            let figure = share(Tally::new(0, realised.n), Some(0.0));
+            let figure = self.figure(Figure { value: Some(value), interval, error_bound, ..figure });
+            Some((format!("gap_{name}"), figure))
+        };
+        estimates.iter().filter_map(gap).collect()
+    }
+
+    /// Offset and slope of the calibration. That classes come at another pace moves the log-odds by a constant.
+    fn calibration(&self, context: &Context<'_>, figures: &mut BTreeMap<String, Figure>) {
+        let moved = self.provisional.as_ref().map_or(Some(0.0), Provisional::offset);
+        let (true, Some(moved)) = (speaks(context.sums), moved) else { return };
+        let Some([(offset, error), slope]) = calibration::line(context) else { return };
+        let n = count(context.sums.truth(truth::N));
+        for (name, (value, error), reference) in
+            [("calibration_intercept", (offset + moved, error), 0.0), ("calibration_slope", slope, 1.0)]
+        {
+            let reach = 1.959_963_984_540_054 * error;
+            let interval = mean_interval(value, error, 0.05);
+            let estimate = interval.map(|interval| Estimate {
+                value,
+                interval: Some(interval),
+                effective_n: n as f64,
+                error_bound: 0.0,
+            });
+            let figure = Figure {
+                value: Some(value),
+                interval: Some([value - reach, value + reach]),
+                ..share(Tally::new(0, n), Some(reference))
+            };
+            figures.insert(name.to_owned(), self.weighted(figure, estimate));
+        }
+    }
+
     fn metrics(&self, context: &Context<'_>) -> BTreeMap<String, Figure> {
+        let mut metrics = self.plain_metrics(context);
+        if let Some(provisional) = &self.provisional
+            && speaks_early(context)
+        {
+            let mut estimates = provisional.metrics(context.sums);
+            for (name, figure) in &mut metrics {
+                let estimate = estimates.remove(name.as_str());
+                if estimate.is_none() {
+                    (figure.value, figure.interval) = (None, None);
+                }
+                *figure = self.weighted(figure.clone(), estimate);
+            }
+        }
+        metrics
+    }
+
+    fn plain_metrics(&self, context: &Context<'_>) -> BTreeMap<String, Figure> {
         let n = count(context.sums.truth(truth::N));
         let enough = speaks(context.sums);
         let mut metrics = BTreeMap::new();
@@ -303,6 +420,15 @@ impl Labelled {
         let mcc = share(Tally::new(0, now.total()), then.and_then(|table| table.mcc()));
         insert("mcc", Figure { value: now.mcc().filter(|_| enough), interval: None, ..mcc });
         metrics
+    }
+}
+
+/// Enough labels to show a metric before its time. Where silence means negative there are few but positives yet.
+fn speaks_early(context: &Context<'_>) -> bool {
+    let positives = count(context.sums.truth(truth::POSITIVE));
+    match context.config.labels {
+        Regime::Explicit => speaks(context.sums),
+        Regime::ImplicitNegative => positives >= Indicator::PerformanceDegradation.min_positives(),
     }
 }
 

@@ -18,19 +18,16 @@ pub(super) fn activity(context: &Context<'_>, labels: bool) -> (Vec<String>, Vec
     for &indicator in Indicator::ALL.iter().filter(|indicator| indicator.is_active()) {
         let name = indicator.name().to_owned();
         let own = matches!(indicator, Indicator::InputLate | Indicator::JoinConflict | Indicator::JoinOrphans);
+        let estimated = matches!(indicator, Indicator::LabelPriorEstimate | Indicator::PerformanceEstimated);
+        // Compared with earlier windows of the stream.
+        let learnt = matches!(indicator, Indicator::LabelCoverage | Indicator::LabelDelay | Indicator::TemporalTrend);
         let needs = if context.config.mutes(indicator.name()) {
             Some("to be unmuted in the configuration")
-        } else if context.profile.is_none()
-            && !own
-            && !matches!(indicator, Indicator::LabelCoverage | Indicator::TemporalTrend)
-        {
+        } else if context.profile.is_none() && !own && !learnt {
             Some("a baseline (one is being learnt, or was learnt after this window)")
         } else if indicator.basis() == crate::finding::Basis::Labels && !labels {
             Some("a label stream")
-        } else if indicator.basis() == crate::finding::Basis::Labels
-            && !has_truth
-            && !matches!(indicator, Indicator::LabelCoverage | Indicator::TemporalTrend)
-        {
+        } else if !has_truth && !learnt && (indicator.basis() == crate::finding::Basis::Labels || estimated) {
             Some("labels on the baseline")
         } else if indicator == Indicator::DecisionRate && !decided {
             Some("`decision`, or a threshold")
@@ -73,6 +70,22 @@ pub(super) fn blind_spots(context: &Context<'_>, heading: &Heading) -> Vec<Blind
                 "unlabelled",
                 format!("{missing} of {predicted} predictions {word} a label; nothing is known of them."),
             );
+        }
+        match &heading.arrived {
+            _ if heading.is_final => {}
+            None => spot(
+                "delay_unknown",
+                "How long labels take is not known yet: no window of this version has all its labels, or too few of a \
+                 class. Figures stand on the labels so far and are not weighted."
+                    .into(),
+            ),
+            Some(arrived) if arrived.depends_on_decision => spot(
+                "delay_follows_decision",
+                "Labels of one class come at another pace where the decision was positive: metrics of scores are not shown \
+                 before all labels are there."
+                    .into(),
+            ),
+            Some(_) => {}
         }
         if heading.is_final && labelled > 0 && sums.truth(truth::POSITIVE) == 0 {
             spot(

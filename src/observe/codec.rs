@@ -1,12 +1,13 @@
 //! How are sums written as bytes?
 //!
-//! Format 1, then each block as number, version and sparse pairs (gap, value) in variable-length integers, ended by a
-//! zero gap; then the samples. Equal sums give equal bytes. A block of an unknown number or version is an error, not
-//! a guess. Damaged bytes are an error, never a panic.
+//! Format 2, the number of blocks, then each block as number, version and sparse pairs (gap, value) in variable-length
+//! integers, ended by a zero gap; then the samples. Equal sums give equal bytes. Blocks stand in the order of their
+//! numbers; those that an older writer did not know are nothing. Format 1 had no number of blocks: twelve. A block of an
+//! unknown number or version is an error, not a guess. Damaged bytes are an error, never a panic.
 
 use std::sync::Arc;
 
-use super::layout::Layout;
+use super::layout::{Block, Layout};
 use super::sample::{BottomK, Event};
 use super::sums::Sums;
 use crate::event::wire::{
@@ -14,7 +15,10 @@ use crate::event::wire::{
 };
 use crate::event::{EventTime, RequestKey};
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// What a writer wrote that knew twelve statistics.
+const FIRST_FORMAT: u8 = 1;
+const FIRST_BLOCKS: u64 = 12;
 
 /// Bytes that are no sums.
 pub use crate::event::wire::WireError as CodecError;
@@ -22,9 +26,15 @@ pub use crate::event::wire::WireError as CodecError;
 impl Sums {
     /// Appends the bytes of these sums.
     pub fn encode(&self, bytes: &mut Vec<u8>) {
-        let (data, named, kept) = self.parts();
         bytes.push(FORMAT);
-        for block in self.layout().blocks() {
+        let blocks = self.layout().blocks();
+        put(bytes, blocks.len() as u64);
+        self.put_parts(bytes, blocks);
+    }
+
+    fn put_parts(&self, bytes: &mut Vec<u8>, blocks: &[Block]) {
+        let (data, named, kept) = self.parts();
+        for block in blocks {
             bytes.push(block.statistic as u8);
             bytes.push(block.statistic.version());
             put(bytes, block.length as u64);
@@ -47,11 +57,21 @@ impl Sums {
 
     /// Reads sums of `layout`; the rest of the bytes stays in `bytes`.
     pub fn decode(bytes: &mut &[u8], layout: &Arc<Layout>) -> Result<Self, CodecError> {
-        expect("the format", u64::from(take_byte(bytes)?), u64::from(FORMAT))?;
+        let blocks = match take_byte(bytes)? {
+            FIRST_FORMAT => FIRST_BLOCKS,
+            format => {
+                expect("the format", u64::from(format), u64::from(FORMAT))?;
+                take(bytes)?
+            }
+        };
+        let (found, accepted) = (blocks, layout.blocks().len() as u64);
+        if found > accepted {
+            return Err(CodecError::Unexpected { what: "the number of statistics", found, accepted });
+        }
         let mut sums = Self::new(layout.clone());
         let features = layout.features();
         let (data, named, kept) = sums.parts_mut();
-        for block in layout.blocks() {
+        for block in layout.blocks().iter().take(blocks as usize) {
             expect("a statistic", u64::from(take_byte(bytes)?), block.statistic as u64)?;
             expect("a version", u64::from(take_byte(bytes)?), u64::from(block.statistic.version()))?;
             expect("a block's length", take(bytes)?, block.length as u64)?;
@@ -111,4 +131,27 @@ fn take_sample(bytes: &mut &[u8], limit: usize) -> Result<BottomK, CodecError> {
         sample.insert(key, Event { request_id, row, time, score, value, codes });
     }
     Ok(sample)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::{Coding, truth};
+
+    #[test]
+    fn what_an_older_release_wrote_reads_as_it_was() {
+        let layout = Arc::new(Layout::new(&Coding::default()));
+        let mut sums = Sums::new(layout.clone());
+        sums.add_truth(truth::N, 300);
+        let mut old = vec![FIRST_FORMAT];
+        sums.put_parts(&mut old, &layout.blocks()[..FIRST_BLOCKS as usize]);
+        let mut rest = old.as_slice();
+        assert_eq!(Sums::decode(&mut rest, &layout), Ok(sums.clone()));
+        assert!(rest.is_empty());
+        // A statistic that only a later release knows is no guess.
+        let mut new = Vec::new();
+        sums.encode(&mut new);
+        new[1] += 1;
+        assert!(Sums::decode(&mut new.as_slice(), &layout).is_err());
+    }
 }

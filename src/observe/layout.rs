@@ -4,6 +4,7 @@
 //! meaning of an old one, never reads as something else.
 
 use super::coding::Coding;
+use super::delays::{DELAY_BINS, DELAY_KINDS};
 use super::lines::LINE;
 use super::scores::BINS;
 
@@ -35,11 +36,13 @@ pub enum Statistic {
     Cells = 11,
     /// Unseen values by feature: a count-min sketch.
     Unseen = 12,
+    /// Labels by class, decision and delay: see [`super::delay_bin`].
+    Delays = 13,
 }
 
 impl Statistic {
     /// Every statistic, in the order of the vector.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Flow,
         Self::Scores,
         Self::Codes,
@@ -52,6 +55,7 @@ impl Statistic {
         Self::Positives,
         Self::Cells,
         Self::Unseen,
+        Self::Delays,
     ];
 
     /// Its name in files.
@@ -69,6 +73,7 @@ impl Statistic {
             Self::Positives => "positives",
             Self::Cells => "cells",
             Self::Unseen => "unseen",
+            Self::Delays => "delays",
         }
     }
 
@@ -79,7 +84,12 @@ impl Statistic {
 
     /// Whether it is complete when the inputs of a window are; the others wait for labels.
     pub const fn of_inputs(self) -> bool {
-        !matches!(self, Self::Truth | Self::Negatives | Self::Positives | Self::Cells)
+        !matches!(self, Self::Truth | Self::Negatives | Self::Positives | Self::Cells | Self::Delays)
+    }
+
+    /// Whether the rows of a baseline tell it: they have no unseen values, and their labels no delay.
+    pub const fn of_baseline(self) -> bool {
+        !matches!(self, Self::Unseen | Self::Delays)
     }
 }
 
@@ -199,7 +209,7 @@ pub struct Cell {
 /// The places of all statistics for one coding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    blocks: [Block; 12],
+    blocks: [Block; Statistic::ALL.len()],
     codes: Vec<usize>,
     length: usize,
     cells: usize,
@@ -230,6 +240,7 @@ impl Layout {
                 Statistic::Truth => truth::WIDTH,
                 Statistic::Cells => cells * CELL_WIDTH,
                 Statistic::Unseen => features * UNSEEN_ROWS * UNSEEN_COLUMNS,
+                Statistic::Delays => DELAY_KINDS * DELAY_BINS,
             };
             if statistic == Statistic::Cells {
                 start = start.next_multiple_of(LINE);

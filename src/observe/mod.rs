@@ -1,11 +1,12 @@
 //! What is kept of the stream? Small vectors of integers that add and subtract.
 //!
 //! `coding` turns features into one byte each; `layout` says where each statistic lies; `lines` keeps cells apart; `sums` counts; `sample`
-//! keeps a few events by hash, so that cells have names; `recalibration` says what a score meant on the baseline;
+//! keeps a few events by hash, so that cells have names; `delays` counts how long labels took; `recalibration` says what a score meant on the baseline;
 //! `looks` cuts them into parts and `metrics` reads figures off them; `codec` writes sums as bytes. Nothing here knows windows, thresholds, files or topics.
 
 mod codec;
 mod coding;
+mod delays;
 mod guide;
 mod layout;
 mod lines;
@@ -21,6 +22,7 @@ pub use coding::{
     CODE_INVALID, CODE_MISSING, CODE_TAIL, CODE_UNDER, CODE_UNKNOWN, CODE_VOCABULARY, CodedRow, Coding, FeatureCoding,
     Kind, MAX_CODES, MAX_FEATURES, Mapping, UNKNOWN_CELLS, Unknown, canonical_text, range_text,
 };
+pub use delays::{DELAY_BINS, DELAY_KINDS, delay_bin, delay_kind, delay_start};
 pub use layout::{Block, CELL_WIDTH, Cell, Layout, LayoutError, SLICE_WIDTH, Statistic, flow, truth};
 pub use recalibration::{BinFacts, Recalibration};
 pub use sample::{BottomK, Event};

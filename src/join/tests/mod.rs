@@ -130,12 +130,14 @@ impl Watch for Recorder {
         self.positive += i64::from(after == Some(true)) - i64::from(before == Some(true));
     }
 
-    fn label_time(&mut self, row: &RowView<'_>, before: Option<EventTime>, after: Option<EventTime>) {
+    fn standing(&mut self, row: &RowView<'_>, before: Option<(bool, EventTime)>, after: Option<(bool, EventTime)>) {
         assert_ne!(before, after);
-        assert_eq!(row.label_time, after);
+        let time = |standing: Option<(bool, EventTime)>| standing.map(|(_, time)| time);
+        assert_eq!(row.label_time, time(after));
         let ended = self.row(row);
-        assert_eq!(ended.label_time, before);
-        ended.label_time = after;
+        assert_eq!(ended.truth, after.map(|(truth, _)| truth), "the truth is told before");
+        assert_eq!(ended.label_time, time(before));
+        ended.label_time = time(after);
     }
 
     fn closed(&mut self, row: &RowView<'_>, truth: Option<bool>, assumed: bool) {

@@ -19,8 +19,8 @@ impl Watch for Calls {
     fn truth(&mut self, row: &RowView<'_>, before: Option<bool>, after: Option<bool>) {
         self.0.push(format!("truth {row:?} {before:?} {after:?}"));
     }
-    fn label_time(&mut self, row: &RowView<'_>, before: Option<EventTime>, after: Option<EventTime>) {
-        self.0.push(format!("label time {row:?} {before:?} {after:?}"));
+    fn standing(&mut self, row: &RowView<'_>, before: Option<(bool, EventTime)>, after: Option<(bool, EventTime)>) {
+        self.0.push(format!("standing {row:?} {before:?} {after:?}"));
     }
     fn closed(&mut self, row: &RowView<'_>, truth: Option<bool>, assumed: bool) {
         self.0.push(format!("closed {row:?} {truth:?} {assumed}"));

@@ -1,9 +1,11 @@
 //! Does each reading say what the counts say? A small world of rows, counted by the code that counts production.
 
 mod asked;
+mod estimated;
 mod idle;
 mod incidents;
 mod indicators;
+mod late;
 mod live;
 mod null;
 mod owners;

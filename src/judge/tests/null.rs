@@ -80,7 +80,8 @@ fn family(indicator: &str) -> Family {
         "input.out_of_range" => Family::Range,
         "input.drift" => Family::Drift,
         "prediction.drift" | "decision.rate" => Family::Predictions,
-        "label.rate" | "label.coverage" => Family::Labels,
+        "label.rate" | "label.coverage" | "label.delay" => Family::Labels,
+        "label.prior_estimate" | "performance.estimated" => Family::Estimates,
         "performance.degradation" => Family::Performance,
         "calibration.intercept" | "calibration.slope" => Family::Calibration,
         "slice.error_rate" => Family::Slices,
@@ -114,7 +115,7 @@ fn where_nothing_changes_no_family_spends_more_than_its_allowance() {
         }
         for ((monthly, family), hits) in groups_with {
             // One family's share of the allowance, a window.
-            let level = f64::from(monthly) / 30.0 / 11.0;
+            let level = f64::from(monthly) / 30.0 / 12.0;
             let most = (level * f64::from(windows)).min(1.0);
             let p = binomial_upper(hits as f64, f64::from(groups), most);
             assert!(

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::Window;
+use crate::judge::curve::Arrived;
 use crate::judge::lives::{Lives, Origin};
 use crate::judge::summary::{Heading, summary};
 
@@ -43,6 +44,12 @@ fn check(json: &serde_json::Value, allowed: &[&str], name: &str) {
         serde_json::Value::String(text) => assert!(!text.contains("NaN") && !text.contains("inf "), "{text}"),
         serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
     }
+}
+
+/// What of the labels should be in: a tenth of the negatives, half of the positives.
+fn arrived() -> Arrived {
+    let shares = [(0.1, 40), (0.1, 40), (0.5, 40), (0.5, 40)];
+    Arrived { shares, of_all: 0.2, coverage: 0.15, depends_on_decision: false }
 }
 
 proptest! {
@@ -89,6 +96,7 @@ proptest! {
                 firing: Vec::new(),
                 late: 0,
                 capped: false,
+                arrived: (!is_final).then(arrived),
             };
             let json = serde_json::to_value(summary(&world.context(&sums, &[]), heading)).unwrap();
             let optional = [

@@ -7,7 +7,8 @@
 //!
 //! An incident that somebody accepted is closed for good. Its alerts go on firing. Should one of them end and fire anew,
 //! it opens or joins an incident only if it is half as strong again as it was: then it is not what was accepted. With a
-//! launch, each of its indicators is accepted, for larger windows tell of the same later.
+//! launch, all that inputs and predictions were like from the first day on is accepted, and each of its indicators of
+//! labels, for larger windows tell of the same later.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +21,7 @@ use super::tracked::Tracked;
 use super::words::{capital, day, open, percent, small};
 use crate::control::{Accepted, Mark, Orders};
 use crate::event::{EventTime, RequestKey, Span, fnv1a_64};
-use crate::finding::{Alert, AlertState, Cause, Incident, IncidentState, LabelRequest, Severity, Verdict};
+use crate::finding::{Alert, AlertState, Basis, Cause, Incident, IncidentState, LabelRequest, Severity, Verdict};
 use crate::observe::Event;
 
 /// Requests asked for per incident and due time.
@@ -151,6 +152,10 @@ impl Incidents {
         if alert.state == AlertState::Resolved {
             return false;
         }
+        if is_of_launch(alert) && alert.basis != Basis::Labels && self.accepts_launch_of(alert) {
+            // No more than what production was like from the first day on; harm is another question.
+            return true;
+        }
         let as_launch = || is_of_launch(alert).then(|| launch(alert)).filter(|name| self.accepted.contains_key(name));
         let itself = Some(&alert.fingerprint).filter(|name| self.accepted.contains_key(*name)).cloned();
         let Some(name) = itself.or_else(as_launch) else { return false };
@@ -159,6 +164,12 @@ impl Incidents {
             self.accepted.remove(&name);
         }
         !more
+    }
+
+    /// Whether somebody accepted what the launch of the alert's model brought.
+    fn accepts_launch_of(&self, alert: &Alert) -> bool {
+        let of_model = launch_of(alert.model.as_deref());
+        self.accepted.range(of_model.clone()..).next().is_some_and(|(name, _)| name.starts_with(&of_model))
     }
 
     /// How strong each accepted alert was.
@@ -287,7 +298,11 @@ fn features(alert: &Alert) -> BTreeSet<&str> {
 
 /// Under which name an indicator is accepted for all that a launch brought: larger windows tell of the same later.
 fn launch(alert: &Alert) -> String {
-    format!("launch|{}|{}", alert.model.as_deref().unwrap_or_default(), alert.indicator)
+    format!("{}{}", launch_of(alert.model.as_deref()), alert.indicator)
+}
+
+fn launch_of(model: Option<&str>) -> String {
+    format!("launch|{}|", model.unwrap_or_default())
 }
 
 fn strength(alert: &Alert) -> f64 {

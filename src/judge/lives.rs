@@ -208,11 +208,9 @@ impl Lives {
         self.by_level.values().map(|life| life.subject.clone()).collect()
     }
 
-    /// The single values that windows of a level have an alert on.
-    pub(super) fn values(&self, multiple: u32) -> Vec<Subject> {
-        let lives =
-            self.by_level.iter().filter(|((_, level), life)| *level == multiple && life.subject.value.is_some());
-        lives.map(|(_, life)| life.subject.clone()).collect()
+    /// The single values that there is an alert on: every level looks at them, also where they have gone.
+    pub(super) fn values(&self) -> Vec<Subject> {
+        self.by_level.values().filter(|life| life.subject.value.is_some()).map(|life| life.subject.clone()).collect()
     }
 
     fn publish(&mut self, name: String, reading: &Reading, won: &Won, origin: &Origin<'_>) -> Option<Alert> {

@@ -328,7 +328,7 @@ impl Judge {
         let window = store.window(due.multiple, due.start);
         let Some(sums) = store.sums(due).cloned() else { return };
         let profile = self.references.of(model, version, due.start).filter(|profile| profile.layout == *sums.layout());
-        let alive = store.input_lives.values(due.multiple);
+        let alive = store.input_lives.values();
         let living = store.label_lives.subjects();
         let context = Context {
             alive: &alive,

@@ -34,7 +34,7 @@ const PARTITIONS: u32 = 4;
 const ROUNDS: usize = 5;
 /// Predictions of the small and of the large kind.
 const SMALL: u64 = 1_500_000;
-const LARGE: u64 = 500_000;
+const LARGE: u64 = 1_500_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();

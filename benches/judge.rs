@@ -158,7 +158,13 @@ fn folding(profile: &Profile, stream: &Stream, records: usize) -> (f64, f64, usi
 
 fn main() {
     let (profile, windows) = wide();
-    let subgroups: usize = profile.coding.features().iter().filter(|f| !f.is_numeric()).map(|f| f.codes()).sum();
+    let subgroups: usize = profile
+        .coding
+        .features()
+        .iter()
+        .filter(|f| !f.is_numeric())
+        .map(truthline::observe::FeatureCoding::codes)
+        .sum();
     println!(
         "a window of {ROWS} rows that closes, 50 features, {subgroups} subgroups: median (largest) of {} hours",
         DAYS * 24

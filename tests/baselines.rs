@@ -19,7 +19,7 @@ const DAY: i64 = 1_440 * MINUTE;
 fn row(chance: &mut Chance, id: &str, time: i64, shift: f64) -> Value {
     let mut normal = || (0..12).map(|_| chance.uniform()).sum::<f64>() - 6.0;
     let (x, y, z) = (normal() + shift, normal() + shift, normal());
-    let score = 1.0 / (1.0 + (1.5 - x).exp());
+    let score = 1.0 / (1.0 + libm::exp(1.5 - x));
     let label = i32::from(chance.uniform() < score);
     let kind = ["a", "b", "c"][usize::from(y > 0.0) + usize::from(y > 1.0)];
     json!({

@@ -34,18 +34,18 @@ struct Change {
     age: f64,
 }
 
-fn row(chance: &mut Chance, id: String, time: i64, Change { harm: changed, age }: Change) -> Value {
+fn row(chance: &mut Chance, id: &str, time: i64, Change { harm: changed, age }: Change) -> Value {
     let hours = (time - START) as f64 / HOUR as f64;
-    let season = 0.8 * (hours / 24.0 * TAU).sin() + 0.5 * (hours / 168.0 * TAU).cos();
+    let season = 0.8 * libm::sin(hours / 24.0 * TAU) + 0.5 * libm::cos(hours / 168.0 * TAU);
     let mut normal = || (0..12).map(|_| chance.uniform()).sum::<f64>() - 6.0;
     let (x, z, unknown) = (normal() + season, normal(), normal());
     let missing = changed && chance.uniform() < 0.05;
     let country =
         if changed && chance.uniform() < 0.1 { "new" } else { ["de", "fr", "it"][(chance.uniform() * 3.0) as usize] };
-    let score = 1.0 / (1.0 + (2.0 - x).exp());
+    let score = 1.0 / (1.0 + libm::exp(2.0 - x));
     // With age the truth follows another number that the model does not know.
     let known = (1.0 - age) * x + age * (season + unknown);
-    let truth = 1.0 / (1.0 + (if changed { 0.8 } else { 2.0 } - known).exp());
+    let truth = 1.0 / (1.0 + libm::exp(if changed { 0.8 } else { 2.0 } - known));
     json!({
         "request_id": id, "model": "m", "version": "v1", "event_time": time, "score": score, "threshold": 0.3,
         "features": {"x": x, "z": if missing { Value::Null } else { json!(z) }, "country": country},
@@ -59,7 +59,7 @@ fn rows(seed: u64, first_day: i64, days: i64, change: impl Fn(i64) -> Change) ->
     let times = (0..days * A_DAY).map(|n| first_day * DAY + START + n * step);
     times
         .enumerate()
-        .map(|(n, time)| row(&mut chance, format!("{seed}-{n}"), time, change((time - START) / DAY - BASELINE_DAYS)))
+        .map(|(n, time)| row(&mut chance, &format!("{seed}-{n}"), time, change((time - START) / DAY - BASELINE_DAYS)))
         .collect()
 }
 

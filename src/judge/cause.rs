@@ -232,8 +232,7 @@ impl<'a> Pattern<'a> {
             Cause::EmergingCategory => vec![Advice::CollectLabels, Advice::RouteToReview, Advice::Wait],
             Cause::Subgroup => vec![Advice::RouteToReview, Advice::CollectLabels, Advice::Watch],
             Cause::DecisionCollapse => vec![Advice::RollBack, Advice::Rethreshold, Advice::DoNotRetrain],
-            Cause::ConceptDrift => vec![Advice::Retrain, Advice::Recalibrate, Advice::Watch],
-            Cause::Ageing => vec![Advice::Retrain, Advice::Recalibrate, Advice::Watch],
+            Cause::ConceptDrift | Cause::Ageing => vec![Advice::Retrain, Advice::Recalibrate, Advice::Watch],
             Cause::LabelShift => vec![Advice::CorrectPrior, Advice::Rethreshold, Advice::Wait],
             Cause::CovariateShift if worse && self.miscalibrated() => {
                 vec![Advice::Recalibrate, Advice::Rethreshold, Advice::Retrain]

@@ -4,6 +4,7 @@ use super::labels::selective;
 use super::reading::{Context, count};
 use super::summary::Heading;
 use super::words::percent;
+use crate::baseline::Profile;
 use crate::finding::{BlindSpot, Inactive};
 use crate::indicator::Indicator;
 use crate::observe::{Statistic, flow, truth};
@@ -104,47 +105,7 @@ pub(super) fn blind_spots(context: &Context<'_>, heading: &Heading) -> Vec<Blind
     }
     match context.profile {
         None => spot("no_baseline", "There is no baseline for this window: nothing is compared.".into()),
-        Some(profile) => {
-            let (positive, negative) = profile.classes();
-            if positive + negative == 0 {
-                spot("baseline_without_labels", "The baseline has no labels: metrics have no reference.".into());
-            } else if !super::performance::speaks(&profile.sums) {
-                spot(
-                    "baseline_with_few_labels",
-                    format!(
-                        "The baseline has {positive} positive and {negative} negative labels: metrics, calibration and \
-                         subgroups have no reference."
-                    ),
-                );
-            }
-            if profile.rows < Indicator::InputDrift.min_n() {
-                spot(
-                    "baseline_too_small",
-                    format!(
-                        "The baseline has only {} rows: next to nothing can be told apart from chance.",
-                        profile.rows
-                    ),
-                );
-            }
-            if let crate::baseline::Origin::Inherited { from } = &profile.origin {
-                spot(
-                    "inherited_baseline",
-                    format!("This version has no baseline of its own; that of '{from}' is used."),
-                );
-            }
-            if !context.knows_scatter() {
-                spot(
-                    "scatter_unknown",
-                    "The rows of the baseline span too little time to tell how much windows differ from each other: rows \
-                     are taken as independent, so alerts may be too many where requests come in bunches."
-                        .into(),
-                );
-            }
-            if !profile.left_out.is_empty() {
-                let names: Vec<&str> = profile.left_out.iter().map(|left| left.feature.as_str()).take(10).collect();
-                spot("features_left_out", format!("Not watched: {}.", names.join(", ")));
-            }
-        }
+        Some(profile) => of_baseline(context, profile, &mut spot),
     }
     if sums.flow(flow::N) > 0 && sums.get(Statistic::Arms)[1..3].iter().sum::<i64>() == 0 {
         spot(
@@ -153,4 +114,41 @@ pub(super) fn blind_spots(context: &Context<'_>, heading: &Heading) -> Vec<Blind
         );
     }
     spots
+}
+
+/// What the baseline leaves unknown.
+fn of_baseline(context: &Context<'_>, profile: &Profile, mut spot: impl FnMut(&str, String)) {
+    let (positive, negative) = profile.classes();
+    if positive + negative == 0 {
+        spot("baseline_without_labels", "The baseline has no labels: metrics have no reference.".into());
+    } else if !super::performance::speaks(&profile.sums) {
+        spot(
+            "baseline_with_few_labels",
+            format!(
+                "The baseline has {positive} positive and {negative} negative labels: metrics, calibration and \
+                 subgroups have no reference."
+            ),
+        );
+    }
+    if profile.rows < Indicator::InputDrift.min_n() {
+        spot(
+            "baseline_too_small",
+            format!("The baseline has only {} rows: next to nothing can be told apart from chance.", profile.rows),
+        );
+    }
+    if let crate::baseline::Origin::Inherited { from } = &profile.origin {
+        spot("inherited_baseline", format!("This version has no baseline of its own; that of '{from}' is used."));
+    }
+    if !context.knows_scatter() {
+        spot(
+            "scatter_unknown",
+            "The rows of the baseline span too little time to tell how much windows differ from each other: rows \
+             are taken as independent, so alerts may be too many where requests come in bunches."
+                .into(),
+        );
+    }
+    if !profile.left_out.is_empty() {
+        let names: Vec<&str> = profile.left_out.iter().map(|left| left.feature.as_str()).take(10).collect();
+        spot("features_left_out", format!("Not watched: {}.", names.join(", ")));
+    }
 }

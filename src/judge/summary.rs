@@ -63,10 +63,12 @@ pub(super) struct Heading {
 pub(super) fn summary(context: &Context<'_>, heading: Heading) -> Summary {
     let labelled = Labelled::of(context, &heading);
     let (active, inactive) = activity(context, heading.labels);
+    let predictions = predictions(context);
+    let truth = if heading.labels { labelled.layer(context, &predictions.estimated) } else { SummaryLayers::default() };
     Summary {
         inputs: inputs(context),
-        predictions: predictions(context),
-        truth: if heading.labels { labelled.layer(context) } else { SummaryLayers::default() },
+        predictions,
+        truth,
         business: SummaryLayers::default(),
         counts: counts(context.sums),
         active,
@@ -307,7 +309,7 @@ impl Labelled {
         figure
     }
 
-    fn layer(&self, context: &Context<'_>) -> SummaryLayers {
+    fn layer(&self, context: &Context<'_>, estimates: &BTreeMap<String, Figure>) -> SummaryLayers {
         let sums = context.sums;
         let mut figures = BTreeMap::new();
         let positives = |sums: &Sums| Tally::new(count(sums.truth(truth::POSITIVE)), count(sums.truth(truth::N)));
@@ -321,7 +323,7 @@ impl Labelled {
         self.calibration(context, &mut figures);
         let metrics = self.metrics(context);
         if self.is_final {
-            figures.extend(self.gaps(context, &metrics));
+            figures.extend(self.gaps(estimates, &metrics));
         }
         SummaryLayers {
             figures,
@@ -334,8 +336,11 @@ impl Labelled {
     }
 
     /// By how much each realised metric differs from what scores let expect of it.
-    fn gaps(&self, context: &Context<'_>, metrics: &BTreeMap<String, Figure>) -> BTreeMap<String, Figure> {
-        let estimates = estimates(context);
+    fn gaps(
+        &self,
+        estimates: &BTreeMap<String, Figure>,
+        metrics: &BTreeMap<String, Figure>,
+    ) -> BTreeMap<String, Figure> {
         let gap = |(name, estimate): (&String, &Figure)| {
             let realised = metrics.get(name)?;
             let value = realised.value? - estimate.value?;

@@ -102,7 +102,7 @@ fn reading(
     let is_worse = (trend.change < 0.0) == metric.higher_is_better();
     let counts = is_worse && trend.is_gradual;
     let smallest = trend.smallest(floor, level);
-    let reach = 2.0 * trend.error;
+    let reach = trend.smallest(0.0, 0.025);
     Reading {
         indicator: Indicator::TemporalTrend,
         subject: Subject { metric: Some(metric.name().to_owned()), ..Subject::default() },

@@ -3,7 +3,8 @@
 //!
 //! `effects` lists the changes, `change` makes them; `course` lives through a month with each. `seen`, `figures` and
 //! `reference` are what people chart of a day, `rules` the lines they draw, `quiet` how often those lines are crossed
-//! where nothing is wrong, and `restless` how often in livelier worlds. `table`, `why` and `page` tell it.
+//! where nothing is wrong, and `restless` how often in livelier worlds. `threads` live months side by side;
+//! `table`, `why` and `page` tell it.
 
 pub(crate) mod change;
 pub(crate) mod course;
@@ -16,4 +17,5 @@ pub(crate) mod restless;
 pub(crate) mod rules;
 pub(crate) mod seen;
 pub(crate) mod table;
+mod threads;
 mod why;

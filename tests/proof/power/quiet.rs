@@ -6,8 +6,6 @@
 //! half the false alarms are counted. That is generous to the rules: each has the whole allowance for itself.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use truthline::story::Chance;
@@ -15,6 +13,7 @@ use truthline::story::Chance;
 use super::reference::Reference;
 use super::rules::{Desk, Rule, SHIPPED, WATCHED, Watched, watched};
 use super::seen::{POOL_OF_ROWS, Seen};
+use super::threads;
 use crate::proof::lines::Kept;
 use crate::proof::month::DAYS;
 use crate::proof::worlds::Law;
@@ -82,24 +81,10 @@ fn month(law: Law, seed: u64) -> Vec<f64> {
 }
 
 fn months(law: Law, months: u64, threads: usize) -> Vec<Vec<f64>> {
-    let (next, lived) = (AtomicU64::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= months {
-                        break;
-                    }
-                    let seed = Chance::new(number ^ (law.rows_a_day << 32)).next();
-                    lived.lock().expect("no thread died").push((number, month(law, seed)));
-                }
-            });
-        }
-    });
-    let mut lived = lived.into_inner().expect("no thread died");
-    lived.sort_by_key(|(number, _)| *number);
-    lived.into_iter().map(|(_, most)| most).collect()
+    threads::each(months, threads, |number| {
+        // Months of another size are others.
+        month(law, Chance::new(number ^ (law.rows_a_day << 32)).next())
+    })
 }
 
 /// The smallest threshold that at most so many of the values exceed.

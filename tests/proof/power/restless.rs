@@ -3,8 +3,6 @@
 //! Nothing is wrong in these worlds either: what moves in the month moved on the baseline as well.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use truthline::event::fnv1a_64;
@@ -14,6 +12,7 @@ use super::quiet::{Quiet, matched_name};
 use super::reference::Reference;
 use super::rules::{Desk, Rule, SHIPPED, WATCHED, watched};
 use super::seen::POOL_OF_ROWS;
+use super::threads;
 use crate::proof::cells::{Source, all};
 use crate::proof::lines::Kept;
 use crate::proof::month::{BASELINE_DAYS, DAYS, FIRST_DAY};
@@ -64,22 +63,8 @@ fn month(law: Law, seed: u64) -> Vec<f64> {
 /// Lives through months of a world and counts what shipped and matched rules raise.
 pub(crate) fn raised(world: &str, months: u64, quiet: &Quiet, threads: usize) -> Raised {
     let law = law_of(world);
-    let (next, lived) = (AtomicU64::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= months {
-                        break;
-                    }
-                    let seed = Chance::new(fnv1a_64(world.as_bytes()) ^ number).next();
-                    lived.lock().expect("no thread died").push(month(law, seed));
-                }
-            });
-        }
-    });
-    let lived = lived.into_inner().expect("no thread died");
+    let seed = |number: u64| Chance::new(fnv1a_64(world.as_bytes()) ^ number).next();
+    let lived = threads::each(months, threads, |number| month(law, seed(number)));
     let watched = watched();
     let rate = |rule: Rule, threshold: &dyn Fn(usize) -> f64| {
         let fires = |month: &[f64], thing: usize| watched[thing].rule == rule && month[thing] > threshold(thing);

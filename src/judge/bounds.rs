@@ -8,7 +8,7 @@ use std::cell::RefCell;
 
 use rustc_hash::FxHashMap;
 
-use crate::stats::dispersion::effective;
+use crate::stats::dispersion::{Shown, effective};
 use crate::stats::interval::exact_upper;
 use crate::stats::rate::Terms;
 
@@ -18,6 +18,9 @@ const KEPT: usize = 65_536;
 /// Hits, trials, gamma and overdispersion, the last two by their bits.
 type Asked = (u64, u64, u64, u64);
 
+/// Steps of factor and scale, degrees of freedom, calm and level.
+type Scattered = (i32, i32, u32, u64, u64);
+
 /// Factors of scatter that are told apart: steps of 5 %.
 const STEP: f64 = 0.05;
 
@@ -25,7 +28,7 @@ const STEP: f64 = 0.05;
 #[derive(Clone, Debug, Default)]
 pub(super) struct UpperBounds {
     known: RefCell<FxHashMap<Asked, Option<f64>>>,
-    scatters: RefCell<FxHashMap<(i32, u32, u64), f64>>,
+    scatters: RefCell<FxHashMap<Scattered, f64>>,
 }
 
 impl UpperBounds {
@@ -45,15 +48,18 @@ impl UpperBounds {
         bound
     }
 
-    /// [`effective`] with the same memory, of the factor rounded up by at most 5 %.
-    pub(super) fn scatter(&self, factor: f64, degrees: u32, level: f64) -> f64 {
-        let step = libm::ceil(libm::log(factor.max(0.1)) / STEP) as i32;
+    /// [`effective`] with the same memory, of factor and scale rounded up by at most 5 %.
+    pub(super) fn scatter(&self, shown: Shown, level: f64) -> f64 {
+        let up = |value: f64| libm::ceil(libm::log(value) / STEP) as i32;
+        let (factor, scale) = (up(shown.factor.max(0.1)), up(shown.scale.max(1.0)));
         let mut known = self.scatters.borrow_mut();
         if known.len() >= KEPT {
             known.clear();
         }
-        let rounded = libm::exp(f64::from(step) * STEP);
-        *known.entry((step, degrees, level.to_bits())).or_insert_with(|| effective(rounded, degrees, level))
+        let of = |steps: i32| libm::exp(f64::from(steps) * STEP);
+        let key = (factor, scale, shown.degrees, shown.calm.to_bits(), level.to_bits());
+        let rounded = Shown { factor: of(factor), scale: of(scale), ..shown };
+        *known.entry(key).or_insert_with(|| effective(rounded, level))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::finding::Subject;
 use crate::indicator::Indicator;
 use crate::join::Regime;
 use crate::observe::{DELAY_KINDS, Sums, delay_bin, delay_kind, delay_start, flow};
+use crate::stats::dispersion::Shown;
 use crate::stats::rate::{Floor, Side, Tally, Terms, rate_p_value};
 
 /// Both points of both classes.
@@ -24,10 +25,11 @@ const EXPECTED_LEAST: f64 = 0.05;
 
 /// The terms of a test of `now` rows where windows of `usual` rows have shown a scatter.
 fn allowing(context: &Context<'_>, terms: Terms, scatter: Scatter, now: u64, usual: f64) -> Terms {
-    let raised = context.bounds.scatter(scatter.factor(), scatter.degrees, terms.level).max(1.0);
     // A scatter that hides behind few rows shows with many.
     let scale = if usual > 0.0 { (now as f64 / usual).max(1.0) } else { 1.0 };
-    terms.with_phis(1.0 + (raised - 1.0) * scale, raised)
+    let of = |scale| Shown { factor: scatter.factor(), degrees: scatter.degrees, calm: 0.5, scale };
+    let [window, reference] = [of(scale), of(1.0)].map(|shown| context.bounds.scatter(shown, terms.level));
+    terms.with_phis(window, reference)
 }
 
 /// How much later the labels of one mature window came. Windows shorter than a block are not asked: their labels follow

@@ -37,6 +37,7 @@ mod provisional;
 mod reading;
 mod reopened;
 mod saved;
+mod slice_levels;
 mod slices;
 mod snapshot;
 mod store;

@@ -191,7 +191,7 @@ impl Scatter<'_> {
     /// The factors of the window and of the reference; 1 where the baseline does not tell.
     pub(super) fn of(&self, figure: Restless) -> (f64, f64) {
         self.judged.map_or((1.0, 1.0), |(profile, judged)| {
-            let raise = |factor, degrees| self.bounds.scatter(factor, degrees, self.level);
+            let raise = |shown| self.bounds.scatter(shown, self.level);
             judged.factors(&profile.figures, &profile.layout, figure, raise)
         })
     }

@@ -11,14 +11,14 @@
 
 use std::collections::BTreeMap;
 
-use super::budget::Family;
 use super::labels::selective;
 use super::naming::{quoted, spoken};
 use super::predictions::difference;
 use super::reading::{Context, Reading, count};
-use super::subgroups::{Slice, Sliced, all, cell, errors, sliced_features};
+use super::slice_levels::{LEAST, Shares};
+use super::subgroups::{Slice, Sliced, all, cell, errors};
 use super::words::{amount, capital, many, none_or, out_of};
-use crate::baseline::{Profile, Restless};
+use crate::baseline::Profile;
 use crate::finding::Subject;
 use crate::indicator::{EMERGING_RATIO, Indicator, SLICE_MIN_EXPECTED};
 use crate::observe::{BottomK, Cell, Event, FeatureCoding, SCORE_SCALE, Sums, truth};
@@ -28,8 +28,8 @@ use crate::stats::tails::{binomial_lower, binomial_upper};
 
 /// A share of errors must rise by this much to count.
 const ERROR_FLOOR: f64 = 0.10;
-/// Questions a slice.
-const METRICS: usize = 4;
+/// The place of the first question among all; shares of errors follow.
+const RESIDUAL: usize = 0;
 
 /// All readings of the slices of one mature window.
 pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
@@ -39,30 +39,23 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
         return Vec::new();
     }
     let slices = all(context);
-    // Every slice that could exist counts as a key, so that the level does not depend on what occurs.
-    let features = profile.coding.features();
-    let possible: usize = sliced_features(context.config, profile).iter().map(|&place| features[place].codes()).sum();
-    let terms = context.terms(Family::Slices, possible * METRICS);
+    let shares = Shares::of(context, profile);
     let selective = selective(context).is_some();
-    let scatter = context.scatter(terms, true);
     let whole = whole(context.sums);
     let whole_then = self::whole(&profile.sums);
     let mut readings = Vec::new();
     for sliced in &slices {
         let Slice { feature, codes, .. } = &sliced.slice;
-        // What scatters the positives of a slice scatters its errors as well.
-        let (window, reference) = scatter.of(Restless::Slice(*feature, codes.start, codes.end));
-        let terms = terms.with_phis(window, reference);
-        let then = cell(&profile.sums, &sliced.slice);
+        let then = cell(&profile.sums, *feature, codes.clone());
         let look = Look {
             context,
             profile,
             sliced,
-            known: known(context, &sliced.cell, &then, [&whole, &whole_then], terms),
+            known: known(context, &sliced.cell, &then, [&whole, &whole_then], shares.plain(&then)),
             then,
             whole: &whole,
             whole_then: &whole_then,
-            terms,
+            shares: &shares,
         };
         readings.extend(look.residual());
         if !selective {
@@ -94,10 +87,15 @@ struct Look<'a> {
     known: bool,
     whole: &'a Cell,
     whole_then: &'a Cell,
-    terms: Terms,
+    shares: &'a Shares<'a>,
 }
 
 impl Look<'_> {
+    fn terms(&self, question: usize) -> Terms {
+        let Slice { feature, codes, .. } = &self.sliced.slice;
+        self.shares.terms(question, &self.then, *feature, codes)
+    }
+
     fn feature(&self) -> &FeatureCoding {
         &self.profile.coding.features()[self.sliced.slice.feature]
     }
@@ -126,16 +124,29 @@ impl Look<'_> {
     /// The two-sided p-value of as many positives as were observed. A slice with a past is compared with it: given the
     /// sum of both counts, the count of the window is binomial whatever the slice's own ratio is (Przyborowski and
     /// Wilenski 1940; conservative for chances that are not small). One without is held to what the scores say.
-    fn chance(&self, observed: Tally, expected: f64, factor: f64) -> Option<f64> {
-        let (upper, lower) = if let Some((hits, past)) = self.past() {
+    ///
+    /// Where the expected count was read from the `rest` of the window, that many positives are known by chance, too: the
+    /// past counts for as much less as adds their variance, 1 / rest, to that of the logarithm of the ratio.
+    fn chance(&self, observed: Tally, expected: f64, rest: Option<u64>, terms: Terms) -> Option<f64> {
+        let factor = 1.0 + Indicator::SliceErrorRate.floor();
+        let read = rest.map(|rest| (rest as f64, rest as f64));
+        let past = match (self.past().map(|(hits, past)| (hits as f64, past)), read) {
+            (Some((hits, past)), Some((rest, _))) => {
+                let left = rest / (rest + hits);
+                Some((hits * left, past * left))
+            }
+            (past, read) => past.or(read),
+        };
+        let (upper, lower) = if let Some((hits, past)) = past {
             // Both counts scatter alike; they are divided by the larger factor.
-            let phi = self.terms.phi.max(self.terms.reference_phi);
-            let (now, both) = (observed.hits as f64 / phi, (observed.hits + hits) as f64 / phi);
+            let phi = terms.phi.max(terms.reference_phi);
+            let now = observed.hits as f64;
+            let (now, both) = (now / phi, (now + hits) / phi);
             let share = |expected: f64| expected / (expected + past);
             (binomial_upper(now, both, share(expected * factor)), binomial_lower(now, both, share(expected / factor)))
         } else {
             let most = (expected * factor).min(observed.trials as f64);
-            let phi = self.terms.phi;
+            let phi = terms.phi;
             (sum_tail(observed, most, Side::Higher, phi)?, sum_tail(observed, expected / factor, Side::Lower, phi)?)
         };
         Some((2.0 * upper.min(lower)).clamp(f64::MIN_POSITIVE, 1.0))
@@ -154,7 +165,7 @@ impl Look<'_> {
     /// slice an alert when the whole moves.
     fn residual(&self) -> Option<Reading> {
         let indicator = Indicator::SliceErrorRate;
-        let Sliced { cell, stated: promised, expected, .. } = self.sliced;
+        let Sliced { cell, stated: promised, expected, leans_on, .. } = self.sliced;
         let n = count(cell.n);
         let observed = count(cell.positive);
         // Few expected positives can still be far too few for what was found; too little of both says nothing.
@@ -170,7 +181,9 @@ impl Look<'_> {
             return None;
         }
         let tally = Tally::new(observed, n);
-        let p_value = self.chance(tally, *expected, factor)?.max(self.chance(tally, *promised, factor)?);
+        let terms = self.terms(RESIDUAL);
+        let beside = self.chance(tally, *expected, Some(*leans_on), terms)?;
+        let p_value = beside.max(self.chance(tally, *promised, None, terms)?);
         let rate = observed as f64 / n as f64;
         let stated = promised / n as f64;
         let text = format!(
@@ -193,7 +206,7 @@ impl Look<'_> {
                 interval: interval.map(|interval| [interval.low, interval.high]),
                 n,
                 p_value,
-                level: self.terms.level,
+                level: terms.level,
                 smallest_detectable: None,
                 evidence: BTreeMap::new(),
                 text,
@@ -217,9 +230,9 @@ impl Look<'_> {
         };
         let own = errors(&self.then);
         let names = [
-            ("fnr", 20, "positives were missed"),
-            ("fpr", 50, "negatives were flagged"),
-            ("error_rate", 50, "decisions were wrong"),
+            ("fnr", LEAST[0], "positives were missed"),
+            ("fpr", LEAST[1], "negatives were flagged"),
+            ("error_rate", LEAST[2], "decisions were wrong"),
         ];
         let mut readings = Vec::new();
         for (place, (metric, least, what)) in names.into_iter().enumerate() {
@@ -230,13 +243,20 @@ impl Look<'_> {
                 whole[place].hits.saturating_sub(now[place].hits),
                 whole[place].trials.saturating_sub(now[place].trials),
             );
-            readings.extend(self.rate(metric, least, what, now[place], then, rest));
+            readings.extend(self.rate((metric, least, what), RESIDUAL + 1 + place, now[place], then, rest));
         }
         readings
     }
 
     /// Larger than on the baseline, and larger than in the rest of the window: the larger p-value counts.
-    fn rate(&self, metric: &str, least: u64, what: &str, now: Tally, then: Tally, rest: Tally) -> Option<Reading> {
+    fn rate(
+        &self,
+        (metric, least, what): (&str, u64, &str),
+        question: usize,
+        now: Tally,
+        then: Tally,
+        rest: Tally,
+    ) -> Option<Reading> {
         if now.trials < least {
             return None;
         }
@@ -246,9 +266,10 @@ impl Look<'_> {
             return None;
         }
         let floor = Floor::Difference(ERROR_FLOOR);
-        let test = rate_test(now, then, Side::Higher, floor, self.terms)?;
+        let terms = self.terms(question);
+        let test = rate_test(now, then, Side::Higher, floor, terms)?;
         // A slice that is the whole has no rest to be worse than.
-        let rest = rate_test(now, rest, Side::Higher, floor, self.terms)?;
+        let rest = rate_test(now, rest, Side::Higher, floor, terms)?;
         let p_value = rest.p_value.max(test.p_value);
         let text = format!(
             "{}, {} {what}; on the baseline {}, elsewhere in this window {}.",
@@ -263,7 +284,7 @@ impl Look<'_> {
             &test,
             ERROR_FLOOR,
             now.trials,
-            self.terms,
+            terms,
         );
         Some(self.exemplified(Reading { strength, p_value, text, ..reading }))
     }

@@ -42,6 +42,8 @@ pub(super) struct Sliced {
     pub stated: f64,
     /// The same, moved with the rest of the window.
     pub expected: f64,
+    /// Positives that this move was read from.
+    pub leans_on: u64,
 }
 
 /// The shift that all traffic of a window shares, on the log-odds of the recalibrated score.
@@ -70,9 +72,9 @@ impl GlobalShift {
     }
 
     /// The shift of everything but a slice, so that a large slice does not hide behind what it did to the whole: the
-    /// offset moves by as much as that of the rest differs from that of the whole. Only where the rest is the larger
-    /// part of the positives; else its own error would pass for the slice's.
-    fn beside(self, cell: &Cell) -> Self {
+    /// offset moves by as much as that of the rest differs from that of the whole. Only where the rest has enough of both
+    /// classes. With it come the positives that it was read from: their chance is part of every test against it.
+    fn beside(self, cell: &Cell) -> (Self, u64) {
         let whole = &self.whole;
         let rest = Cell {
             n: whole.n - cell.n,
@@ -82,11 +84,11 @@ impl GlobalShift {
             vl: whole.vl - cell.vl,
             ..Cell::default()
         };
-        if rest.positive < cell.positive.max(REST) || rest.n - rest.positive < REST {
-            return self;
+        if rest.positive < REST || rest.n - rest.positive < REST {
+            return (self, count(whole.positive));
         }
         let apart = offset(&rest, self.slope).zip(offset(whole, self.slope)).map_or(0.0, |(rest, all)| rest - all);
-        Self { intercept: self.intercept + apart, ..self }
+        (Self { intercept: self.intercept + apart, ..self }, count(rest.positive))
     }
 
     /// Expected positives of a cell, from the cell's own sums. The shift is exact to first order, and exact altogether
@@ -151,19 +153,11 @@ fn slices_of(context: &Context<'_>, profile: &Profile, place: usize) -> Vec<Slic
     let feature = &profile.coding.features()[place];
     let slice = |codes: Range<usize>, name: String| Slice { feature: place, codes, name };
     if feature.is_numeric() {
-        let first = usize::from(CODE_UNDER) + 1;
-        let bins = feature.code_over() - first;
-        let step = bins.div_ceil(RANGES).max(1);
-        let mut slices = vec![slice(0..1, "(missing)".into())];
-        for start in (first..feature.code_over()).step_by(step) {
-            let end = (start + step).min(feature.code_over());
-            let name = range_name(feature, start, end);
-            // What lies beyond the baseline's range is the tail of its end: most extreme of all by construction, and no
-            // group of its own that the baseline could speak for.
-            let from = if start == first { usize::from(CODE_UNDER) } else { start };
-            slices.push(slice(from..if end == feature.code_over() { feature.codes() } else { end }, name));
-        }
-        return slices;
+        let named = |(at, codes): (usize, Range<usize>)| {
+            let name = if at == 0 { "(missing)".into() } else { range_name(feature, &codes) };
+            slice(codes, name)
+        };
+        return ranges(feature).enumerate().map(named).collect();
     }
     let mut slices = vec![slice(0..1, "(missing)".into())];
     let names = context.sums.named(place).map(by_frequency).unwrap_or_default();
@@ -179,15 +173,35 @@ fn slices_of(context: &Context<'_>, profile: &Profile, place: usize) -> Vec<Slic
     slices
 }
 
-fn range_name(feature: &FeatureCoding, start: usize, end: usize) -> String {
-    let crate::observe::Kind::Numeric { edges, .. } = feature.kind() else { return feature.describe(start) };
-    let (low, high) = (edges[start - 3], edges[end - 3]);
-    crate::observe::range_text(low, high, end == feature.code_over())
+/// The slices that a feature can have, by their codes: each code of a category, some ranges of a number.
+pub(super) fn ranges(feature: &FeatureCoding) -> impl Iterator<Item = Range<usize>> {
+    let first = if feature.is_numeric() { usize::from(CODE_UNDER) + 1 } else { usize::from(CODE_UNKNOWN) };
+    let (last, step) = if feature.is_numeric() {
+        (feature.code_over(), (feature.code_over() - first).div_ceil(RANGES).max(1))
+    } else {
+        (feature.codes(), 1)
+    };
+    let numeric = feature.is_numeric();
+    let codes = feature.codes();
+    std::iter::once(0..1).chain((first..last).step_by(step).map(move |start| {
+        let end = (start + step).min(last);
+        // What lies beyond the baseline's range is the tail of its end: most extreme of all by construction, and no group
+        // of its own that the baseline could speak for.
+        let from = if numeric && start == first { usize::from(CODE_UNDER) } else { start };
+        from..if end == last { codes } else { end }
+    }))
+}
+
+fn range_name(feature: &FeatureCoding, codes: &Range<usize>) -> String {
+    let crate::observe::Kind::Numeric { edges, .. } = feature.kind() else { return feature.describe(codes.start) };
+    let first = usize::from(CODE_UNDER) + 1;
+    let (start, end) = (codes.start.max(first), codes.end.min(feature.code_over()));
+    crate::observe::range_text(edges[start - first], edges[end - first], end == feature.code_over())
 }
 
 /// The labelled rows of neighbouring codes.
-pub(super) fn cell(sums: &Sums, slice: &Slice) -> Cell {
-    slice.codes.clone().map(|code| sums.cell(slice.feature, code)).fold(Cell::default(), |sum, term| Cell {
+pub(super) fn cell(sums: &Sums, feature: usize, codes: Range<usize>) -> Cell {
+    codes.map(|code| sums.cell(feature, code)).fold(Cell::default(), |sum, term| Cell {
         n: sum.n + term.n,
         positive: sum.positive + term.positive,
         tp: sum.tp + term.tp,
@@ -207,10 +221,11 @@ pub(super) fn all(context: &Context<'_>) -> Vec<Sliced> {
         .into_iter()
         .flat_map(|place| slices_of(context, profile, place))
         .filter_map(|slice| {
-            let cell = cell(context.sums, &slice);
+            let cell = cell(context.sums, slice.feature, slice.codes.clone());
             (cell.n > 0).then(|| {
-                let (stated, expected) = (cell.e as f64 / SCORE_SCALE, shift.beside(&cell).expected(&cell));
-                Sliced { slice, cell, stated, expected }
+                let (beside, leans_on) = shift.beside(&cell);
+                let (stated, expected) = (cell.e as f64 / SCORE_SCALE, beside.expected(&cell));
+                Sliced { slice, cell, stated, expected, leans_on }
             })
         })
         .collect()
@@ -251,10 +266,11 @@ mod tests {
         let intercept = logit(300.0 / 4_000.0) - logit(0.05);
         let shift = GlobalShift { intercept, slope: 1.0, whole: as_cell(&bins) };
         assert!((shift.expected(&quarter) - 75.0).abs() < 0.1);
-        assert!((shift.beside(&quarter).expected(&quarter) - 50.0).abs() < 0.1);
-        // The rest is most of the whole: what is beside it has too few positives to be believed.
-        let rest = Cell { positive: 151, ..rest };
-        assert_eq!(shift.beside(&rest), shift);
+        let (beside, leans_on) = shift.beside(&quarter);
+        assert!((beside.expected(&quarter) - 50.0).abs() < 0.1 && leans_on == 150);
+        // A slice that has nearly all positives leaves too few beside it.
+        let most = Cell { positive: 281, ..rest };
+        assert_eq!(shift.beside(&most), (shift, 300));
     }
 
     #[test]

@@ -7,10 +7,14 @@
 //!
 //! It is estimated from a few windows, so a test at level `a` that divides its counts by the estimate would be too
 //! liberal: dividing by an estimated variance turns a normal tail into Student's. [`effective`] is the factor by which to
-//! divide instead. It weighs what the factor may be by what the windows say: before them, half the chance for "no more
-//! than chance", half spread evenly over the logarithms from 1.05 to 1,000. Where windows scatter clearly, that is Student's
-//! quantile to a hair; where they do not, far less is paid for not knowing better. The level holds on average over that
-//! prior law, not for each factor by itself: the worst is a factor of 2 in 28 windows, with some four times the level.
+//! divide instead. It weighs what the factor may be by what the windows say: before them, some chance for "no more than
+//! chance", the rest spread evenly over the logarithms from 1.05 to 1,000. Where windows scatter clearly, that is
+//! Student's quantile to a hair; where they do not, far less is paid for not knowing better.
+//!
+//! How large the chance for "no more than chance" is, the other figures of the same baseline say: [`calm`] is the share
+//! of them that show no scatter, by maximum likelihood (an empirical Bayes rule, Efron 2010, chapter 2). Where customers
+//! come in bunches nearly all figures scatter, and one that does not by luck is not believed; where none does, one that
+//! does by luck is not believed either. The level holds on average over that law, not for each factor by itself.
 
 use super::tails::{normal_isf, normal_sf};
 
@@ -44,6 +48,16 @@ impl Spread {
         }
     }
 
+    /// Cases that a window holds, on average, of those that are not hits or of those that are, whichever are fewer.
+    pub fn cases(&self) -> f64 {
+        self.sum.min(self.weight - self.sum) / f64::from(self.windows.max(1))
+    }
+
+    /// The weight of a window, on average.
+    pub fn mean_weight(&self) -> f64 {
+        self.weight / f64::from(self.windows.max(1))
+    }
+
     fn scatter(&self) -> f64 {
         if self.weight > 0.0 { (self.squares - self.sum * self.sum / self.weight).max(0.0) } else { 0.0 }
     }
@@ -71,28 +85,79 @@ const THOUGHT: usize = 30;
 const SMALLEST: f64 = 1.05;
 const LARGEST: f64 = 1_000.0;
 
-/// The factor by which a one-sided test at `level` divides its counts, where `degrees` of freedom have shown `factor`; at
-/// least 1. Normal tails with each possible factor, weighed by how well it explains what was shown, add up to the level.
-pub fn effective(factor: f64, degrees: u32, level: f64) -> f64 {
-    let level = level.clamp(1e-300, 0.25);
+/// What windows have shown of a figure's factor, and what was thought of it before.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shown {
+    /// The estimate.
+    pub factor: f64,
+    /// Its degrees of freedom.
+    pub degrees: u32,
+    /// The chance, before the windows spoke, that there is no scatter; see [`calm`].
+    pub calm: f64,
+    /// How many times the rows of those windows the tested one has, at least 1. The excess over 1 grows with them.
+    pub scale: f64,
+}
+
+/// By how much better each possible factor explains what was shown than the factor 1 does, as logarithms. The estimate
+/// is about the true factor times a chi-square over its degrees of freedom.
+fn likelihoods(factor: f64, degrees: u32) -> [(f64, f64); THOUGHT + 1] {
     let half_degrees = 0.5 * f64::from(degrees.max(1));
-    // The estimate is about the true factor times a chi-square over its degrees of freedom.
     let shown = factor.clamp(0.1, LARGEST);
     let step = libm::log(LARGEST / SMALLEST) / (THOUGHT as f64 - 1.0);
-    let possible = |k: usize| if k == 0 { 1.0 } else { SMALLEST * libm::exp(step * (k as f64 - 1.0)) };
-    let mut weights = [(0.0, 0.0); THOUGHT + 1];
-    for (k, weight) in weights.iter_mut().enumerate() {
-        let of = possible(k);
-        let before = if k == 0 { 0.5 } else { 0.5 / THOUGHT as f64 };
-        *weight = (of.sqrt(), libm::log(before) - half_degrees * (libm::log(of) + shown / of));
+    std::array::from_fn(|k| {
+        let of = if k == 0 { 1.0 } else { SMALLEST * libm::exp(step * (k as f64 - 1.0)) };
+        (of, -half_degrees * (libm::log(of) + shown / of - shown))
+    })
+}
+
+/// The share of figures that have no scatter beyond chance, from the estimate and the degrees of freedom of each: the
+/// most likely one, with one figure of either kind added (Laplace's rule), so that it is never 0 or 1; 1/2 without figures.
+/// Figures whose windows hold less than a case each follow another law and are to be left out.
+pub fn calm(figures: &[(f64, u32)]) -> f64 {
+    // How many times likelier each is with scatter than without.
+    let ratios: Vec<f64> = figures
+        .iter()
+        .map(|&(factor, degrees)| {
+            let likelihoods = likelihoods(factor, degrees);
+            likelihoods[1..].iter().map(|&(_, log)| libm::exp(log.min(700.0))).sum::<f64>() / THOUGHT as f64
+        })
+        .collect();
+    let mut calm = 0.5;
+    for _ in 0..STEPS {
+        let still: f64 = ratios.iter().map(|ratio| calm / (calm + (1.0 - calm) * ratio)).sum();
+        calm = (1.0 + still) / (2.0 + ratios.len() as f64);
+    }
+    calm
+}
+
+/// Steps of the search for the most likely share.
+const STEPS: u32 = 100;
+
+/// The factor by which a one-sided test at `level` divides its counts; at least 1. Normal tails with each possible factor,
+/// weighed by how well it explains what was shown, add up to the level.
+pub fn effective(shown: Shown, level: f64) -> f64 {
+    let level = level.clamp(1e-300, 0.25);
+    let calm = shown.calm.clamp(1e-3, 1.0 - 1e-3);
+    let mut weights = likelihoods(shown.factor, shown.degrees);
+    for (k, (factor, log)) in weights.iter_mut().enumerate() {
+        *log += libm::log(if k == 0 { calm } else { (1.0 - calm) / THOUGHT as f64 });
+        *factor = (1.0 + (*factor - 1.0) * shown.scale.max(1.0)).sqrt();
     }
     let most = weights.iter().fold(f64::NEG_INFINITY, |most, &(_, log)| most.max(log));
-    let sum: f64 = weights.iter().map(|&(_, log)| libm::exp(log - most)).sum();
-    let tail =
-        |z: f64| -> f64 { weights.iter().map(|&(root, log)| libm::exp(log - most) / sum * normal_sf(z / root)).sum() };
+    let mut sum = 0.0;
+    for (_, weight) in &mut weights {
+        *weight = libm::exp(*weight - most);
+        sum += *weight;
+    }
+    let largest = weights[THOUGHT].0;
+    // What weighs nothing is not asked for its tail.
+    let tail = |z: f64| -> f64 {
+        let heavy = weights.iter().filter(|(_, weight)| *weight > 1e-6 * level * sum);
+        heavy.map(|&(root, weight)| weight / sum * normal_sf(z / root)).sum()
+    };
     let normal = normal_isf(level);
-    let (mut low, mut high) = (normal, normal * LARGEST.sqrt());
-    for _ in 0..50 {
+    let (mut low, mut high) = (normal, normal * largest);
+    for _ in 0..40 {
         let middle = 0.5 * (low + high);
         if tail(middle) > level {
             low = middle;
@@ -142,6 +207,10 @@ mod tests {
         assert!(of_share(&[mixed]).unwrap().value > 10.0);
     }
 
+    fn plain(factor: f64, degrees: u32) -> Shown {
+        Shown { factor, degrees, calm: 0.5, scale: 1.0 }
+    }
+
     /// Student's quantile over the normal one, squared.
     fn student(degrees: f64, level: f64) -> f64 {
         let t = StudentsT::new(0.0, 1.0, degrees).unwrap().inverse_cdf(1.0 - level);
@@ -152,7 +221,7 @@ mod tests {
     #[test]
     fn where_windows_scatter_clearly_it_is_students_quantile() {
         for (degrees, level) in [(19, 1e-3), (27, 1e-4), (27, 1e-6), (167, 1e-5)] {
-            let found = effective(40.0, degrees, level) / 40.0;
+            let found = effective(plain(40.0, degrees), level) / 40.0;
             let expected = student(f64::from(degrees), level);
             assert!((found / expected - 1.0).abs() < 0.05, "{degrees} {level}: {found} {expected}");
         }
@@ -161,10 +230,10 @@ mod tests {
     #[test]
     fn where_they_do_not_little_is_paid() {
         for (degrees, level) in [(27, 1e-5), (27, 1e-7), (167, 1e-7)] {
-            let found = effective(1.0, degrees, level);
+            let found = effective(plain(1.0, degrees), level);
             assert!(found >= 1.0 && found < 0.8 * student(f64::from(degrees), level).max(1.3), "{found}");
         }
-        assert!(effective(1.0, 100_000, 1e-7) < 1.001);
+        assert!(effective(plain(1.0, 100_000), 1e-7) < 1.001);
     }
 
     /// The law that is stated: over worlds drawn from the prior law, the level is kept.
@@ -179,9 +248,9 @@ mod tests {
         let (level, rows, share, trials) = (0.01, 1e6, 0.1, 12_000);
         let mut hits = 0.0;
         for _ in 0..trials {
-            let plain = uniform() < 0.5;
+            let calm = uniform() < 0.5;
             let true_factor =
-                if plain { 1.0 } else { libm::exp(libm::log(SMALLEST) + uniform() * libm::log(LARGEST / SMALLEST)) };
+                if calm { 1.0 } else { libm::exp(libm::log(SMALLEST) + uniform() * libm::log(LARGEST / SMALLEST)) };
             let mut window = || {
                 let z = (-2.0 * libm::log(uniform())).sqrt() * libm::cos(std::f64::consts::TAU * uniform());
                 (rows * share + z * (true_factor * rows * share * (1.0 - share)).sqrt()).round().clamp(0.0, rows)
@@ -189,12 +258,51 @@ mod tests {
             let mut spread = Spread::default();
             (0..20).for_each(|_| spread.add(window() / rows, rows));
             let factor = of_share(&[spread]).unwrap();
-            let phi = effective(factor.value, factor.degrees, level);
+            let phi = effective(plain(factor.value, factor.degrees), level);
             hits += f64::from(u8::from(binomial_upper(window() / phi, rows / phi, share) <= level));
         }
         // Within three standard errors of the level, and not far below it.
         let expected = f64::from(trials) * level;
         assert!(hits <= expected + 3.0 * expected.sqrt() && hits > 0.5 * expected, "{hits} of {expected}");
+    }
+
+    #[test]
+    fn the_share_of_calm_figures_is_found() {
+        let mut state = 11_u64;
+        let mut uniform = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+        };
+        let mut chi_square = |degrees: u32| -> f64 {
+            (0..degrees)
+                .map(|_| -2.0 * libm::log(uniform()) * libm::pow(libm::cos(std::f64::consts::TAU * uniform()), 2.0))
+                .sum()
+        };
+        for (share, count) in [(1.0, 100), (0.7, 400), (0.3, 400), (0.0, 100)] {
+            let figures: Vec<(f64, u32)> = (0..count)
+                .map(|k| {
+                    let of = if f64::from(k) < share * f64::from(count) { 1.0 } else { 4.0 };
+                    (of * chi_square(27) / 27.0, 27)
+                })
+                .collect();
+            let found = calm(&figures);
+            assert!((found - share).abs() < 0.06, "{share}: {found}");
+            assert!(found > 0.0 && found < 1.0);
+        }
+        assert!((calm(&[]) - 0.5).abs() < 1e-12);
+        // One figure among calm ones is not believed at once, and is believed when it shouts.
+        let among = |factor: f64, calm: f64| effective(Shown { factor, degrees: 27, calm, scale: 1.0 }, 1e-5);
+        assert!(among(1.3, 0.98) < among(1.3, 0.5) && among(1.3, 0.5) < among(1.3, 0.02));
+        assert!(among(10.0, 0.98) > 9.0);
+    }
+
+    /// A window with more rows shows more of the excess; the level is kept there, too.
+    #[test]
+    fn the_scale_stands_inside_the_mixture() {
+        let of = |scale: f64| effective(Shown { factor: 30.0, degrees: 200, calm: 0.5, scale }, 1e-5);
+        assert!(((of(10.0) - 1.0) / (of(1.0) - 1.0) / 10.0 - 1.0).abs() < 0.05, "a clear scatter grows with the rows");
+        let doubtful = |scale: f64| effective(Shown { factor: 1.0, degrees: 27, calm: 0.5, scale }, 1e-5);
+        assert!(doubtful(10.0) > 1.0 + 10.0 * (doubtful(1.0) - 1.0), "what few rows hide costs more than in proportion");
     }
 
     proptest! {
@@ -209,7 +317,7 @@ mod tests {
             let (one, other) = (of_share(&[of(&windows)]).unwrap(), of_share(&[of(&turned)]).unwrap());
             prop_assert!((one.value - other.value).abs() < 1e-9 * (1.0 + one.value));
             // More scatter asks for more.
-            let of = |value: f64| effective(value, one.degrees, 1e-5);
+            let of = |value: f64| effective(plain(value, one.degrees), 1e-5);
             prop_assert!(of(one.value) >= 1.0 && of(one.value + 0.5) >= of(one.value) - 1e-9);
         }
     }

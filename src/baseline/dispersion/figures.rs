@@ -66,6 +66,12 @@ impl Figures {
         Self { features, scores, groups, rates, means, cells, length: cells + layout.cells() }
     }
 
+    /// The places of shares of single values and groups of scores, about independent of each other.
+    pub(super) fn shares(&self) -> impl Iterator<Item = usize> {
+        let cells = |one: &FeaturePlaces| one.first + FeaturePlaces::PARTS..one.first + FeaturePlaces::PARTS + one.cells;
+        self.features.iter().flat_map(cells).chain(self.scores..self.scores + self.groups)
+    }
+
     /// The places of a figure; its scatter is the largest of theirs, or their mean for the codes of a slice.
     pub(super) fn of(&self, figure: Restless, layout: &Layout) -> (std::ops::Range<usize>, bool) {
         let one = |place: usize| (place..place + 1, false);

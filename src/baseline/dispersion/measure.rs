@@ -5,7 +5,7 @@ use super::{Dispersion, FEW, Figures, LENGTHS, UNIT, UNKNOWN};
 use crate::baseline::rows::{RowSample, SampleRow};
 use crate::event::{EventTime, FeatureNames, Span, Window};
 use crate::observe::{CodedRow, Coding, Mapping, Recalibration, Sums, flow, truth};
-use crate::stats::dispersion::{Spread, of_mean, of_share};
+use crate::stats::dispersion::{Spread, calm, of_mean, of_share};
 
 /// The scatter of a baseline's rows, by length of window; lengths with too few windows are left out. Each row is coded
 /// once: days and weeks are sums of hours.
@@ -111,15 +111,34 @@ impl<'a> Gauge<'a> {
         let degrees: u32 = self.seen.iter().map(|windows| windows.saturating_sub(1)).sum();
         let each = self.phased.chunks_exact(self.phases as usize);
         let phased = if degrees > 0 { self.factors(each) } else { Vec::new() };
+        let plain = self.factors(self.plain.chunks_exact(1));
+        let calm = [self.calm(&plain, windows - 1), self.calm(&phased, degrees)];
         Some(Dispersion {
             length: self.length.micros(),
             windows,
             degrees,
             rows: self.scale.baseline.flow(flow::N) as f64 / f64::from(windows),
             labelled: self.labelled as f64 / f64::from(windows),
-            plain: self.factors(self.plain.chunks_exact(1)),
+            plain,
             phased,
+            calm,
         })
+    }
+
+    /// The share of figures without scatter, in thousandths: among shares of values and scores, and among the labels of
+    /// single values. Those with less than a case a window are not asked: a single case among them looks like scatter.
+    fn calm(&self, factors: &[u32], degrees: u32) -> [u32; 2] {
+        let Scale { figures, baseline, .. } = self.scale;
+        let of = |places: &mut dyn Iterator<Item = usize>, enough: &dyn Fn(&Spread) -> bool| {
+            let known = |&place: &usize| enough(&self.plain[place]) && factors.get(place).is_some_and(|&f| f != UNKNOWN);
+            let told: Vec<_> = places.filter(known).map(|place| (super::told(factors[place]), degrees)).collect();
+            libm::rint(calm(&told) * UNIT).clamp(1.0, UNIT - 1.0) as u32
+        };
+        let labels = figures.cells..figures.cells + baseline.layout().cells();
+        [
+            of(&mut figures.shares(), &|spread| spread.cases() >= 1.0),
+            of(&mut labels.into_iter(), &|spread| spread.mean_weight() >= 1.0),
+        ]
     }
 
     /// The factor of each figure, from its groups of windows; then those of figures that are taken as one.

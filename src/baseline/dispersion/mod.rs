@@ -28,6 +28,7 @@ use figures::FeaturePlaces;
 use crate::event::Span;
 use crate::indicator::Metric;
 use crate::observe::Layout;
+use crate::stats::dispersion::Shown;
 use crate::stats::distribution::Part;
 
 /// From so many windows on a scatter is known.
@@ -89,6 +90,15 @@ pub struct Dispersion {
     pub plain: Vec<u32>,
     /// Factors within phases, in thousandths; empty where each phase occurred once.
     pub phased: Vec<u32>,
+    /// The share of figures without scatter, in thousandths: of all windows and within phases, and in each first those of
+    /// predictions, then those of labels.
+    #[serde(default = "undecided")]
+    pub calm: [[u32; 2]; 2],
+}
+
+/// As many figures with scatter as without.
+const fn undecided() -> [[u32; 2]; 2] {
+    [[500; 2]; 2]
 }
 
 impl Dispersion {
@@ -98,6 +108,9 @@ impl Dispersion {
         let long = |list: &&&Vec<u32>| !list.is_empty() && list.len() != figures.length;
         if self.length <= 0 || self.windows < 2 || !(self.rows > 0.0 && self.labelled >= 0.0) {
             return Some("'dispersion' needs a length, two windows and rows in them".into());
+        }
+        if self.calm.iter().flatten().any(|share| !(1..UNIT as u32).contains(share)) {
+            return Some("'dispersion' has shares of calm figures outside of 1 to 999 thousandths".into());
         }
         let wrong = lists.iter().find(long)?;
         Some(format!("'dispersion' has {} factors; accepted: {}", wrong.len(), figures.length))
@@ -128,6 +141,8 @@ pub struct Judged<'a> {
     factors: &'a [u32],
     /// Degrees of freedom of the factors.
     pub degrees: u32,
+    /// The share of figures without scatter.
+    calm: f64,
     /// By how much the excess grows with the window's rows.
     scale: f64,
     /// The few windows of its own length.
@@ -147,16 +162,17 @@ pub fn judged(known: &[Dispersion], size: Size) -> Option<Judged<'_>> {
         LENGTHS.iter().find(|(span, _)| span.micros() == by.length).map_or(1, |(span, phases)| span.micros() * phases);
     let whole = length > by.length && length % cycle == 0 && by.degrees >= ENOUGH;
     let (factors, degrees) = if whole { (&by.phased, by.degrees) } else { (&by.plain, by.windows - 1) };
+    let calm = f64::from(by.calm[usize::from(whole)][usize::from(size.labelled)]) / UNIT;
     let usual = if size.labelled { by.labelled } else { by.rows };
     let share = (by.length as f64 / length as f64).min(1.0);
     let scale = if usual > 0.0 { (size.rows * share / usual).max(1.0) } else { 1.0 };
     let own = own.filter(|one| one.length != by.length).map(|one| one.plain.as_slice());
-    Some(Judged { factors, degrees, scale, own })
+    Some(Judged { factors, degrees, calm, scale, own })
 }
 
 impl Judged<'_> {
     /// The factors by which a test of a figure divides the counts of the window and of the baseline; at least 1. `raise`
-    /// makes one out of an estimate and its degrees of freedom.
+    /// makes one out of what was shown.
     ///
     /// A bunch can be of any value, also of one that had none on the baseline: a part of a feature scatters at least as all
     /// its cells do, a slice at least as the labels of all its codes do. All of them together are known far better.
@@ -165,7 +181,7 @@ impl Judged<'_> {
         figures: &Figures,
         layout: &Layout,
         figure: Restless,
-        raise: impl Fn(f64, u32) -> f64,
+        raise: impl Fn(Shown) -> f64,
     ) -> (f64, f64) {
         let (places, largest) = figures.of(figure, layout);
         let many = places.len().max(1) as f64;
@@ -187,13 +203,15 @@ impl Judged<'_> {
         // The codes of a slice are about independent of each other.
         let degrees = if matches!(figure, Restless::Slice(..)) { self.degrees * many as u32 } else { self.degrees };
         let unknown = self.factors.get(places.clone()).unwrap_or_default().iter().all(|&one| one == UNKNOWN);
-        let alone = if unknown && all.is_some() { 1.0 } else { raise(read(self.factors), degrees) };
-        let together = all.filter(|&(_, used)| used > 0).map_or(1.0, |(place, used)| {
+        let alone = (!(unknown && all.is_some())).then(|| (read(self.factors), degrees));
+        let together = all.filter(|&(_, used)| used > 0).map(|(place, used)| {
             let factor = self.factors.get(place).map_or(1.0, |&one| told(one));
-            raise(factor, self.degrees.saturating_mul(used))
+            (factor, self.degrees.saturating_mul(used))
         });
-        let raised = alone.max(together).max(1.0);
-        let own = self.own.map_or(1.0, read);
-        ((1.0 + (raised - 1.0) * self.scale).max(own), raised)
+        let raised = |scale: f64| {
+            let of = |(factor, degrees)| raise(Shown { factor, degrees, calm: self.calm, scale });
+            [alone, together].into_iter().flatten().map(of).fold(1.0, f64::max)
+        };
+        (raised(self.scale).max(self.own.map_or(1.0, read)), raised(1.0))
     }
 }

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 
 use rustc_hash::FxHashMap;
 
-use crate::stats::dispersion::{Shown, effective};
+use crate::stats::dispersion::{Shown, Windows, effective};
 use crate::stats::interval::exact_upper;
 use crate::stats::rate::Terms;
 
@@ -18,8 +18,11 @@ const KEPT: usize = 65_536;
 /// Hits, trials, gamma and overdispersion, the last two by their bits.
 type Asked = (u64, u64, u64, u64);
 
-/// Steps of factor and scale, degrees of freedom, calm and level.
-type Scattered = (i32, i32, u32, u64, u64);
+/// Steps of a factor, its degrees of freedom, and steps of a scale.
+type Steps = (i32, u32, i32);
+
+/// What was shown, and shown again; calm and level, by their bits.
+type Scattered = (Steps, Option<Steps>, u64, u64);
 
 /// Factors of scatter that are told apart: steps of 5 %.
 const STEP: f64 = 0.05;
@@ -48,17 +51,21 @@ impl UpperBounds {
         bound
     }
 
-    /// [`effective`] with the same memory, of factor and scale rounded up by at most 5 %.
+    /// [`effective`] with the same memory, of factors and scales rounded up by at most 5 %.
     pub(super) fn scatter(&self, shown: Shown, level: f64) -> f64 {
         let up = |value: f64| libm::ceil(libm::log(value) / STEP) as i32;
-        let (factor, scale) = (up(shown.factor.max(0.1)), up(shown.scale.max(1.0)));
+        let steps = |windows: Windows, scale: f64| (up(windows.factor.max(0.1)), windows.degrees, up(scale.max(1.0)));
+        let own = steps(shown.windows, shown.scale);
+        let again = shown.again.map(|(windows, scale)| steps(windows, scale));
         let mut known = self.scatters.borrow_mut();
         if known.len() >= KEPT {
             known.clear();
         }
         let of = |steps: i32| libm::exp(f64::from(steps) * STEP);
-        let key = (factor, scale, shown.degrees, shown.calm.to_bits(), level.to_bits());
-        let rounded = Shown { factor: of(factor), scale: of(scale), ..shown };
+        let back = |(factor, degrees, scale)| (Windows { factor: of(factor), degrees }, of(scale));
+        let (windows, scale) = back(own);
+        let rounded = Shown { windows, scale, again: again.map(back), calm: shown.calm };
+        let key = (own, again, shown.calm.to_bits(), level.to_bits());
         *known.entry(key).or_insert_with(|| effective(rounded, level))
     }
 }

@@ -78,8 +78,7 @@ fn intercept(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
         level: terms.level,
         smallest_detectable: Some(test.smallest_detectable),
         text,
-        // The baseline's error is bounded in this test as it is.
-        bet: context.bet_on((Family::Calibration, 2), test.p_value, || Some(test.p_value)),
+        bet: context.bet_on((Family::Calibration, 2), test.p_value, || Some(test.lasting)),
         ..reading(indicator, fitted.offset, fitted.variance.sqrt(), 0.0, test.p_value)
     })
 }

@@ -15,7 +15,7 @@ use crate::finding::Subject;
 use crate::indicator::Indicator;
 use crate::join::Regime;
 use crate::observe::{DELAY_KINDS, Sums, delay_bin, delay_kind, delay_start, flow};
-use crate::stats::dispersion::Shown;
+use crate::stats::dispersion::{Shown, Windows};
 use crate::stats::rate::{Floor, Side, Tally, Terms, rate_p_value};
 
 /// Both points of both classes.
@@ -27,7 +27,8 @@ const EXPECTED_LEAST: f64 = 0.05;
 fn allowing(context: &Context<'_>, terms: Terms, scatter: Scatter, now: u64, usual: f64) -> Terms {
     // A scatter that hides behind few rows shows with many.
     let scale = if usual > 0.0 { (now as f64 / usual).max(1.0) } else { 1.0 };
-    let of = |scale| Shown { factor: scatter.factor(), degrees: scatter.degrees, calm: 0.5, scale };
+    let windows = Windows { factor: scatter.factor(), degrees: scatter.degrees };
+    let of = |scale| Shown { windows, again: None, calm: 0.5, scale };
     let [window, reference] = [of(scale), of(1.0)].map(|shown| context.bounds.scatter(shown, terms.level));
     terms.with_phis(window, reference)
 }

@@ -302,6 +302,7 @@ impl Judge {
                 alive: &[],
                 living: None,
                 bounds: &self.bounds,
+                learnt: None,
             };
             let heading = Heading {
                 model: key.0.clone(),
@@ -329,6 +330,10 @@ impl Judge {
         let window = store.window(due.multiple, due.start);
         let Some(sums) = store.sums(due).cloned() else { return };
         let profile = self.references.of(model, version, due.start).filter(|profile| profile.layout == *sums.layout());
+        let mut learnt = std::mem::take(&mut store.scatter.learnt);
+        if let Some(profile) = &profile {
+            store.scatter.changed |= learnt.compare_with(profile);
+        }
         let alive = store.input_lives.values();
         let living = store.label_lives.subjects();
         let context = Context {
@@ -341,6 +346,7 @@ impl Judge {
             config: settings,
             budget: Budget::new(settings.false_alarms_per_month, settings.window, &settings.levels),
             bounds: &self.bounds,
+                learnt: Some(&learnt),
         };
         let origin =
             Origin { model: Some(model), version: Some(version), window, multiple: due.multiple, as_of: due.as_of };
@@ -381,6 +387,7 @@ impl Judge {
         if !is_early {
             lives.compare_with(profile.as_deref());
         }
+        let is_quiet = !readings.iter().any(Reading::fires);
         let mut raised = raise(lives, readings, &origin, settings, &self.orders);
         if let Some((until, name)) = launch {
             for one in raised.iter_mut().filter(|one| one.alert.starts_at < until.micros()) {
@@ -403,6 +410,13 @@ impl Judge {
             };
             findings.push(Finding::Summary(Box::new(summary::summary(&context, heading))));
         }
+        // A window teaches what the next ones are judged by, never itself.
+        let labels = due.occasion == Occasion::Final;
+        let lesson = profile.as_deref().filter(|_| is_quiet && !is_early && (!labels || store.may_judge(due, clock)));
+        if let Some(profile) = lesson {
+            store.scatter.changed |= learnt.note(profile, window.length(), &sums, labels);
+        }
+        store.scatter.learnt = learnt;
         let (references, bare) = (&self.references, &self.bare);
         store.seen(due, clock, firing, |start| layout_of(references.of(model, version, start).as_ref(), bare));
         if is_early {
@@ -457,6 +471,7 @@ impl Judge {
                     alive: &[],
                     living: None,
                     bounds: &self.bounds,
+                learnt: None,
                 };
                 let (model, version) = (Some(key.0.as_str()), Some(key.1.as_str()));
                 let origin = Origin { model, version, window, multiple: due.multiple, as_of: due.as_of };

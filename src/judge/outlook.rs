@@ -58,6 +58,7 @@ pub fn outlook(config: &ModelConfig, profile: &Arc<Profile>, rows: u64) -> Vec<O
             alive: &[],
             living: None,
             bounds: &bounds,
+            learnt: None,
         };
         let mut readings = inputs::readings(&context);
         readings.extend(predictions::readings(&context));

@@ -29,6 +29,8 @@ pub(super) enum Key {
     Flow(EventTime),
     /// Lives and first figures of a model's version.
     Model(String, String),
+    /// What the windows of a model's version have taught.
+    Scatter(String, String),
     /// One open window: model, version, level, start.
     Window(String, String, u32, EventTime),
     /// Alerts of one due time that are not in an incident yet.
@@ -52,7 +54,7 @@ pub struct RestoreError {
 pub enum RestoreProblem {
     /// The key is none of a piece.
     #[error(
-        "its key is no key of a piece; accepted: a list that begins with clock, pipeline, flow, model, window, waiting or incident"
+        "its key is no key of a piece; accepted: a list that begins with clock, pipeline, flow, model, scatter, window, waiting or incident"
     )]
     Key,
     /// Written by another release.
@@ -73,6 +75,9 @@ pub enum RestoreProblem {
     /// A level that the configuration does not have, or a start that is none of a window.
     #[error("the configuration has no such window; were `window` or `levels` changed?")]
     NoSuchWindow,
+    /// What was learnt of a model by figures that the baseline in force does not have.
+    #[error("it was learnt by another baseline than the one in force")]
+    OtherBaseline,
     /// A window without its model.
     #[error("the piece of its model and version is missing")]
     NoModel,
@@ -93,6 +98,7 @@ impl Key {
             Self::Pipeline => json(&("pipeline",)),
             Self::Flow(start) => json(&("flow", start)),
             Self::Model(model, version) => json(&("model", model, version)),
+            Self::Scatter(model, version) => json(&("scatter", model, version)),
             Self::Window(model, version, multiple, start) => json(&("window", model, version, multiple, start)),
             Self::Waiting(as_of) => json(&("waiting", as_of)),
             Self::Incident(number) => json(&("incident", number)),
@@ -111,6 +117,7 @@ impl Key {
             ("pipeline", []) => Ok(Self::Pipeline),
             ("flow", [start]) => Ok(Self::Flow(time(start)?)),
             ("model", [model, version]) => Ok(Self::Model(text(model)?, text(version)?)),
+            ("scatter", [model, version]) => Ok(Self::Scatter(text(model)?, text(version)?)),
             ("window", [model, version, multiple, start]) => {
                 let multiple = multiple.as_u64().and_then(|multiple| u32::try_from(multiple).ok());
                 let multiple = multiple.ok_or(RestoreProblem::Key)?;
@@ -168,6 +175,7 @@ mod tests {
             Key::Pipeline,
             Key::Flow(time),
             Key::Model(odd.clone(), String::new()),
+            Key::Scatter(odd.clone(), "v1".into()),
             Key::Window("fraud".into(), odd, 28, time),
             Key::Waiting(time),
             Key::Incident(12),

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::bounds::UpperBounds;
 use super::budget::{Budget, Family};
 use super::wagers::{Bet, On};
-use crate::baseline::{Judged, Profile, Restless, Size, judged};
+use crate::baseline::{Judged, Learnt, Profile, Restless, Size, judged};
 use crate::config::ModelConfig;
 use crate::event::{RequestKey, Span, Window};
 use crate::finding::Subject;
@@ -81,6 +81,8 @@ pub(super) struct Context<'a> {
     pub living: Option<&'a [Subject]>,
     /// Bounds of the baseline's shares.
     pub bounds: &'a UpperBounds,
+    /// How restless production has been so far, by the reference.
+    pub learnt: Option<&'a Learnt>,
 }
 
 impl Context<'_> {
@@ -103,7 +105,7 @@ impl Context<'_> {
     /// Whether the baseline tells how much windows like this one differ from each other.
     pub(super) fn knows_scatter(&self) -> bool {
         let size = Size { length: self.window.length(), rows: 0.0, labelled: false };
-        self.profile.is_some_and(|profile| judged(&profile.dispersion, size).is_some())
+        self.profile.is_some_and(|profile| judged(&profile.dispersion, None, size).is_some())
     }
 
     /// By what the scatter of windows like this one is judged, for tests at these terms; `labelled` says whether they
@@ -112,7 +114,7 @@ impl Context<'_> {
         let judged = self.profile.and_then(|profile| {
             let rows = if labelled { self.sums.truth(truth::N) } else { self.sums.flow(flow::N) };
             let size = Size { length: self.window.length(), rows: rows as f64, labelled };
-            Some((&**profile, judged(&profile.dispersion, size)?))
+            Some((&**profile, judged(&profile.dispersion, self.learnt, size)?))
         });
         Scatter { judged, bounds: self.bounds, level: terms.level }
     }

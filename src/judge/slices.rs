@@ -152,6 +152,32 @@ impl Look<'_> {
         Some((2.0 * upper.min(lower)).clamp(f64::MIN_POSITIVE, 1.0))
     }
 
+    /// The two-sided p-value against what the scores say, and against what they say once moved with the rest: the larger.
+    fn both(&self, observed: Tally, terms: Terms) -> Option<f64> {
+        let Sliced { stated, expected, leans_on, .. } = self.sliced;
+        let beside = self.chance(observed, *expected, Some(*leans_on), terms)?;
+        Some(beside.max(self.chance(observed, *stated, None, terms)?))
+    }
+
+    /// The smallest excess of positives that would have fired, as a share of the rows.
+    fn smallest(&self, n: u64, terms: Terms) -> Option<f64> {
+        let Sliced { stated, expected, .. } = self.sliced;
+        let fires = |hits: u64| self.both(Tally::new(hits, n), terms).is_some_and(|p| p <= terms.level);
+        let (mut low, mut high) = (stated.max(*expected) as u64, n);
+        if !fires(high) {
+            return None;
+        }
+        while low < high {
+            let middle = low.midpoint(high);
+            if fires(middle) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        Some((high as f64 - stated) / n as f64)
+    }
+
     /// What the slice's own past leaves of the ratio of observed to expected, as a logarithm of at least 0.
     fn beyond(&self, observed: u64, expected: f64) -> f64 {
         let half_more = |hits: u64, expected: f64| libm::log((hits as f64 + 0.5) / (expected + 0.5));
@@ -165,7 +191,7 @@ impl Look<'_> {
     /// slice an alert when the whole moves.
     fn residual(&self) -> Option<Reading> {
         let indicator = Indicator::SliceErrorRate;
-        let Sliced { cell, stated: promised, expected, leans_on, .. } = self.sliced;
+        let Sliced { cell, stated: promised, expected, .. } = self.sliced;
         let n = count(cell.n);
         let observed = count(cell.positive);
         // Few expected positives can still be far too few for what was found; too little of both says nothing.
@@ -182,8 +208,7 @@ impl Look<'_> {
         }
         let tally = Tally::new(observed, n);
         let terms = self.terms(RESIDUAL);
-        let beside = self.chance(tally, *expected, Some(*leans_on), terms)?;
-        let p_value = beside.max(self.chance(tally, *promised, None, terms)?);
+        let p_value = self.both(tally, terms)?;
         let rate = observed as f64 / n as f64;
         let stated = promised / n as f64;
         let text = format!(
@@ -207,7 +232,7 @@ impl Look<'_> {
                 n,
                 p_value,
                 level: terms.level,
-                smallest_detectable: None,
+                smallest_detectable: self.smallest(n, terms),
                 evidence: BTreeMap::new(),
                 text,
                 examples: Vec::new(),

@@ -19,7 +19,7 @@ use super::lives::Lives;
 use super::piece::{Key, RestoreError, RestoreProblem, json, open, parse, seal};
 use super::reopened::{Open, Seen};
 use super::store::Store;
-use crate::baseline::References;
+use crate::baseline::{Learnt, References};
 use crate::config::Config;
 use crate::event::{EventTime, Window};
 use crate::observe::Sums;
@@ -106,6 +106,11 @@ impl Judge {
                 let body = open.map(|open| written(open, **bare != **open.sums.layout()));
                 pieces.put(&window(multiple, start), body.as_deref());
             });
+            if store.scatter.changed && !store.scatter.learnt.is_empty() {
+                store.scatter.changed = false;
+                let key = Key::Scatter(model.clone(), version.clone());
+                pieces.put(&key, Some(&json(&store.scatter.learnt)));
+            }
             if store.changed {
                 store.changed = false;
                 pieces.put(&Key::Model(model.clone(), version.clone()), Some(&json(&figures(store))));
@@ -182,6 +187,13 @@ impl Judge {
                 store.early_lives = figures.early_lives;
                 store.delays = figures.delays;
             }
+            Key::Scatter(model, version) => {
+                let learnt: Learnt = parse(body)?;
+                if !learnt.is_sound() {
+                    return Err(RestoreProblem::OtherBaseline);
+                }
+                self.store(model, version).scatter.learnt = learnt;
+            }
             Key::Window(model, version, multiple, start) => {
                 let open = self.read(&model, &version, start, body)?;
                 let settings = self.config.model(&model);
@@ -229,6 +241,7 @@ impl Judge {
         for store in self.models.values_mut() {
             store.windows.forget_written();
             store.changed = true;
+            store.scatter.changed = true;
         }
         self.pipeline.flows.forget_written();
         self.waiting.forget_written();

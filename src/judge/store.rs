@@ -11,6 +11,7 @@ use super::delays::Delays;
 use super::lives::Lives;
 use super::reopened::{KEPT_LEAST, Open, Seen};
 use super::tracked::Tracked;
+use crate::baseline::Learnt;
 use crate::config::ModelConfig;
 use crate::event::{EventTime, Span, Window};
 use crate::join::Regime;
@@ -95,6 +96,13 @@ impl Schedule {
     }
 }
 
+/// What its windows have taught, and whether that has changed since it was written down.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Taught {
+    pub(super) learnt: Learnt,
+    pub(super) changed: bool,
+}
+
 /// The windows of one model and version. Bound: the base windows of `label_window` and two windows a level; as many
 /// again that were told of over idle partitions, see [`Store::let_go`]; and those whose final look has [`patience`].
 #[derive(Clone, Debug)]
@@ -108,6 +116,8 @@ pub(super) struct Store {
     pub label_lives: Lives,
     /// Lives of alerts on windows whose labels are not complete.
     pub early_lives: Lives,
+    /// How restless its windows have been.
+    pub(super) scatter: Taught,
     /// How long labels take.
     pub(super) delays: Delays,
     pub(super) first_coverage: Tally,
@@ -128,6 +138,7 @@ impl Store {
             input_lives: Lives::default(),
             label_lives: Lives::default(),
             early_lives: Lives::default(),
+            scatter: Taught::default(),
             delays: Delays::default(),
             first_coverage: Tally::default(),
             coverage_until: None,

@@ -142,8 +142,8 @@ fn of_baseline(context: &Context<'_>, profile: &Profile, mut spot: impl FnMut(&s
     if !context.knows_scatter() {
         spot(
             "scatter_unknown",
-            "The rows of the baseline span too little time to tell how much windows differ from each other: rows \
-             are taken as independent, so alerts may be too many where requests come in bunches."
+            "The rows of the baseline span too little time to tell how much windows differ from each other. The first \
+             windows of production teach it; until then only what no bunch of requests could explain raises an alert."
                 .into(),
         );
     }

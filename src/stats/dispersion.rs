@@ -16,10 +16,12 @@
 //! come in bunches nearly all figures scatter, and one that does not by luck is not believed; where none does, one that
 //! does by luck is not believed either. The level holds on average over that law, not for each factor by itself.
 
+use serde::{Deserialize, Serialize};
+
 use super::tails::{normal_isf, normal_sf};
 
 /// What windows have shown of one figure: sums over windows of weight, weight times value, and weight times its square.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     windows: u32,
     weight: f64,
@@ -85,43 +87,56 @@ const THOUGHT: usize = 30;
 const SMALLEST: f64 = 1.05;
 const LARGEST: f64 = 1_000.0;
 
-/// What windows have shown of a figure's factor, and what was thought of it before.
+/// What some windows have shown of a figure's factor.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Shown {
+pub struct Windows {
     /// The estimate.
     pub factor: f64,
     /// Its degrees of freedom.
     pub degrees: u32,
-    /// The chance, before the windows spoke, that there is no scatter; see [`calm`].
+}
+
+impl Windows {
+    /// They have shown nothing.
+    pub const NONE: Self = Self { factor: 1.0, degrees: 0 };
+
+    /// How much better a factor explains them than the factor 1 does, as a logarithm. The estimate is about the true factor
+    /// times a chi-square over its degrees of freedom.
+    fn for_factor(self, of: f64) -> f64 {
+        let shown = self.factor.clamp(0.1, LARGEST);
+        -0.5 * f64::from(self.degrees) * (libm::log(of) + shown / of - shown)
+    }
+}
+
+/// All that is known of a figure's factor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shown {
+    /// By windows of the usual size.
+    pub windows: Windows,
+    /// By other windows, whose excess over 1 is so many times larger, because they have so many times the rows.
+    pub again: Option<(Windows, f64)>,
+    /// The chance, before windows spoke, that there is no scatter; see [`calm`].
     pub calm: f64,
-    /// How many times the rows of those windows the tested one has, at least 1. The excess over 1 grows with them.
+    /// How many times the rows of the usual windows the tested one has, at least 1. The excess over 1 grows with them.
     pub scale: f64,
 }
 
-/// By how much better each possible factor explains what was shown than the factor 1 does, as logarithms. The estimate
-/// is about the true factor times a chi-square over its degrees of freedom.
-fn likelihoods(factor: f64, degrees: u32) -> [(f64, f64); THOUGHT + 1] {
-    let half_degrees = 0.5 * f64::from(degrees.max(1));
-    let shown = factor.clamp(0.1, LARGEST);
+/// The factors that are thought possible: 1, and [`THOUGHT`] more.
+fn possible() -> [f64; THOUGHT + 1] {
     let step = libm::log(LARGEST / SMALLEST) / (THOUGHT as f64 - 1.0);
-    std::array::from_fn(|k| {
-        let of = if k == 0 { 1.0 } else { SMALLEST * libm::exp(step * (k as f64 - 1.0)) };
-        (of, -half_degrees * (libm::log(of) + shown / of - shown))
-    })
+    std::array::from_fn(|k| if k == 0 { 1.0 } else { SMALLEST * libm::exp(step * (k as f64 - 1.0)) })
 }
 
-/// The share of figures that have no scatter beyond chance, from the estimate and the degrees of freedom of each: the
-/// most likely one, with one figure of either kind added (Laplace's rule), so that it is never 0 or 1; 1/2 without figures.
-/// Figures whose windows hold less than a case each follow another law and are to be left out.
-pub fn calm(figures: &[(f64, u32)]) -> f64 {
+/// The share of figures that have no scatter beyond chance, from what windows have shown of each: the most likely one, with
+/// one figure of either kind added (Laplace's rule), so that it is never 0 or 1; 1/2 without figures.
+pub fn calm(figures: &[Windows]) -> f64 {
+    let possible = possible();
     // How many times likelier each is with scatter than without.
-    let ratios: Vec<f64> = figures
-        .iter()
-        .map(|&(factor, degrees)| {
-            let likelihoods = likelihoods(factor, degrees);
-            likelihoods[1..].iter().map(|&(_, log)| libm::exp(log.min(700.0))).sum::<f64>() / THOUGHT as f64
-        })
-        .collect();
+    let ratio = |windows: &Windows| {
+        let with: f64 = possible[1..].iter().map(|&of| libm::exp(windows.for_factor(of).min(700.0))).sum();
+        with / THOUGHT as f64
+    };
+    let ratios: Vec<f64> = figures.iter().map(ratio).collect();
     let mut calm = 0.5;
     for _ in 0..STEPS {
         let still: f64 = ratios.iter().map(|ratio| calm / (calm + (1.0 - calm) * ratio)).sum();
@@ -138,11 +153,13 @@ const STEPS: u32 = 100;
 pub fn effective(shown: Shown, level: f64) -> f64 {
     let level = level.clamp(1e-300, 0.25);
     let calm = shown.calm.clamp(1e-3, 1.0 - 1e-3);
-    let mut weights = likelihoods(shown.factor, shown.degrees);
-    for (k, (factor, log)) in weights.iter_mut().enumerate() {
-        *log += libm::log(if k == 0 { calm } else { (1.0 - calm) / THOUGHT as f64 });
-        *factor = (1.0 + (*factor - 1.0) * shown.scale.max(1.0)).sqrt();
-    }
+    let grown = |of: f64, scale: f64| 1.0 + (of - 1.0) * scale.max(1.0);
+    // The root of each possible factor, and the logarithm of its weight.
+    let mut weights = possible().map(|of| {
+        let again = shown.again.map_or(0.0, |(windows, scale)| windows.for_factor(grown(of, scale)));
+        let before = if of > 1.0 { (1.0 - calm) / THOUGHT as f64 } else { calm };
+        (grown(of, shown.scale).sqrt(), libm::log(before) + shown.windows.for_factor(of) + again)
+    });
     let most = weights.iter().fold(f64::NEG_INFINITY, |most, &(_, log)| most.max(log));
     let mut sum = 0.0;
     for (_, weight) in &mut weights {
@@ -208,7 +225,7 @@ mod tests {
     }
 
     fn plain(factor: f64, degrees: u32) -> Shown {
-        Shown { factor, degrees, calm: 0.5, scale: 1.0 }
+        Shown { windows: Windows { factor, degrees }, again: None, calm: 0.5, scale: 1.0 }
     }
 
     /// Student's quantile over the normal one, squared.
@@ -279,10 +296,10 @@ mod tests {
                 .sum()
         };
         for (share, count) in [(1.0, 100), (0.7, 400), (0.3, 400), (0.0, 100)] {
-            let figures: Vec<(f64, u32)> = (0..count)
+            let figures: Vec<Windows> = (0..count)
                 .map(|k| {
                     let of = if f64::from(k) < share * f64::from(count) { 1.0 } else { 4.0 };
-                    (of * chi_square(27) / 27.0, 27)
+                    Windows { factor: of * chi_square(27) / 27.0, degrees: 27 }
                 })
                 .collect();
             let found = calm(&figures);
@@ -291,7 +308,7 @@ mod tests {
         }
         assert!((calm(&[]) - 0.5).abs() < 1e-12);
         // One figure among calm ones is not believed at once, and is believed when it shouts.
-        let among = |factor: f64, calm: f64| effective(Shown { factor, degrees: 27, calm, scale: 1.0 }, 1e-5);
+        let among = |factor: f64, calm: f64| effective(Shown { calm, ..plain(factor, 27) }, 1e-5);
         assert!(among(1.3, 0.98) < among(1.3, 0.5) && among(1.3, 0.5) < among(1.3, 0.02));
         assert!(among(10.0, 0.98) > 9.0);
     }
@@ -299,9 +316,13 @@ mod tests {
     /// A window with more rows shows more of the excess; the level is kept there, too.
     #[test]
     fn the_scale_stands_inside_the_mixture() {
-        let of = |scale: f64| effective(Shown { factor: 30.0, degrees: 200, calm: 0.5, scale }, 1e-5);
+        let of = |scale: f64| effective(Shown { scale, ..plain(30.0, 200) }, 1e-5);
         assert!(((of(10.0) - 1.0) / (of(1.0) - 1.0) / 10.0 - 1.0).abs() < 0.05, "a clear scatter grows with the rows");
-        let doubtful = |scale: f64| effective(Shown { factor: 1.0, degrees: 27, calm: 0.5, scale }, 1e-5);
+        let doubtful = |scale: f64| effective(Shown { scale, ..plain(1.0, 27) }, 1e-5);
+        // Quiet windows of the larger size say what the small ones could not; restless ones are believed.
+        let windows = |factor: f64| Some((Windows { factor, degrees: 27 }, 10.0));
+        let after = |factor: f64| effective(Shown { scale: 10.0, again: windows(factor), ..plain(1.0, 27) }, 1e-5);
+        assert!(after(1.0) < 0.5 * doubtful(10.0) && after(6.0) > 6.0);
         assert!(doubtful(10.0) > 1.0 + 10.0 * (doubtful(1.0) - 1.0), "what few rows hide costs more than in proportion");
     }
 

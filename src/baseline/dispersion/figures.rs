@@ -72,6 +72,11 @@ impl Figures {
         self.features.iter().flat_map(cells).chain(self.scores..self.scores + self.groups)
     }
 
+    /// Whether the figure at a place stands on labels.
+    pub(super) const fn is_labelled(&self, place: usize) -> bool {
+        place > self.rates
+    }
+
     /// The places of a figure; its scatter is the largest of theirs, or their mean for the codes of a slice.
     pub(super) fn of(&self, figure: Restless, layout: &Layout) -> (std::ops::Range<usize>, bool) {
         let one = |place: usize| (place..place + 1, false);

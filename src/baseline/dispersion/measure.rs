@@ -5,7 +5,7 @@ use super::{Dispersion, FEW, Figures, LENGTHS, UNIT, UNKNOWN};
 use crate::baseline::rows::{RowSample, SampleRow};
 use crate::event::{EventTime, FeatureNames, Span, Window};
 use crate::observe::{CodedRow, Coding, Mapping, Recalibration, Sums, flow, truth};
-use crate::stats::dispersion::{Spread, calm, of_mean, of_share};
+use crate::stats::dispersion::{Spread, Windows, calm, of_mean, of_share};
 
 /// The scatter of a baseline's rows, by length of window; lengths with too few windows are left out. Each row is coded
 /// once: days and weeks are sums of hours.
@@ -110,9 +110,11 @@ impl<'a> Gauge<'a> {
         }
         let degrees: u32 = self.seen.iter().map(|windows| windows.saturating_sub(1)).sum();
         let each = self.phased.chunks_exact(self.phases as usize);
-        let phased = if degrees > 0 { self.factors(each) } else { Vec::new() };
-        let plain = self.factors(self.plain.chunks_exact(1));
-        let calm = [self.calm(&plain, windows - 1), self.calm(&phased, degrees)];
+        let Scale { figures, baseline, .. } = self.scale;
+        let phased = if degrees > 0 { factors_of(figures, baseline, each) } else { Vec::new() };
+        let plain = factors_of(figures, baseline, self.plain.chunks_exact(1));
+        let calm = |factors: &[u32], degrees| calm_of(figures, baseline, &self.plain, factors, degrees);
+        let calm = [calm(&plain, windows - 1), calm(&phased, degrees)];
         Some(Dispersion {
             length: self.length.micros(),
             windows,
@@ -124,41 +126,52 @@ impl<'a> Gauge<'a> {
             calm,
         })
     }
+}
 
-    /// The share of figures without scatter, in thousandths: among shares of values and scores, and among the labels of
-    /// single values. Those with less than a case a window are not asked: a single case among them looks like scatter.
-    fn calm(&self, factors: &[u32], degrees: u32) -> [u32; 2] {
-        let Scale { figures, baseline, .. } = self.scale;
-        let of = |places: &mut dyn Iterator<Item = usize>, enough: &dyn Fn(&Spread) -> bool| {
-            let known = |&place: &usize| enough(&self.plain[place]) && factors.get(place).is_some_and(|&f| f != UNKNOWN);
-            let told: Vec<_> = places.filter(known).map(|place| (super::told(factors[place]), degrees)).collect();
-            libm::rint(calm(&told) * UNIT).clamp(1.0, UNIT - 1.0) as u32
+/// The share of figures without scatter, in thousandths: among shares of values and scores, and among the labels of single
+/// values. Where windows hold few cases each, the estimate of a factor is less sure than its windows say: its variance is
+/// (2 + 1 / cases) / windows.
+pub(super) fn calm_of(
+    figures: &Figures,
+    baseline: &Sums,
+    spreads: &[Spread],
+    factors: &[u32],
+    degrees: u32,
+) -> [u32; 2] {
+    let of = |places: &mut dyn Iterator<Item = usize>, cases: &dyn Fn(&Spread) -> f64| {
+        let sure = |place: usize| {
+            let cases = cases(&spreads[place]);
+            let degrees = f64::from(degrees) * 2.0 / (2.0 + 1.0 / cases.max(1e-9));
+            let known = factors.get(place).is_some_and(|&factor| factor != UNKNOWN) && degrees >= 1.0;
+            known.then(|| Windows { factor: super::told(factors[place]), degrees: degrees as u32 })
         };
-        let labels = figures.cells..figures.cells + baseline.layout().cells();
-        [
-            of(&mut figures.shares(), &|spread| spread.cases() >= 1.0),
-            of(&mut labels.into_iter(), &|spread| spread.mean_weight() >= 1.0),
-        ]
-    }
+        let told: Vec<Windows> = places.filter_map(sure).collect();
+        libm::rint(calm(&told) * UNIT).clamp(1.0, UNIT - 1.0) as u32
+    };
+    let mut labels = figures.cells..figures.cells + baseline.layout().cells();
+    [of(&mut figures.shares(), &Spread::cases), of(&mut labels, &Spread::mean_weight)]
+}
 
-    /// The factor of each figure, from its groups of windows; then those of figures that are taken as one.
-    fn factors<'b>(&self, groups: impl Iterator<Item = &'b [Spread]>) -> Vec<u32> {
-        let Scale { figures, baseline, .. } = self.scale;
-        let factor = |(place, groups): (usize, &[Spread])| {
-            let factor = if place < figures.means { of_share(groups) } else { of_mean(groups) };
-            factor.map_or(UNKNOWN, |factor| libm::rint(factor.value * UNIT).clamp(1.0, f64::from(u32::MAX)) as u32)
-        };
-        let mut factors: Vec<u32> = groups.enumerate().map(factor).collect();
-        for (feature, places) in figures.features.iter().enumerate() {
-            let &FeaturePlaces { first, cells, used, labelled, .. } = places;
-            let parts = first + FeaturePlaces::PARTS;
-            factors[first + FeaturePlaces::ALL_CELLS] = mean(&factors[parts..parts + cells], used);
-            let codes = baseline.layout().cells_of(feature);
-            let codes = figures.cells + codes.start..figures.cells + codes.end;
-            factors[first + FeaturePlaces::ALL_LABELS] = mean(&factors[codes], labelled);
-        }
-        factors
+/// The factor of each figure, from its groups of windows; then those of figures that are taken as one.
+pub(super) fn factors_of<'a>(
+    figures: &Figures,
+    baseline: &Sums,
+    groups: impl Iterator<Item = &'a [Spread]>,
+) -> Vec<u32> {
+    let factor = |(place, groups): (usize, &[Spread])| {
+        let factor = if place < figures.means { of_share(groups) } else { of_mean(groups) };
+        factor.map_or(UNKNOWN, |factor| libm::rint(factor.value * UNIT).clamp(1.0, f64::from(u32::MAX)) as u32)
+    };
+    let mut factors: Vec<u32> = groups.enumerate().map(factor).collect();
+    for (feature, places) in figures.features.iter().enumerate() {
+        let &FeaturePlaces { first, cells, used, labelled, .. } = places;
+        let parts = first + FeaturePlaces::PARTS;
+        factors[first + FeaturePlaces::ALL_CELLS] = mean(&factors[parts..parts + cells], used);
+        let codes = baseline.layout().cells_of(feature);
+        let codes = figures.cells + codes.start..figures.cells + codes.end;
+        factors[first + FeaturePlaces::ALL_LABELS] = mean(&factors[codes], labelled);
     }
+    factors
 }
 
 /// The mean factor of figures of which `used` tell something.

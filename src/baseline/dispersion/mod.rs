@@ -13,7 +13,10 @@
 //! by the longest length with enough of them, taken as independent of each other, and at least by what its own few
 //! windows show. Where the window holds more rows than those of the baseline, the excess is scaled up with them: a
 //! scatter of shares that hides behind few rows shows with many.
+//! What production itself shows counts as well: see `learnt`.
 mod figures;
+mod judged;
+mod learnt;
 mod measure;
 #[cfg(test)]
 mod tests;
@@ -21,14 +24,12 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use figures::Figures;
+pub use judged::{Judged, Size, judged};
+pub use learnt::Learnt;
 pub(super) use measure::measure;
-
-use figures::FeaturePlaces;
 
 use crate::event::Span;
 use crate::indicator::Metric;
-use crate::observe::Layout;
-use crate::stats::dispersion::Shown;
 use crate::stats::distribution::Part;
 
 /// From so many windows on a scatter is known.
@@ -122,96 +123,4 @@ const LENGTHS: [(Span, i64); 3] = [(Span::HOUR, 24), (Span::DAY, 7), (Span::DAY.
 /// A factor as a number; one that is unknown is 1.
 fn told(factor: u32) -> f64 {
     if factor == UNKNOWN { 1.0 } else { f64::from(factor) / UNIT }
-}
-
-/// What a test must know of a window to allow for scatter.
-#[derive(Clone, Copy, Debug)]
-pub struct Size {
-    /// Its length.
-    pub length: Span,
-    /// Its rows: predictions, or labelled ones for figures that stand on labels.
-    pub rows: f64,
-    /// Whether they are labelled ones.
-    pub labelled: bool,
-}
-
-/// By what the scatter of a kind of window is judged.
-#[derive(Clone, Copy, Debug)]
-pub struct Judged<'a> {
-    factors: &'a [u32],
-    /// Degrees of freedom of the factors.
-    pub degrees: u32,
-    /// The share of figures without scatter.
-    calm: f64,
-    /// By how much the excess grows with the window's rows.
-    scale: f64,
-    /// The few windows of its own length.
-    own: Option<&'a [u32]>,
-}
-
-/// The entry that speaks for windows of a size; `None` where nothing is known.
-pub fn judged(known: &[Dispersion], size: Size) -> Option<Judged<'_>> {
-    let length = size.length.micros();
-    let enough = |one: &&Dispersion| one.windows >= ENOUGH;
-    let own = known.iter().find(|one| one.length == length);
-    let shorter = known.iter().filter(|one| one.length < length).filter(enough).max_by_key(|one| one.length);
-    let longer = || known.iter().filter(enough).min_by_key(|one| one.length);
-    let by = own.filter(enough).or(shorter).or_else(longer)?;
-    // A day holds every hour, a week every day.
-    let cycle =
-        LENGTHS.iter().find(|(span, _)| span.micros() == by.length).map_or(1, |(span, phases)| span.micros() * phases);
-    let whole = length > by.length && length % cycle == 0 && by.degrees >= ENOUGH;
-    let (factors, degrees) = if whole { (&by.phased, by.degrees) } else { (&by.plain, by.windows - 1) };
-    let calm = f64::from(by.calm[usize::from(whole)][usize::from(size.labelled)]) / UNIT;
-    let usual = if size.labelled { by.labelled } else { by.rows };
-    let share = (by.length as f64 / length as f64).min(1.0);
-    let scale = if usual > 0.0 { (size.rows * share / usual).max(1.0) } else { 1.0 };
-    let own = own.filter(|one| one.length != by.length).map(|one| one.plain.as_slice());
-    Some(Judged { factors, degrees, calm, scale, own })
-}
-
-impl Judged<'_> {
-    /// The factors by which a test of a figure divides the counts of the window and of the baseline; at least 1. `raise`
-    /// makes one out of what was shown.
-    ///
-    /// A bunch can be of any value, also of one that had none on the baseline: a part of a feature scatters at least as all
-    /// its cells do, a slice at least as the labels of all its codes do. All of them together are known far better.
-    pub fn factors(
-        &self,
-        figures: &Figures,
-        layout: &Layout,
-        figure: Restless,
-        raise: impl Fn(Shown) -> f64,
-    ) -> (f64, f64) {
-        let (places, largest) = figures.of(figure, layout);
-        let many = places.len().max(1) as f64;
-        let all = match figure {
-            Restless::Feature(feature, Part::Cell(_)) | Restless::Odd(feature) => {
-                let FeaturePlaces { first, used, .. } = figures.features[feature];
-                Some((first + FeaturePlaces::ALL_CELLS, used))
-            }
-            Restless::Slice(feature, ..) => {
-                let FeaturePlaces { first, labelled, .. } = figures.features[feature];
-                Some((first + FeaturePlaces::ALL_LABELS, labelled))
-            }
-            _ => None,
-        };
-        let read = |factors: &[u32]| {
-            let values = factors.get(places.clone()).unwrap_or_default().iter().map(|&one| told(one));
-            if largest { values.fold(0.0, f64::max) } else { values.sum::<f64>() / many }
-        };
-        // The codes of a slice are about independent of each other.
-        let degrees = if matches!(figure, Restless::Slice(..)) { self.degrees * many as u32 } else { self.degrees };
-        let unknown = self.factors.get(places.clone()).unwrap_or_default().iter().all(|&one| one == UNKNOWN);
-        let alone = (!(unknown && all.is_some())).then(|| (read(self.factors), degrees));
-        let together = all.filter(|&(_, used)| used > 0).map(|(place, used)| {
-            let factor = self.factors.get(place).map_or(1.0, |&one| told(one));
-            (factor, self.degrees.saturating_mul(used))
-        });
-        let raised = |scale: f64| {
-            let of = |(factor, degrees)| raise(Shown { factor, degrees, calm: self.calm, scale });
-            [alone, together].into_iter().flatten().map(of).fold(1.0, f64::max)
-        };
-        (raised(self.scale).max(self.own.map_or(1.0, read)), raised(1.0))
-    }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::baseline::{BuildSettings, Origin, Profile, RowSample, SampleRow, build};
 use crate::event::{Arm, EventTime, FeatureNames, Features, RequestKey, Value};
-use crate::observe::Facts;
+use crate::observe::{CodedRow, Facts, Mapping, Sums};
 
 const START: i64 = 1_767_225_600_000_000;
 
@@ -20,9 +20,27 @@ impl Chance {
     }
 }
 
+/// The sums of each day of the same rows.
+fn days(profile: &Profile, days: i64, seed: u64) -> Vec<Sums> {
+    let (names, sample) = rows(days, seed);
+    let mut all: Vec<Sums> = (0..days).map(|_| Sums::new(profile.layout.clone())).collect();
+    let (mut mapping, mut coded) = (Mapping::default(), CodedRow::default());
+    for (_, row) in sample.iter() {
+        profile.coding.code(&row.features, &names, &mut mapping, &mut coded);
+        let day = (row.time.micros() - START) / Span::DAY.micros();
+        all[day as usize].predicted(&row.facts, &coded);
+    }
+    all
+}
+
+fn profile(days: i64, seed: u64) -> Profile {
+    let (names, sample) = rows(days, seed);
+    build("m", "v1", Origin::Files, &sample, &names, &BuildSettings::default())
+}
+
 /// `days` of 600 rows. `still` is one of four values at random; `bunch` is the same one of four for 20 rows in a row;
 /// `night` is `yes` in half of the hours.
-fn profile(days: i64, seed: u64) -> Profile {
+fn rows(days: i64, seed: u64) -> (FeatureNames, RowSample) {
     let mut chance = Chance(seed);
     let mut names = FeatureNames::default();
     let mut sample = RowSample::new(100_000);
@@ -57,13 +75,13 @@ fn profile(days: i64, seed: u64) -> Profile {
             positive,
         });
     }
-    build("m", "v1", Origin::Files, &sample, &names, &BuildSettings::default())
+    (names, sample)
 }
 
 fn factor(profile: &Profile, length: Span, rows: f64, figure: Restless) -> (f64, f64) {
     let size = Size { length, rows, labelled: figure.is_labelled() };
     // As it was measured: nothing is added for not knowing it better.
-    judged(&profile.dispersion, size).unwrap().factors(&profile.figures, &profile.layout, figure, |shown| 1.0 + (shown.factor - 1.0) * shown.scale)
+    judged(&profile.dispersion, None, size).unwrap().factors(&profile.figures, &profile.layout, figure, |shown| 1.0 + (shown.windows.factor - 1.0) * shown.scale)
 }
 
 fn place(profile: &Profile, name: &str) -> usize {
@@ -115,10 +133,44 @@ fn more_rows_a_window_show_more_of_the_excess_and_fewer_no_less() {
 #[test]
 fn rows_of_one_moment_tell_nothing() {
     let profile = profile(28, 5);
-    assert!(judged(&[], Size { length: Span::DAY, rows: 1.0, labelled: false }).is_none());
+    assert!(judged(&[], None, Size { length: Span::DAY, rows: 1.0, labelled: false }).is_none());
     let few: Vec<Dispersion> = profile.dispersion.iter().filter(|one| one.windows < ENOUGH).cloned().collect();
     assert_eq!(few.len(), 1);
-    assert!(judged(&few, Size { length: Span::DAY, rows: 1.0, labelled: false }).is_none());
+    assert!(judged(&few, None, Size { length: Span::DAY, rows: 1.0, labelled: false }).is_none());
+}
+
+/// A world of 600 rows a day is learnt from its days, one by one; the baseline's rows are all of one moment.
+#[test]
+fn production_teaches_what_a_baseline_of_one_moment_cannot_tell() {
+    let world = profile(40, 8);
+    let still = Restless::Feature(place(&world, "still"), Part::Cell(1));
+    let bunch = Restless::Feature(place(&world, "bunch"), Part::Cell(1));
+    let mut learnt = Learnt::default();
+    learnt.compare_with(&world);
+    let size = Size { length: Span::DAY, rows: 600.0, labelled: false };
+    let of = |learnt: &Learnt, figure| {
+        let raise = |shown| crate::stats::dispersion::effective(shown, 1e-5);
+        judged(&[], Some(learnt), size).unwrap().factors(&world.figures, &world.layout, figure, raise)
+    };
+    // Nothing is known: anything is possible.
+    assert!(of(&learnt, still).0 > 100.0);
+    let mut last = f64::INFINITY;
+    for (day, sums) in days(&world, 40, 8).into_iter().enumerate() {
+        let took = learnt.note(&world, Span::DAY, &sums, false);
+        assert_eq!(took, day < 28, "only the first days teach");
+        if [6, 13, 27].contains(&day) {
+            let now = of(&learnt, still).0;
+            assert!(now < last, "day {day}: {now} after {last}");
+            last = now;
+        }
+    }
+    assert!(last < 3.0, "{last}");
+    assert!((10.0..120.0).contains(&of(&learnt, bunch).0), "{}", of(&learnt, bunch).0);
+    // Another baseline has other figures.
+    let mut other = world.clone();
+    other.rows += 1;
+    learnt.compare_with(&other);
+    assert!(of(&learnt, still).0 > 100.0);
 }
 
 #[test]

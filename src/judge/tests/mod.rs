@@ -165,6 +165,7 @@ impl World {
             alive,
             living: None,
             bounds: &self.bounds,
+                learnt: None,
         }
     }
 

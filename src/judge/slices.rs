@@ -18,7 +18,7 @@ use super::predictions::difference;
 use super::reading::{Context, Reading, count};
 use super::subgroups::{Slice, Sliced, all, cell, errors, sliced_features};
 use super::words::{amount, capital, many, none_or, out_of};
-use crate::baseline::{Profile, Restless};
+use crate::baseline::{Profile, Restless, of_errors};
 use crate::finding::Subject;
 use crate::indicator::{EMERGING_RATIO, Indicator, SLICE_MIN_EXPECTED};
 use crate::observe::{BottomK, Cell, Event, FeatureCoding, SCORE_SCALE, Sums, truth};
@@ -47,22 +47,30 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     let scatter = context.scatter(terms, true);
     let whole = whole(context.sums);
     let whole_then = self::whole(&profile.sums);
+    // Errors may lie where the weights are: of these shares only the whole window knows.
+    let of_errors = [of_errors(context.sums), of_errors(&profile.sums)];
     let mut readings = Vec::new();
     for sliced in &slices {
         let Slice { feature, codes, .. } = &sliced.slice;
         // What scatters the positives of a slice scatters its errors as well.
-        let (window, reference) = scatter.of(Restless::Slice(*feature, codes.start, codes.end));
+        let figure = Restless::Slice(*feature, codes.start, codes.end);
+        let (window, reference) = scatter.of(figure);
+        let (here, there) = scatter.of_weights(figure);
+        let more = [of_errors[0] / here, of_errors[1] / there].map(|more| more.max(1.0));
+        let rates = terms.with_phis(window * more[0], reference * more[1]);
         let terms = terms.with_phis(window, reference);
         let then = cell(&profile.sums, &sliced.slice);
         let look = Look {
             context,
             profile,
             sliced,
-            known: known(context, &sliced.cell, &then, [&whole, &whole_then], terms),
+            known: known(context, &sliced.cell, &then, [&whole, &whole_then], terms, there),
             then,
             whole: &whole,
             whole_then: &whole_then,
             terms,
+            rates,
+            effect: here,
         };
         readings.extend(look.residual());
         if !selective {
@@ -80,8 +88,16 @@ fn whole(sums: &Sums) -> Cell {
 
 /// Whether the baseline can speak for a slice. It cannot if it has no row of it, nor if the slice has grown beyond all
 /// proportion: then most of it is of a kind that the baseline does not know.
-fn known(context: &Context<'_>, now: &Cell, then: &Cell, [whole, whole_then]: [&Cell; 2], terms: Terms) -> bool {
-    let most = context.bounds.of(count(then.n), count(whole_then.n), Terms { reference_phi: 1.0, ..terms });
+fn known(
+    context: &Context<'_>,
+    now: &Cell,
+    then: &Cell,
+    [whole, whole_then]: [&Cell; 2],
+    terms: Terms,
+    effect: f64,
+) -> bool {
+    let terms = Terms { reference_phi: effect, ..terms };
+    let most = context.bounds.of(count(then.n), count(whole_then.n), terms);
     then.n > 0 && most.is_some_and(|most| now.n as f64 <= EMERGING_RATIO * most * whole.n as f64)
 }
 
@@ -95,6 +111,10 @@ struct Look<'a> {
     whole: &'a Cell,
     whole_then: &'a Cell,
     terms: Terms,
+    /// The terms of shares of errors.
+    rates: Terms,
+    /// How many rows of weight 1 would say as much as one label: the slice's labels are divided by it.
+    effect: f64,
 }
 
 impl Look<'_> {
@@ -158,7 +178,8 @@ impl Look<'_> {
         let n = count(cell.n);
         let observed = count(cell.positive);
         // Few expected positives can still be far too few for what was found; too little of both says nothing.
-        if n < indicator.min_n() || promised.max(observed as f64) < SLICE_MIN_EXPECTED {
+        let least = indicator.min_n() as f64 * self.effect;
+        if (n as f64) < least || promised.max(observed as f64) < SLICE_MIN_EXPECTED * self.effect {
             return None;
         }
         let factor = 1.0 + indicator.floor();
@@ -180,7 +201,8 @@ impl Look<'_> {
             many(n),
             amount(*promised)
         );
-        let interval = crate::stats::interval::wilson(observed as f64, n as f64, 0.05);
+        let [positives, rows] = [observed, n].map(|labels| labels as f64 / self.effect);
+        let interval = crate::stats::interval::wilson(positives, rows, 0.05);
         let reading = Some(
             Reading {
                 indicator,
@@ -237,7 +259,7 @@ impl Look<'_> {
 
     /// Larger than on the baseline, and larger than in the rest of the window: the larger p-value counts.
     fn rate(&self, metric: &str, least: u64, what: &str, now: Tally, then: Tally, rest: Tally) -> Option<Reading> {
-        if now.trials < least {
+        if (now.trials as f64) < least as f64 * self.effect {
             return None;
         }
         let more = |than: Tally| now.share().zip(than.share()).map_or(0.0, |(now, then)| now - then);
@@ -246,9 +268,9 @@ impl Look<'_> {
             return None;
         }
         let floor = Floor::Difference(ERROR_FLOOR);
-        let test = rate_test(now, then, Side::Higher, floor, self.terms)?;
+        let test = rate_test(now, then, Side::Higher, floor, self.rates)?;
         // A slice that is the whole has no rest to be worse than.
-        let rest = rate_test(now, rest, Side::Higher, floor, self.terms)?;
+        let rest = rate_test(now, rest, Side::Higher, floor, self.rates)?;
         let p_value = rest.p_value.max(test.p_value);
         let text = format!(
             "{}, {} {what}; on the baseline {}, elsewhere in this window {}.",
@@ -263,7 +285,7 @@ impl Look<'_> {
             &test,
             ERROR_FLOOR,
             now.trials,
-            self.terms,
+            self.rates,
         );
         Some(self.exemplified(Reading { strength, p_value, text, ..reading }))
     }

@@ -3,7 +3,7 @@
 //! One vector of integers; see `layout` for the places. A prediction adds when it arrives, a label adds when it is
 //! joined and is subtracted again, to the last bit, when it is corrected. Sums of two parts of a stream add to the sums
 //! of the whole, whatever the cut and the order. Scores are kept in units of 2^-30 and losses in 2^-28, each rounded
-//! once an event: 2^31 rows fit. Memory at 20 features: about 100 kB.
+//! once an event: 2^31 rows fit. Labels count with their row's weight, a whole number. Memory at 20 features: about 110 kB.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use super::lines::Lines;
 use super::recalibration::Recalibration;
 use super::sample::{BottomK, Event};
 use super::scores::{bin_of, clip};
+use super::weight::Weight;
 use crate::event::{Arm, EventTime, RequestKey};
 
 /// Units of a sum of scores: 1.0 is this many.
@@ -51,6 +52,8 @@ pub struct Facts {
     pub arm: Arm,
     /// The action, by its hash modulo 16; `None` without one.
     pub action: Option<u8>,
+    /// How many rows it counts as once it has a label.
+    pub weight: Weight,
 }
 
 /// The sums of one model, version and window.
@@ -220,9 +223,13 @@ impl Sums {
         }
     }
 
-    /// Adds (`sign` = 1) or takes back (`sign` = -1) a label.
+    /// Adds (`sign` = 1) or takes back (`sign` = -1) a label, with the weight of its row.
     #[inline]
     pub fn labelled(&mut self, facts: &Facts, codes: &[u8], map: &Recalibration, positive: bool, sign: i64) {
+        if facts.weight != Weight::ONE {
+            self.weighed(facts, codes, map, positive, sign);
+        }
+        let sign = sign * facts.weight.whole();
         let bin = bin_of(facts.score);
         let known = map.facts(bin);
         let y = i64::from(positive);
@@ -356,8 +363,8 @@ impl Sums {
 }
 
 const fn of_features(statistic: Statistic) -> bool {
-    use Statistic::{Cells, Codes, Numbers, Slices, Unseen};
-    matches!(statistic, Codes | Numbers | Slices | Cells | Unseen)
+    use Statistic::{CellSquares, Cells, Codes, Numbers, Slices, Unseen};
+    matches!(statistic, Codes | Numbers | Slices | Cells | Unseen | CellSquares)
 }
 
 fn unseen_place(feature: usize, row: usize, hash: u64) -> usize {
@@ -442,7 +449,7 @@ mod tests {
         }
 
         fn add(&mut self, sums: &mut Sums, row: &Row) {
-            let facts = Facts { score: row.score, decision: row.decision, arm: Arm::Policy, action: Some(row.method) };
+            let facts = Facts { score: row.score, decision: row.decision, arm: Arm::Policy, action: Some(row.method), weight: Weight::ONE };
             let mut features = Features::default();
             if let Some(amount) = row.amount {
                 features.pairs.push((self.names.slot("amount", 0).unwrap(), Value::Float(amount)));
@@ -490,7 +497,7 @@ mod tests {
             let mut counter = Counter::new();
             let mut sums = counter.all(&rows);
             let before = bytes(&sums);
-            let facts = Facts { score, decision: Some(label), arm: Arm::Policy, action: None };
+            let facts = Facts { score, decision: Some(label), arm: Arm::Policy, action: None, weight: Weight::ONE };
             sums.labelled(&facts, &[3, 4], &counter.map, label, 1);
             prop_assert_ne!(&bytes(&sums), &before);
             sums.labelled(&facts, &[3, 4], &counter.map, label, -1);

@@ -18,7 +18,7 @@ use truthline::engine::{Engine, Range};
 use truthline::event::{Arm, BaselineRow, Inference, Label, RequestKey, Truth, murmur2_partition};
 use truthline::join::Counts;
 use truthline::judge::Finding;
-use truthline::observe::Facts;
+use truthline::observe::{Facts, Weight};
 use truthline::story::Chance;
 
 pub(crate) const SECOND: i64 = 1_000_000;
@@ -346,7 +346,7 @@ pub(crate) fn baseline_of(model: &'static str) -> Profile {
         let text = row.json().replacen('{', &format!(r#"{{"label":{},"#, u8::from(row.positive)), 1);
         decoder.baseline(&Encoding::Json, text.as_bytes(), &mut read).unwrap();
         let score = row.score;
-        let facts = Facts { score, decision: Some(score >= THRESHOLD), arm: Arm::Policy, action: None };
+        let facts = Facts { score, decision: Some(score >= THRESHOLD), arm: Arm::Policy, action: None, weight: Weight::ONE };
         sample.add(RequestKey::new(&row.id, 0), || SampleRow {
             time: read.inference.event_time,
             facts,

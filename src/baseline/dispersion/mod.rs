@@ -17,11 +17,13 @@ mod figures;
 mod measure;
 #[cfg(test)]
 mod tests;
+mod weights;
 
 use serde::{Deserialize, Serialize};
 
 pub use figures::Figures;
 pub(super) use measure::measure;
+pub use weights::{design_effect, of_errors, of_specificity};
 
 use figures::FeaturePlaces;
 
@@ -69,6 +71,11 @@ impl Restless {
     /// Whether it stands on labels.
     pub const fn is_labelled(self) -> bool {
         matches!(self, Self::Labels | Self::Metric(_) | Self::Offset | Self::Slope | Self::Slice(..))
+    }
+
+    /// Whether it lies in [0, 1] by its nature.
+    pub const fn is_share(self) -> bool {
+        !matches!(self, Self::Offset | Self::Slope | Self::Metric(Metric::LogLoss))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::baseline::{BuildSettings, Origin, Profile, RowSample, SampleRow, build};
 use crate::event::{Arm, EventTime, FeatureNames, Features, RequestKey, Value};
-use crate::observe::Facts;
+use crate::observe::{Facts, Weight};
 
 const START: i64 = 1_767_225_600_000_000;
 
@@ -47,7 +47,7 @@ fn profile(days: i64, seed: u64) -> Profile {
         }
         features.pairs.push((names.slot("x", 3).unwrap(), Value::Float(chance.uniform())));
         let score = 0.05 + 0.4 * chance.uniform();
-        let facts = Facts { score, decision: Some(score > 0.3), arm: Arm::Policy, action: None };
+        let facts = Facts { score, decision: Some(score > 0.3), arm: Arm::Policy, action: None, weight: Weight::ONE };
         let positive = Some(chance.uniform() < score);
         sample.add(RequestKey::new(&number.to_string(), 0), || SampleRow {
             time,
@@ -142,7 +142,7 @@ fn a_value_that_came_and_went_is_no_vocabulary() {
         let day = number / 600;
         let text = if number % 10 == 0 { format!("guest{day}") } else { format!("host{}", number % 3) };
         features.push_text(names.slot("who", 0).unwrap(), &text);
-        let facts = Facts { score: 0.5, decision: None, arm: Arm::Policy, action: None };
+        let facts = Facts { score: 0.5, decision: None, arm: Arm::Policy, action: None, weight: Weight::ONE };
         let key = RequestKey::new(&number.to_string(), 0);
         sample.add(key, || SampleRow { time, facts, features, content: 0, positive: None });
     }

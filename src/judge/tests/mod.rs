@@ -23,7 +23,7 @@ use crate::baseline::{BuildSettings, Origin, Profile, RowSample, SampleRow, buil
 use crate::config::ModelConfig;
 use crate::event::{Arm, EventTime, FeatureNames, Features, RequestKey, Span, Value, Window};
 use crate::finding::Subject;
-use crate::observe::{CodedRow, Facts, Mapping, Sums};
+use crate::observe::{CodedRow, Facts, Mapping, Sums, Weight};
 use crate::stats::rate::Tally;
 
 /// Numbers that depend on the seed alone (splitmix64).
@@ -95,7 +95,7 @@ impl Row {
     }
 
     fn facts(&self) -> Facts {
-        Facts { score: self.score, decision: self.decision, arm: Arm::Policy, action: None }
+        Facts { score: self.score, decision: self.decision, arm: Arm::Policy, action: None, weight: Weight::ONE }
     }
 }
 

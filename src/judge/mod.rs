@@ -365,6 +365,7 @@ impl Judge {
                 readings.extend(performance::readings(&context));
                 readings.extend(calibration::readings(&context));
                 readings.extend(slices::readings(&context));
+                weighted::explain(&context, &mut readings);
                 store.label_lives.course.note(&context);
                 readings.extend(store.label_lives.course.readings(&context));
                 readings

@@ -17,6 +17,7 @@ use super::naming::{quoted, spoken};
 use super::predictions::difference;
 use super::reading::{Context, Reading, count};
 use super::subgroups::{Slice, Sliced, all, cell, errors, sliced_features};
+use super::weighted::DESIGN_EFFECT;
 use super::words::{amount, capital, many, none_or, out_of};
 use crate::baseline::{Profile, Restless, of_errors};
 use crate::finding::Subject;
@@ -292,6 +293,9 @@ impl Look<'_> {
 
     /// A few predictions of the slice: only for readings that fire.
     fn exemplified(&self, mut reading: Reading) -> Reading {
+        if self.effect > 1.0 {
+            reading = reading.with(DESIGN_EFFECT, self.effect);
+        }
         if reading.fires() {
             let slice = &self.sliced.slice;
             let of_slice = |event: &Event| {

@@ -397,6 +397,13 @@ mod tests {
         amount: Option<f64>,
         method: u8,
         label: Option<bool>,
+        weight: f64,
+    }
+
+    impl Row {
+        fn weight(&self) -> Weight {
+            Weight::of(RequestKey::new(&self.id.to_string(), 0), self.weight, 1.0, 50.0)
+        }
     }
 
     fn rows() -> impl Strategy<Value = Vec<Row>> {
@@ -407,14 +414,16 @@ mod tests {
             proptest::option::of(-2.0..12.0),
             0..12_u8,
             any::<Option<bool>>(),
+            prop_oneof![Just(1.0), 0.0..60.0_f64],
         )
-            .prop_map(|(id, score, decision, amount, method, label)| Row {
+            .prop_map(|(id, score, decision, amount, method, label, weight)| Row {
                 id,
                 score,
                 decision,
                 amount,
                 method,
                 label,
+                weight,
             });
         proptest::collection::vec(row, 0..60)
     }
@@ -449,7 +458,7 @@ mod tests {
         }
 
         fn add(&mut self, sums: &mut Sums, row: &Row) {
-            let facts = Facts { score: row.score, decision: row.decision, arm: Arm::Policy, action: Some(row.method), weight: Weight::ONE };
+            let facts = Facts { score: row.score, decision: row.decision, arm: Arm::Policy, action: Some(row.method), weight: row.weight() };
             let mut features = Features::default();
             if let Some(amount) = row.amount {
                 features.pairs.push((self.names.slot("amount", 0).unwrap(), Value::Float(amount)));
@@ -493,11 +502,11 @@ mod tests {
         }
 
         #[test]
-        fn a_label_taken_back_leaves_no_trace(rows in rows(), label: bool, score in 0.0..=1.0) {
+        fn a_label_taken_back_leaves_no_trace(rows in rows(), label: bool, score in 0.0..=1.0, weight in 0..70_u32) {
             let mut counter = Counter::new();
             let mut sums = counter.all(&rows);
             let before = bytes(&sums);
-            let facts = Facts { score, decision: Some(label), arm: Arm::Policy, action: None, weight: Weight::ONE };
+            let facts = Facts { score, decision: Some(label), arm: Arm::Policy, action: None, weight: Weight::from_bits(weight) };
             sums.labelled(&facts, &[3, 4], &counter.map, label, 1);
             prop_assert_ne!(&bytes(&sums), &before);
             sums.labelled(&facts, &[3, 4], &counter.map, label, -1);
@@ -528,19 +537,40 @@ mod tests {
             let count = |f: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| f(row)).count() as i64;
             prop_assert_eq!(sums.flow(flow::N), rows.len() as i64);
             prop_assert_eq!(sums.flow(flow::POSITIVE), count(&|r| r.decision == Some(true)));
-            prop_assert_eq!(sums.truth(truth::TP), count(&|r| r.decision == Some(true) && r.label == Some(true)));
-            prop_assert_eq!(sums.truth(truth::FN), count(&|r| r.decision == Some(false) && r.label == Some(true)));
+            // Labels count with their weights; the rows behind them, and the squares of the weights, are known as well.
+            let weighed = |power: u32, f: &dyn Fn(&Row) -> bool| {
+                rows.iter().filter(|row| f(row)).map(|row| row.weight().whole().pow(power)).sum::<i64>()
+            };
+            let kinds: [&dyn Fn(&Row) -> bool; 6] = [
+                &|r| r.label.is_some(),
+                &|r| r.label == Some(true),
+                &|r| r.label.is_some() && r.decision.is_some(),
+                &|r| r.decision == Some(true) && r.label == Some(true),
+                &|r| r.decision == Some(true) && r.label == Some(false),
+                &|r| r.decision == Some(false) && r.label == Some(true),
+            ];
+            for (place, kind) in kinds.into_iter().enumerate() {
+                prop_assert_eq!(sums.truth(place), weighed(1, kind));
+                prop_assert_eq!(sums.rows(place), count(kind));
+            }
+            for (kind, (sum, squares)) in sums.weights().into_iter().enumerate() {
+                let of = |r: &Row| r.label == Some(kind > 1) && (r.decision == Some(true)) == (kind % 2 == 1);
+                prop_assert_eq!([sum as i64, squares as i64], [weighed(1, &of), weighed(2, &of)]);
+            }
+            let per_bin = (0..crate::observe::BINS).map(|bin| sums.bin_weights(true, bin).1 as i64).sum::<i64>();
+            prop_assert_eq!(per_bin, weighed(2, kinds[1]));
+            prop_assert_eq!(sums.truth(truth::CLIPPED), count(&|r| r.label.is_some() && r.weight > 50.0));
             prop_assert_eq!(sums.codes(0)[0], count(&|r| r.amount.is_none()));
             prop_assert_eq!(sums.codes(0)[3], count(&|r| r.amount.is_some_and(|a| (0.0..5.0).contains(&a))));
             prop_assert_eq!(sums.codes(1)[19], count(&|r| r.method == 0));
-            prop_assert_eq!(sums.cell(1, 19).positive, count(&|r| r.method == 0 && r.label == Some(true)));
+            prop_assert_eq!(sums.cell(1, 19).positive, weighed(1, &|r| r.method == 0 && r.label == Some(true)));
             let unseen = count(&|r| r.method == 7);
             prop_assert!(sums.unseen_count(1, value_hash("m7")) >= unseen);
             let all_unseen = count(&|r| r.method > 2);
             prop_assert_eq!(sums.codes(1)[2..18].iter().sum::<i64>(), all_unseen);
             let losses: f64 = rows.iter().filter_map(|r| r.label.map(|y| {
                 let s = r.score.clamp(1e-6, 1.0 - 1e-6);
-                -libm::log(if y { s } else { 1.0 - s })
+                -libm::log(if y { s } else { 1.0 - s }) * r.weight().whole() as f64
             })).sum();
             let labelled = sums.truth(truth::N);
             let mean = sums.log_loss().map_or(0.0, |(mean, _)| mean);

@@ -12,6 +12,7 @@ mod owners;
 mod snapshot;
 mod sound;
 mod stream;
+mod weighted;
 
 use std::sync::Arc;
 
@@ -70,6 +71,7 @@ pub(super) struct Row {
     pub score: f64,
     pub decision: Option<bool>,
     pub label: Option<bool>,
+    pub weight: Weight,
 }
 
 pub(super) fn text(value: impl Into<String>) -> Cell {
@@ -78,7 +80,7 @@ pub(super) fn text(value: impl Into<String>) -> Cell {
 
 impl Row {
     pub(super) fn new(score: f64, label: bool, features: Vec<(&'static str, Cell)>) -> Self {
-        Self { features, score, decision: Some(score >= 0.5), label: Some(label) }
+        Self { features, score, decision: Some(score >= 0.5), label: Some(label), weight: Weight::ONE }
     }
 
     fn features(&self, names: &mut FeatureNames) -> Features {
@@ -95,7 +97,7 @@ impl Row {
     }
 
     fn facts(&self) -> Facts {
-        Facts { score: self.score, decision: self.decision, arm: Arm::Policy, action: None, weight: Weight::ONE }
+        Facts { score: self.score, decision: self.decision, arm: Arm::Policy, action: None, weight: self.weight }
     }
 }
 

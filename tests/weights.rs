@@ -4,6 +4,7 @@
 //! oracle knows the label of every row.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -49,7 +50,10 @@ fn label(case: &Case, positive: bool, revision: i64) -> Value {
 }
 
 fn write(path: &Path, rows: impl IntoIterator<Item = Value>) {
-    let text: String = rows.into_iter().map(|row| format!("{row}\n")).collect();
+    let mut text = String::new();
+    for row in rows {
+        writeln!(text, "{row}").unwrap();
+    }
     std::fs::write(path, text).unwrap();
 }
 
@@ -86,16 +90,14 @@ fn judged(
             row
         }),
     );
-    let config = format!("defaults: {{window: 1d, label_window: 2h, ages: [0]{weights}}}\nmodels: {{m: {{BASELINE}}}}\n");
+    let config =
+        format!("defaults: {{window: 1d, label_window: 2h, ages: [0]{weights}}}\nmodels: {{m: {{BASELINE}}}}\n");
     std::fs::write(at("b.yaml"), config.replace("BASELINE", "")).unwrap();
     std::fs::write(at("c.yaml"), config.replace("BASELINE", "baseline: baseline.json")).unwrap();
     truthline(folder.path(), "baseline build --config b.yaml --rows rows.jsonl --out baseline.json");
     write(&at("predictions.jsonl"), stream.iter().map(changed));
     write(&at("labels.jsonl"), labels);
-    truthline(
-        folder.path(),
-        "replay --config c.yaml --inferences predictions.jsonl --labels labels.jsonl --out out",
-    );
+    truthline(folder.path(), "replay --config c.yaml --inferences predictions.jsonl --labels labels.jsonl --out out");
     let text = std::fs::read_to_string(at("out/summaries.jsonl")).unwrap();
     let summaries = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let days = summaries.filter(|one| {

@@ -3,7 +3,9 @@
 //! With the names of its features: their numbers mean something to one decoder only.
 
 use crate::baseline::SampleRow;
-use crate::event::wire::{WireError, put, put_bytes, put_signed, take, take_array, take_byte, take_number, take_signed, take_text};
+use crate::event::wire::{
+    WireError, put, put_bytes, put_signed, take, take_array, take_byte, take_number, take_signed, take_text,
+};
 use crate::event::{Arm, EventTime, FeatureNames, Features, RequestKey, Value};
 use crate::observe::{Facts, Weight};
 

@@ -188,7 +188,8 @@ impl Context<'_> {
     pub(super) fn widened(&self, interval: Option<[f64; 2]>, value: f64, figure: Restless) -> Option<[f64; 2]> {
         let by = self.effect(figure).sqrt();
         let limits = if figure.is_share() { [0.0, 1.0] } else { [f64::NEG_INFINITY, f64::INFINITY] };
-        let moved = |bound: f64| if by > 1.0 { (value + by * (bound - value)).clamp(limits[0], limits[1]) } else { bound };
+        let moved =
+            |bound: f64| if by > 1.0 { (value + by * (bound - value)).clamp(limits[0], limits[1]) } else { bound };
         interval.map(|interval| interval.map(moved))
     }
 

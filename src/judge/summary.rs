@@ -281,8 +281,7 @@ impl Labelled {
         // Silence that will be taken for an answer is counted by rows: where rows have weights there is no exposure.
         let usable = regime == Regime::Explicit || !context.sums.is_weighted();
         let arrived = arrived.as_ref();
-        let provisional =
-            arrived.filter(|_| usable).map(|arrived| Provisional::new(context.sums, arrived, regime));
+        let provisional = arrived.filter(|_| usable).map(|arrived| Provisional::new(context.sums, arrived, regime));
         let estimator = match (is_final, regime) {
             (true, Regime::ImplicitNegative) => "silence_is_negative",
             (true, Regime::Explicit) => "complete",

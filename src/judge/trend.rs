@@ -143,8 +143,7 @@ pub(super) fn outlook(context: &Context<'_>) -> Vec<Reading> {
         let now = measure(context.sums, *metric)?;
         let interval = now.interval?;
         // Of 95 in 100, as all intervals of figures.
-        let [low, high] =
-            context.widened(Some([interval.low, interval.high]), now.value, Restless::Metric(*metric))?;
+        let [low, high] = context.widened(Some([interval.low, interval.high]), now.value, Restless::Metric(*metric))?;
         let spread = (high - low) / (2.0 * normal_isf(0.025));
         let count = f64::from(windows);
         let error = spread * (12.0 * (count - 1.0) / (count * (count + 1.0))).sqrt();

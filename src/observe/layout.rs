@@ -270,7 +270,7 @@ impl Layout {
             let length = match statistic {
                 Statistic::Flow => flow::WIDTH,
                 Statistic::Scores | Statistic::Negatives | Statistic::Positives => BINS,
-                Statistic::Codes => cells,
+                Statistic::Codes | Statistic::CellSquares => cells,
                 Statistic::Numbers => features,
                 Statistic::Slices => cells * SLICE_WIDTH,
                 Statistic::Arms => 4,
@@ -280,7 +280,6 @@ impl Layout {
                 Statistic::Unseen => features * UNSEEN_ROWS * UNSEEN_COLUMNS,
                 Statistic::Delays => DELAY_KINDS * DELAY_BINS,
                 Statistic::Squares => 2 * BINS,
-                Statistic::CellSquares => cells,
             };
             if statistic == Statistic::Cells {
                 start = start.next_multiple_of(LINE);

@@ -458,7 +458,13 @@ mod tests {
         }
 
         fn add(&mut self, sums: &mut Sums, row: &Row) {
-            let facts = Facts { score: row.score, decision: row.decision, arm: Arm::Policy, action: Some(row.method), weight: row.weight() };
+            let facts = Facts {
+                score: row.score,
+                decision: row.decision,
+                arm: Arm::Policy,
+                action: Some(row.method),
+                weight: row.weight(),
+            };
             let mut features = Features::default();
             if let Some(amount) = row.amount {
                 features.pairs.push((self.names.slot("amount", 0).unwrap(), Value::Float(amount)));

@@ -89,7 +89,8 @@ impl Sums {
         let flagged = facts.decision == Some(true);
         let decided = facts.decision.is_some();
         // In the order of the counts: all, positive, decided, hits, false alarms, misses.
-        let counted = [true, positive, decided, positive && flagged, !positive && flagged, positive && decided && !flagged];
+        let counted =
+            [true, positive, decided, positive && flagged, !positive && flagged, positive && decided && !flagged];
         for (place, _) in counted.into_iter().enumerate().filter(|(_, counted)| *counted) {
             self.add_truth(truth::EXTRA + place, extra);
         }
@@ -175,7 +176,9 @@ mod tests {
     fn rounding_is_right_on_average_and_the_same_for_one_row() {
         let keys: Vec<RequestKey> =
             (0..40_000).map(|id| RequestKey::new(&format!("request {}", id / 4), id % 4)).collect();
-        for (weight, probability) in [(1.0, 1.0), (0.3, 1.0), (1.0, 0.3), (2.5, 0.9), (1.0, 1.0 / 7.0), (0.01, 0.5), (12.0, 0.37)] {
+        for (weight, probability) in
+            [(1.0, 1.0), (0.3, 1.0), (1.0, 0.3), (2.5, 0.9), (1.0, 1.0 / 7.0), (0.01, 0.5), (12.0, 0.37)]
+        {
             let asked = weight / probability;
             let drawn: Vec<f64> =
                 keys.iter().map(|&key| Weight::of(key, weight, probability, 50.0).whole() as f64).collect();

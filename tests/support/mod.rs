@@ -352,7 +352,8 @@ pub(crate) fn baseline_of(model: &'static str) -> Profile {
         let text = row.json().replacen('{', &format!(r#"{{"label":{},"#, u8::from(row.positive)), 1);
         decoder.baseline(&Encoding::Json, text.as_bytes(), &mut read).unwrap();
         let score = row.score;
-        let facts = Facts { score, decision: Some(score >= THRESHOLD), arm: Arm::Policy, action: None, weight: Weight::ONE };
+        let facts =
+            Facts { score, decision: Some(score >= THRESHOLD), arm: Arm::Policy, action: None, weight: Weight::ONE };
         sample.add(RequestKey::new(&row.id, 0), || SampleRow {
             time: read.inference.event_time,
             facts,

@@ -55,13 +55,7 @@ fn weighted(days: i64, seed: u64, weight: impl Fn(RequestKey) -> Weight) -> Prof
         let weight = weight(key);
         let facts = Facts { score, decision: Some(score > 0.3), arm: Arm::Policy, action: None, weight };
         let positive = Some(chance.uniform() < score);
-        sample.add(key, || SampleRow {
-            time,
-            facts,
-            features,
-            content: 0,
-            positive,
-        });
+        sample.add(key, || SampleRow { time, facts, features, content: 0, positive });
     }
     build("m", "v1", Origin::Files, &sample, &names, &BuildSettings::default())
 }

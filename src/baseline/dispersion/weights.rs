@@ -11,9 +11,7 @@
 
 use super::Restless;
 use crate::indicator::Metric;
-use crate::observe::{
-    BINS, CELL_SQUARE, Recalibration, SCORE_SCALE, Statistic, Sums, bin_center, clip, logit,
-};
+use crate::observe::{BINS, CELL_SQUARE, Recalibration, SCORE_SCALE, Statistic, Sums, bin_center, clip, logit};
 
 /// Sum of weights, and of their squares.
 type Weighed = (f64, f64);
@@ -86,20 +84,19 @@ fn of_area(sums: &Sums) -> f64 {
     let of = |positive, bin| sums.bin_weights(positive, bin).0;
     let total = |positive| (0..BINS).map(|bin| of(positive, bin)).sum::<f64>();
     let (negatives, positives) = (total(false), total(true));
-    // Of each bin: how many negatives a positive of it beats, and by how many positives a negative of it is beaten.
-    let mut beats = [[0.0; BINS]; 2];
+    // Of each bin: by how many positives a negative of it is beaten, and how many negatives a positive of it beats.
+    let mut beats = [[0.0; 2]; BINS];
     let (mut below, mut above) = (0.0, positives);
     let mut area = 0.0;
-    for bin in 0..BINS {
+    for (bin, beats) in beats.iter_mut().enumerate() {
         let (negative, positive) = (of(false, bin), of(true, bin));
-        beats[1][bin] = (below + 0.5 * negative) / negatives;
-        beats[0][bin] = (above - 0.5 * positive) / positives;
-        area += positive / positives * beats[1][bin];
+        *beats = [(above - 0.5 * positive) / positives, (below + 0.5 * negative) / negatives];
+        area += positive / positives * beats[1];
         below += negative;
         above -= positive;
     }
     let classes = [negatives, positives];
-    of_bins(sums, |positive, bin| (beats[usize::from(positive)][bin] - area) / classes[usize::from(positive)])
+    of_bins(sums, |positive, bin| (beats[bin][usize::from(positive)] - area) / classes[usize::from(positive)])
 }
 
 /// The factor of a mean loss, with the loss of a bin's middle for all of it.

@@ -68,7 +68,7 @@ pub(super) fn selective(context: &Context<'_>) -> Option<[f64; 2]> {
     };
     let error = (of(context.sums, &now) + of(&context.profile?.sums, &then)).sqrt();
     let apart = libm::fabs(gap(&now) - gap(&then));
-    let rows = by_rows(context.sums, |place| context.sums.rows(place))?;
+    let rows = by_rows(context.sums)?;
     (apart > SELECTIVE && apart > 3.0 * error).then(|| rows.map(|tally| share(&tally)))
 }
 
@@ -81,19 +81,22 @@ fn of_selection(sums: &Sums) -> f64 {
 
 /// Labels, with their weights, among positive and among negative decisions; `None` without both.
 fn by_decision(sums: &Sums) -> Option<[Tally; 2]> {
-    by_rows(sums, |place| sums.rows(place))?;
-    by_rows(sums, |place| sums.truth(place))
+    by_rows(sums)?;
+    labels_of(sums, |place| sums.truth(place))
 }
 
-/// The same of rows where `labels` tells rows: then there are no more labels than decisions, or something is amiss.
-fn by_rows(sums: &Sums, labels: impl Fn(usize) -> i64) -> Option<[Tally; 2]> {
+/// The same of labelled rows: there are no more of them than decisions, or something is amiss.
+fn by_rows(sums: &Sums) -> Option<[Tally; 2]> {
+    labels_of(sums, |place| sums.rows(place)).filter(|both| both.iter().all(|tally| tally.hits <= tally.trials))
+}
+
+fn labels_of(sums: &Sums, labels: impl Fn(usize) -> i64) -> Option<[Tally; 2]> {
     let (decided, positive) = (count(sums.flow(flow::DECIDED)), count(sums.flow(flow::POSITIVE)));
     let flagged = count(labels(truth::TP) + labels(truth::FP));
     let labelled = count(labels(truth::DECIDED));
     let negative = decided.checked_sub(positive)?;
     let passed = labelled.checked_sub(flagged)?;
-    let possible = positive > 0 && negative > 0 && (sums.is_weighted() || (flagged <= positive && passed <= negative));
-    possible.then(|| [Tally::new(flagged, positive), Tally::new(passed, negative)])
+    (positive > 0 && negative > 0).then(|| [Tally::new(flagged, positive), Tally::new(passed, negative)])
 }
 
 /// The tally of labelled among closed rows.

@@ -44,7 +44,8 @@ impl Course {
             return;
         }
         // A window is as sure of its figure as so many rows of weight 1.
-        let n = |metric: Metric, n: u64| libm::rint(n as f64 / context.effect(Restless::Metric(metric))) as u64;
+        let n =
+            |metric: Metric, n: u64| (libm::rint(n as f64 / context.effect(Restless::Metric(metric))) as u64).max(1);
         let figure = |metric: &Metric| measure(context.sums, *metric).map(|now| (now.value, n(*metric, now.n)));
         let mark = Mark { start: context.window.start, metrics: Metric::ALL.iter().map(figure).collect() };
         if self.marks.back().is_some_and(|last| last.start >= mark.start) {

@@ -125,16 +125,29 @@ impl Row {
         }
     }
 
+    /// One row in four of a model stands for those like it; in another four the action was one of several.
+    pub(crate) fn weight(&self) -> Option<f64> {
+        (self.model == "risk" && self.time / 1_000 % 4 == 0).then_some(2.5)
+    }
+
+    pub(crate) fn action_prob(&self) -> Option<f64> {
+        (self.model == "risk" && self.time / 1_000 % 4 == 1).then_some(0.3)
+    }
+
+    /// How many rows its label counts as.
+    pub(crate) fn counts(&self) -> i64 {
+        let (weight, prob) = (self.weight().unwrap_or(1.0), self.action_prob().unwrap_or(1.0));
+        Weight::of(RequestKey::new(&self.id, 0), weight, prob, 50.0).whole()
+    }
+
     pub(crate) fn json(&self) -> String {
         let mut text = format!(
             r#"{{"request_id":"{}","event_time":{},"model":"{}","version":"{}","score":{},"threshold":{THRESHOLD},"features":{{"#,
             self.id, self.time, self.model, self.version, self.score
         );
-        if self.model == "risk" {
-            // One row in four stands for those like it, another in four was one of several actions.
-            let (head, number) = (text.find("\"features\"").unwrap(), self.id.len() + self.time as usize / 1_000);
-            let weights = ["", "", "\"weight\":2.5,", "\"action\":\"call\",\"action_prob\":0.3,"];
-            text.insert_str(head, weights[number % 4]);
+        let given = [("weight", self.weight()), ("action_prob", self.action_prob())];
+        for (name, value) in given.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            text.insert_str(text.find("\"features\"").unwrap(), &format!("\"{name}\":{value},"));
         }
         if let Some(amount) = self.amount {
             let _ = write!(text, r#""amount":{amount},"#);

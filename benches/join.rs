@@ -122,7 +122,7 @@ impl Stream {
                 arm: 0,
                 action: 2,
                 action_prob: 1.0,
-                weight: 1.0,
+                weight: 2,
                 content: n as u32,
                 codes: &self.codes,
                 layout: 0,

@@ -17,7 +17,7 @@ use truthline::decode::{Decoder, Encoding, Limits};
 use truthline::engine::{Court, Crew, Head, Range};
 use truthline::event::{Arm, EventTime, FeatureNames, Features, Inference, Label, RequestKey, Value};
 use truthline::judge::{Clock, Judge, LabelFlow};
-use truthline::observe::{CodedRow, Facts, Mapping, Sums};
+use truthline::observe::{CodedRow, Facts, Mapping, Sums, Weight};
 
 const HOUR: i64 = 3_600_000_000;
 /// 2026-01-01T00:00:00Z.
@@ -56,7 +56,7 @@ fn row(number: u64, names: &mut FeatureNames, features: &mut Features) -> (Facts
         features.push_text(slot, &format!("v{}", (chance(number, 100 + place as u64) * VALUES) as u64));
     }
     let score = chance(number, 200) * 0.4;
-    let facts = Facts { score, decision: Some(score >= 0.3), arm: Arm::Policy, action: None };
+    let facts = Facts { score, decision: Some(score >= 0.3), arm: Arm::Policy, action: None, weight: Weight::ONE };
     (facts, chance(number, 201) < score)
 }
 

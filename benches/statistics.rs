@@ -13,7 +13,7 @@ use common::{Form, ProcessorTime, Stream, mix};
 use criterion::Criterion;
 use truthline::decode::{Decoder, Limits};
 use truthline::event::{FeatureNames, Inference, RequestKey};
-use truthline::observe::{CodedRow, Facts, Mapping, Sums};
+use truthline::observe::{CodedRow, Facts, Mapping, Sums, Weight};
 
 /// Few enough to stay in the cache, as a row fresh from the decoder does.
 const ROWS: usize = 1_024;
@@ -37,7 +37,7 @@ fn rows(coding: &truthline::observe::Coding) -> (Vec<Row>, FeatureNames) {
         let score = record.score.expect("records have a score").get();
         let mut coded = CodedRow::default();
         coding.code(&record.features, decoder.names(), &mut mapping, &mut coded);
-        let facts = Facts { score, decision: Some(score >= 0.5), arm: record.arm, action: None };
+        let facts = Facts { score, decision: Some(score >= 0.5), arm: record.arm, action: None, weight: Weight::ONE };
         let key = RequestKey::new(&record.request_id, 0);
         let positive = mix(rows.len() as u64) as f64 / u64::MAX as f64 <= score;
         rows.push(Row { record, key, facts, coded, positive });

@@ -209,6 +209,9 @@ fn amounts_that_make_no_sense_are_refused_with_what_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let cases = [
         ("costs: {false_negative: -1}", "defaults.costs.false_negative"),
+        ("weights: {largest: 0.5}", "defaults.weights.largest"),
+        ("weights: {largest: 101}", "defaults.weights.largest"),
+        ("weights: {action: maybe}", "defaults.weights.action"),
         ("false_alarms_per_month: -0.1", "defaults.false_alarms_per_month"),
         ("false_alarms_per_month: 0", "defaults.false_alarms_per_month"),
         ("claims: {auc: {n: 100}}", "defaults.claims.auc"),

@@ -348,11 +348,18 @@ fn label_rate(log: &Log, model: &str, until: i64) -> f64 {
             *last = (one.revision, one.value);
         }
     }
-    let rows: BTreeSet<&str> =
-        log.rows.iter().filter(|row| row.model == model && row.time < until).map(|row| row.id.as_str()).collect();
+    // Each row once, with what its label counts.
+    let rows: BTreeMap<&str, i64> = log
+        .rows
+        .iter()
+        .filter(|row| row.model == model && row.time < until)
+        .map(|row| (row.id.as_str(), row.counts()))
+        .collect();
     let truth = |id: &str| standing.get(id).and_then(|(_, value)| *value);
-    let labels: Vec<i64> = rows.iter().filter_map(|id| truth(id).or((model == "churn").then_some(0))).collect();
-    labels.iter().sum::<i64>() as f64 / labels.len() as f64
+    let labels = rows.iter().filter_map(|(id, count)| Some((truth(id).or((model == "churn").then_some(0))?, count)));
+    let (positive, all) =
+        labels.fold((0, 0), |(positive, all), (label, count)| (positive + label * count, all + count));
+    positive as f64 / all as f64
 }
 
 #[test]

@@ -15,7 +15,7 @@ use truthline::decode::{Decoder, Encoding, Limits, WriterSchema};
 use truthline::engine::{Engine, Range};
 use truthline::event::{EventTime, Inference, Label, RequestKey};
 use truthline::judge::Finding;
-use truthline::observe::Facts;
+use truthline::observe::{Facts, Weight};
 
 pub(crate) const FEATURES: usize = 20;
 /// 2026-01-01T00:00:00Z.
@@ -329,7 +329,7 @@ pub(crate) fn profile() -> Profile {
         let score = score(number);
         sample.add(RequestKey::new(&record.request_id, 0), || SampleRow {
             time: EventTime::from_micros_unchecked(time),
-            facts: Facts { score, decision: Some(score >= 0.5), arm: record.arm, action: None },
+            facts: Facts { score, decision: Some(score >= 0.5), arm: record.arm, action: None, weight: Weight::ONE },
             features: record.features.clone(),
             content: record.content,
             positive: Some(positive(number)),

@@ -338,7 +338,7 @@ fn count(sample: &RowSample, names: &FeatureNames, coding: &Coding, layout: &Arc
 mod tests {
     use super::*;
     use crate::event::{Arm, Features, RequestKey};
-    use crate::observe::{CODE_VOCABULARY, Facts, flow};
+    use crate::observe::{CODE_VOCABULARY, Facts, Weight, flow};
 
     fn sample(n: usize, features: impl Fn(usize, &mut FeatureNames, &mut Features)) -> (RowSample, FeatureNames) {
         let mut names = FeatureNames::default();
@@ -346,8 +346,13 @@ mod tests {
         for i in 0..n {
             let mut row = Features::default();
             features(i, &mut names, &mut row);
-            let facts =
-                Facts { score: (i % 100) as f64 / 100.0, decision: Some(i % 2 == 0), arm: Arm::Policy, action: None };
+            let facts = Facts {
+                score: (i % 100) as f64 / 100.0,
+                decision: Some(i % 2 == 0),
+                arm: Arm::Policy,
+                action: None,
+                weight: Weight::ONE,
+            };
             let time = EventTime::from_micros_unchecked(1_700_000_000_000_000 + i as i64);
             let positive = Some(i % 100 > 70);
             rows.add(RequestKey::new(&i.to_string(), 0), || SampleRow {

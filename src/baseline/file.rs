@@ -124,6 +124,7 @@ fn entry(profile: &Profile) -> Entry {
         sums: Statistic::ALL
             .into_iter()
             .filter(|statistic| statistic.of_baseline())
+            .filter(|&statistic| !statistic.of_weights() || profile.sums.is_weighted())
             .map(|statistic| (statistic.name().to_owned(), profile.sums.get(statistic).to_vec()))
             .collect(),
         dispersion: profile.dispersion.clone(),
@@ -153,8 +154,13 @@ fn profile(entry: Entry) -> Result<Profile, BaselineError> {
     let mut sums = Sums::new(layout.clone());
     for statistic in Statistic::ALL {
         if let Some(values) = entry.sums.get(statistic.name()) {
-            sums.set(statistic, values).map_err(|error| damaged(error.to_string()))?;
-        } else if statistic.of_baseline() {
+            // Files of releases that ignored weights have fewer integers of labels; the others were nothing.
+            let mut values = values.clone();
+            if statistic.older(1) == Some(values.len()) {
+                values.resize(layout.block(statistic).length, 0);
+            }
+            sums.set(statistic, &values).map_err(|error| damaged(error.to_string()))?;
+        } else if statistic.of_baseline() && !statistic.of_weights() {
             return Err(damaged(format!("the sums '{}' are missing", statistic.name())));
         }
     }

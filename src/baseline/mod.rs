@@ -16,7 +16,9 @@ mod show;
 pub use build::{BuildSettings, VOCABULARY_COUNT, build};
 
 pub use diff::{FeatureDiff, diff};
-pub use dispersion::{Dispersion, ENOUGH, Figures, Judged, Learnt, Restless, Size, judged};
+pub use dispersion::{
+    Dispersion, ENOUGH, Figures, Judged, Learnt, Restless, Size, design_effect, judged, of_errors, of_specificity,
+};
 pub use file::{BaselineError, read, write};
 pub use profile::{LeftOut, Origin, Profile, Strangers};
 pub use references::{References, Taught};

@@ -77,13 +77,13 @@ pub struct Profile {
 impl Profile {
     /// Labelled rows.
     pub fn labelled(&self) -> i64 {
-        self.sums.truth(truth::N)
+        self.sums.labelled_rows()
     }
 
-    /// Labelled positives and negatives.
+    /// Positive and negative labels, each with the weight of its row.
     pub fn classes(&self) -> (i64, i64) {
         let positive = self.sums.truth(truth::POSITIVE);
-        (positive, self.labelled() - positive)
+        (positive, self.sums.truth(truth::N) - positive)
     }
 
     /// Score bins of negative and positive labels.

@@ -114,7 +114,10 @@ fn differ(text: &mut String, one: &[Profile], other: &[Profile]) -> std::fmt::Re
         };
         matched.push((&second.model, &second.version));
         writeln!(text, "model '{}', version '{}' against '{}'", first.model, first.version, second.version)?;
-        let rate = |p: &Profile| p.classes().0 as f64 / p.labelled().max(1) as f64;
+        let rate = |p: &Profile| {
+            let (positive, negative) = p.classes();
+            positive as f64 / (positive + negative).max(1) as f64
+        };
         writeln!(
             text,
             "  rows {} and {}, share of positives {:.4} and {:.4}",

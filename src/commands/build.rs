@@ -71,8 +71,9 @@ impl<'a> Gathered<'a> {
         };
         let key = (inference.model.clone(), inference.version.clone());
         let sample = self.samples.entry(key).or_insert_with(|| RowSample::new(FILE_ROWS));
-        let facts = facts(inference, score.get(), self.config.model(&inference.model));
-        sample.add(RequestKey::new(&inference.request_id, inference.row), || SampleRow {
+        let row = RequestKey::new(&inference.request_id, inference.row);
+        let facts = facts(inference, row, score.get(), self.config.model(&inference.model));
+        sample.add(row, || SampleRow {
             time: inference.event_time,
             facts,
             features: inference.features.clone(),

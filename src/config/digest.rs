@@ -86,6 +86,7 @@ fn model(model: &ModelConfig) -> Lines {
         false_alarms_per_month,
         features,
         slices,
+        weights,
         costs,
         learn,
         baseline,
@@ -106,6 +107,7 @@ fn model(model: &ModelConfig) -> Lines {
         ("positive".to_owned(), format!("{:016x}", positive.bits())),
         ("false_alarms_per_month".to_owned(), false_alarms_per_month.to_string()),
         ("slices".to_owned(), format!("{slices:?}")),
+        ("weights".to_owned(), format!("{weights:?}")),
         ("costs".to_owned(), format!("{costs:?}")),
         ("learn".to_owned(), learn.to_string()),
         // Where the file lies does not matter; its name stands for its content.

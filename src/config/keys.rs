@@ -291,6 +291,20 @@ pub const KEYS: &[Key] = &[
     key("defaults.slices.pairs", FLAG, "true", "false", "Whether pairs of features are searched."),
     key("defaults.slices.protected", NAMES, "[]", "[sex]", "Features whose groups are always listed."),
     key(
+        "defaults.weights.largest",
+        "number from 1 to 100",
+        "50",
+        "20",
+        "The largest weight of a labelled row. What is larger is cut to it, counted in `weights_clipped`, and makes figures lean towards the rows that are often labelled.",
+    ),
+    key(
+        "defaults.weights.action",
+        FLAG,
+        "true",
+        "false",
+        "Whether a labelled row counts 1/`action_prob` times its `weight`: right where the action decides whether there is a label.",
+    ),
+    key(
         "defaults.costs.false_negative",
         "number from 0",
         "null",

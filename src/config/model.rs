@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::reader::{Node, as_count};
 use super::source;
 use super::vocabulary::{Policy, Regime};
-use crate::event::{Span, Truth};
+use crate::event::{LARGEST_WEIGHT, Span, Truth};
 use crate::indicator::Indicator;
 
 /// The longest accepted window with all its levels: ten years.
@@ -88,6 +88,21 @@ pub struct Slices {
     pub protected: Vec<String>,
 }
 
+/// For how many rows a labelled row counts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weights {
+    /// The largest weight; what is larger is cut to it and counted. From 1 to [`LARGEST_WEIGHT`].
+    pub largest: f64,
+    /// Whether the weight is divided by the probability of the action.
+    pub action: bool,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { largest: 50.0, action: true }
+    }
+}
+
 /// What errors cost, in one unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Costs {
@@ -142,6 +157,8 @@ pub struct ModelConfig {
     pub features: BTreeMap<String, FeatureConfig>,
     /// Which subgroups.
     pub slices: Slices,
+    /// For how many rows a labelled row counts.
+    pub weights: Weights,
     /// What errors cost.
     pub costs: Costs,
     /// How long a baseline is learnt where none is given.
@@ -172,6 +189,7 @@ impl Default for ModelConfig {
             false_alarms_per_month: 0.1,
             features: BTreeMap::new(),
             slices: Slices { auto: true, features: None, pairs: true, protected: Vec::new() },
+            weights: Weights::default(),
             costs: Costs::default(),
             learn: Span::DAY.times(7),
             baseline: None,
@@ -236,6 +254,7 @@ pub(super) fn read(node: &Node<'_>, base: &ModelConfig) -> ModelConfig {
             .unwrap_or(base.false_alarms_per_month),
         features: features(&node.child("features"), &base.features),
         slices: slices(&node.child("slices"), &base.slices),
+        weights: weights(&node.child("weights"), base.weights),
         costs: costs(&node.child("costs"), base.costs),
         learn: positive_span(&node.child("learn"), base.learn),
         baseline: node
@@ -381,6 +400,17 @@ fn slices(node: &Node<'_>, base: &Slices) -> Slices {
         features: node.child("features").texts(names).or_else(|| base.features.clone()),
         pairs: node.child("pairs").flag().unwrap_or(base.pairs),
         protected: node.child("protected").texts(names).unwrap_or_else(|| base.protected.clone()),
+    }
+}
+
+fn weights(node: &Node<'_>, base: Weights) -> Weights {
+    let range = 1.0..=LARGEST_WEIGHT;
+    Weights {
+        largest: node
+            .child("largest")
+            .number("a number from 1 to 100", |largest| range.contains(&largest))
+            .unwrap_or(base.largest),
+        action: node.child("action").flag().unwrap_or(base.action),
     }
 }
 

@@ -13,7 +13,8 @@ use crate::event::wire::{
 };
 use crate::join::{Due, Journal, Mark};
 
-const FORMAT: u8 = 1;
+/// The first format had weights of rows that nothing counted with.
+const FORMAT: u8 = 2;
 /// Bytes of entries after which a record is full.
 pub(super) const FULL: usize = 400 << 10;
 

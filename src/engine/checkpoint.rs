@@ -17,7 +17,8 @@ use crate::event::wire::{WireError, expect, put, put_bytes, put_time, take, take
 use crate::join::Due;
 use crate::judge::{Judge, RestoreError};
 
-const FORMAT: u8 = 1;
+/// The first format had weights of rows that nothing counted with.
+const FORMAT: u8 = 2;
 
 /// A checkpoint that cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@
 //! label flows of the pipeline and how far the task has come. A large delta goes as several records; it takes effect
 //! with the last of them.
 //!
-//! Format 1: the head, then pieces (a tag, then its content), ended by the tag 0. Statistics carry their own numbers and
+//! Format 2: the head, then pieces (a tag, then its content), ended by the tag 0. Statistics carry their own numbers and
 //! versions (`observe::Sums`); a number that is not known is an error, not a guess.
 
 use std::sync::Arc;
@@ -18,7 +18,8 @@ use crate::event::{EventTime, murmur2_partition};
 use crate::judge::LabelFlow;
 use crate::observe::{Layout, Sums};
 
-const FORMAT: u8 = 1;
+/// The first format had weights of rows that nothing counted with.
+const FORMAT: u8 = 2;
 const END: u8 = 0;
 const WINDOW: u8 = 1;
 const FLOW: u8 = 2;

@@ -7,7 +7,7 @@ use super::windows::Windows;
 use crate::event::{Arm, EventTime, Window};
 use crate::join::{NewLabel, RowView, Watch};
 use crate::judge::LabelFlow;
-use crate::observe::{Facts, Sums, flow, truth};
+use crate::observe::{Facts, Sums, Weight, flow, truth};
 use crate::status::Measure;
 
 /// The flags of a pending row.
@@ -88,6 +88,7 @@ fn facts(row: &RowView<'_>) -> Facts {
         decision: bits.decision(),
         arm: Arm::ALL[usize::from(row.arm & 3)],
         action: (bits.0 & ACTED != 0).then_some(row.action),
+        weight: Weight::from_bits(row.weight),
     }
 }
 

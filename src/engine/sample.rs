@@ -3,9 +3,11 @@
 //! With the names of its features: their numbers mean something to one decoder only.
 
 use crate::baseline::SampleRow;
-use crate::event::wire::{WireError, put, put_bytes, put_signed, take, take_array, take_byte, take_signed, take_text};
+use crate::event::wire::{
+    WireError, put, put_bytes, put_signed, take, take_array, take_byte, take_number, take_signed, take_text,
+};
 use crate::event::{Arm, EventTime, FeatureNames, Features, RequestKey, Value};
-use crate::observe::Facts;
+use crate::observe::{Facts, Weight};
 
 /// The most features of one row.
 const MOST_FEATURES: u64 = crate::event::MAX_FEATURE_NAMES as u64;
@@ -53,6 +55,7 @@ pub(super) fn put_row(bytes: &mut Vec<u8>, key: RequestKey, row: &SampleRow, nam
     bytes.push(truth_byte(row.facts.decision));
     bytes.push(row.facts.arm as u8);
     bytes.push(row.facts.action.map_or(u8::MAX, |action| action & 15));
+    put(bytes, row.facts.weight.bits().into());
     bytes.extend_from_slice(&row.content.to_le_bytes());
     bytes.push(truth_byte(row.positive));
     put(bytes, row.features.pairs.len() as u64);
@@ -91,6 +94,7 @@ pub(super) fn take_row(bytes: &mut &[u8], names: &mut FeatureNames) -> Result<(R
         accepted: 3,
     })?;
     let action = Some(take_byte(bytes)?).filter(|&action| action != u8::MAX);
+    let weight = Weight::from_bits(take_number(bytes)?);
     let content = u64::from_le_bytes(take_array(bytes)?);
     let positive = truth_of(take_byte(bytes)?)?;
     let count = take(bytes)?;
@@ -120,7 +124,7 @@ pub(super) fn take_row(bytes: &mut &[u8], names: &mut FeatureNames) -> Result<(R
         };
         features.pairs.extend(slot.map(|slot| (slot, value)));
     }
-    let facts = Facts { score, decision, arm, action };
+    let facts = Facts { score, decision, arm, action, weight };
     Ok((key, SampleRow { time, facts, features, content, positive }))
 }
 
@@ -139,7 +143,8 @@ mod tests {
         }
         let slot = names.slot("text", 0).unwrap();
         features.push_text(slot, "käse");
-        let facts = Facts { score: 0.25, decision: Some(false), arm: Arm::Explore, action: Some(7) };
+        let weight = Weight::of(RequestKey::new("r", 3), 7.0, 0.5, 10.0);
+        let facts = Facts { score: 0.25, decision: Some(false), arm: Arm::Explore, action: Some(7), weight };
         let time = EventTime::from_micros_unchecked(-77);
         let row = SampleRow { time, facts, features, content: 99, positive: Some(true) };
         let mut bytes = Vec::new();

@@ -18,7 +18,8 @@ use crate::event::wire::{
 };
 use crate::event::{EventTime, FeatureNames, RequestKey};
 
-const FORMAT: u8 = 1;
+/// The first format had weights of rows that nothing counted with.
+const FORMAT: u8 = 2;
 /// Into how many pieces the rows of a model are written.
 const BUCKETS: u16 = 256;
 

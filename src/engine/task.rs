@@ -16,7 +16,7 @@ use crate::config::ModelConfig;
 use crate::event::{EventTime, FeatureNames, Inference, Label, Reject, RequestKey, Span, Window};
 use crate::join::{Counts, Due, Join, Journal, LabelPlaced, Limits, Mark, NewLabel, NewRow, Placed, Rules, Side};
 use crate::judge::LabelFlow;
-use crate::observe::{CodedRow, Facts, Mapping, Sums};
+use crate::observe::{CodedRow, Facts, Mapping, Sums, Weight};
 
 /// Whose a prediction is, and whether it is judged.
 #[derive(Clone, Copy, Debug)]
@@ -151,10 +151,10 @@ impl Task {
     ) -> Result<(), Reject> {
         let Place { model, cohort, inside } = placed;
         let score = record.score.expect("records without a score were rejected").get();
-        let facts = facts(record, score, shared.config.model(&record.model));
+        let key = RequestKey::new(&record.request_id, record.row);
+        let facts = facts(record, key, score, shared.config.model(&record.model));
         let place = self.tally.windows.place(cohort, record.event_time, shared);
         let layout = self.code(place, record, names);
-        let key = RequestKey::new(&record.request_id, record.row);
         let bits = Bits::new(facts.decision, inside, facts.action.is_some());
         let row = NewRow {
             key,
@@ -167,7 +167,7 @@ impl Task {
             arm: facts.arm as u8,
             action: facts.action.unwrap_or(0),
             action_prob: record.action_prob.unwrap_or(1.0) as f32,
-            weight: record.weight.unwrap_or(1.0),
+            weight: facts.weight.bits(),
             content: fold(record.content),
             codes: &self.coded.codes,
             layout,
@@ -362,13 +362,20 @@ fn rules(settings: &ModelConfig) -> Rules {
 }
 
 /// `decision` stands before a threshold, and the configured threshold before the record's own.
-pub(crate) fn facts(record: &Inference, score: f64, settings: &ModelConfig) -> Facts {
+pub(crate) fn facts(record: &Inference, key: RequestKey, score: f64, settings: &ModelConfig) -> Facts {
     let threshold = settings.threshold.or(record.threshold);
+    let action_prob = record.action_prob.filter(|_| settings.weights.action);
+    let weight = match (record.weight, action_prob) {
+        // What most rows say costs nothing.
+        (None | Some(1.0), None | Some(1.0)) => Weight::ONE,
+        (weight, prob) => Weight::of(key, weight.unwrap_or(1.0), prob.unwrap_or(1.0), settings.weights.largest),
+    };
     Facts {
         score,
         decision: record.decision.or_else(|| threshold.map(|threshold| score >= threshold)),
         arm: record.arm,
         action: record.action.map(|hash| (hash % 16) as u8),
+        weight,
     }
 }
 

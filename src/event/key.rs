@@ -51,6 +51,12 @@ impl RequestKey {
         Self(bits)
     }
 
+    /// A number in [0, 1) that this row drew once and for all. It has nothing to do with [`RequestKey::hash64`]: that is
+    /// both halves laid over each other, this is the upper one, and rows of one request differ in it.
+    pub const fn chance(self) -> f64 {
+        ((self.0 >> 64) as u64 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
     /// 64 well mixed bits: the order of samples and the place in a hash table.
     pub const fn hash64(self) -> u64 {
         (self.0 >> 64) as u64 ^ self.0 as u64

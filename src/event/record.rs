@@ -7,6 +7,9 @@ use rustc_hash::FxHashMap;
 
 use super::EventTime;
 
+/// The largest weight that a row can be kept with: the squares of larger ones would fill the sums.
+pub const LARGEST_WEIGHT: f64 = 100.0;
+
 /// How many different feature names one process keeps. Further ones are counted as unknown fields.
 pub const MAX_FEATURE_NAMES: usize = 4_096;
 

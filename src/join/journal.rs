@@ -65,8 +65,7 @@ impl Journal {
         bytes.extend_from_slice(&row.layout.to_le_bytes());
         bytes.extend_from_slice(&[row.bits, row.arm, row.action]);
         bytes.extend_from_slice(&row.action_prob.to_bits().to_le_bytes());
-        // As the row keeps it.
-        bytes.extend_from_slice(&(row.weight as f32).to_bits().to_le_bytes());
+        bytes.extend_from_slice(&row.weight.to_le_bytes());
         put(bytes, u64::from(row.row));
         put_bytes(bytes, row.codes);
         self.due = self.due.and(due);
@@ -179,7 +178,7 @@ fn take_entry<'a>(bytes: &mut &'a [u8]) -> Result<Entry<'a>, WireError> {
         let layout = u16::from_le_bytes(take_array(bytes)?);
         let [bits, arm, action] = take_array(bytes)?;
         let action_prob = f32::from_bits(u32::from_le_bytes(take_array(bytes)?));
-        let weight = f64::from(f32::from_bits(u32::from_le_bytes(take_array(bytes)?)));
+        let weight = u32::from_le_bytes(take_array(bytes)?);
         let number = take_row(bytes)?;
         let codes = take_bytes(bytes)?;
         return Ok(Entry::Row(NewRow {

@@ -30,8 +30,8 @@ pub struct NewRow<'a> {
     pub action: u8,
     /// With what probability the action was taken.
     pub action_prob: f32,
-    /// How many requests this one stands for; kept with 24 bits of precision.
-    pub weight: f64,
+    /// The caller's weight of the row.
+    pub weight: u32,
     /// A hash of the whole record: equal for equal content.
     pub content: u32,
     /// One byte for each feature of the layout; may be empty.
@@ -79,8 +79,8 @@ pub struct RowView<'a> {
     pub action: u8,
     /// With what probability the action was taken.
     pub action_prob: f32,
-    /// How many requests this one stands for, rounded to 24 bits of precision when it came in.
-    pub weight: f64,
+    /// The caller's weight of the row.
+    pub weight: u32,
     /// A hash of the whole record.
     pub content: u32,
     /// One byte for each feature; empty where there is no label stream.
@@ -133,7 +133,7 @@ pub(super) struct Row {
     label_revision: u32,
     label_content: u32,
     action_prob: f32,
-    weight: f32,
+    weight: u32,
     model: u16,
     cohort: u16,
     bits: u8,
@@ -179,7 +179,7 @@ impl Row {
             label_revision: 0,
             label_content: 0,
             action_prob: new.action_prob,
-            weight: new.weight as f32,
+            weight: new.weight,
             model: new.model,
             cohort: new.cohort,
             bits: new.bits,
@@ -273,7 +273,7 @@ impl Row {
             arm: self.arm,
             action: self.action,
             action_prob: self.action_prob,
-            weight: f64::from(self.weight),
+            weight: self.weight,
             content: self.content,
             codes,
             layout,

@@ -12,7 +12,6 @@ use crate::baseline::{Profile, Restless};
 use crate::finding::Subject;
 use crate::indicator::Indicator;
 use crate::observe::metrics::forecasts;
-use crate::observe::truth;
 use crate::stats::calibration_test::{offset_test, slope_test};
 use crate::stats::recalibration::{Recalibration, recalibrate, recalibrate_offset};
 
@@ -66,7 +65,7 @@ fn intercept(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let own = recalibrate_offset(&forecasts(&profile.sums, &profile.map))?;
     let test = offset_test(&bins, own.variance.sqrt(), indicator.floor(), terms)?;
     let fitted = recalibrate_offset(&bins)?;
-    let n = count(context.sums.truth(truth::N));
+    let n = count(context.sums.labelled_rows());
     let text = format!(
         "{} of {} labelled predictions are positive; the scores, as the baseline reads them, promised {}.",
         many(test.observed),
@@ -97,7 +96,7 @@ fn slope(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
         amount(own.slope)
     );
     Some(Reading {
-        n: count(context.sums.truth(truth::N)),
+        n: count(context.sums.labelled_rows()),
         level: terms.level,
         smallest_detectable: Some(test.smallest_detectable),
         text,

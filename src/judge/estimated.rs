@@ -19,7 +19,7 @@ use super::performance::{LOG_LOSS_MAX, speaks};
 use super::predictions::difference;
 use super::reading::{Context, Reading, count};
 use super::words::{amount, many, percent};
-use crate::baseline::{Profile, Restless};
+use crate::baseline::{Profile, Restless, design_effect};
 use crate::finding::Subject;
 use crate::indicator::{Indicator, Metric};
 use crate::observe::looks::score_groups;
@@ -156,6 +156,7 @@ pub(super) fn estimate(sums: &Sums, profile: &Profile, metric: Metric) -> Option
         return None;
     }
     // The baseline's labels are as sure of the map as they are of the metric.
+    let effect = |figure| design_effect(&profile.sums, Some(&profile.map), figure);
     let own = if metric == Metric::Auc {
         auc(&profile.sums)?.variance?
     } else {
@@ -165,6 +166,7 @@ pub(super) fn estimate(sums: &Sums, profile: &Profile, metric: Metric) -> Option
     };
     let (value, variance) = of(sums, profile, metric)?;
     let (reference, _) = of(&profile.sums, profile, metric)?;
+    let own = own * effect(Restless::Metric(metric));
     Some(Estimated { value, error: (variance + own).sqrt(), reference })
 }
 
@@ -288,7 +290,9 @@ pub(super) fn label_rate(sums: &Sums, profile: &Profile) -> Option<Estimated> {
     let share = now.share()?;
     let value = ((share - alarms) / apart).clamp(0.0, 1.0);
     let variance = |share: f64, trials: u64| share * (1.0 - share) / trials.max(1) as f64;
-    let [of_hits, of_alarms] = [variance(hits, cut.hits[0].trials), variance(alarms, cut.hits[1].trials)];
+    let effect = design_effect(&profile.sums, Some(&profile.map), Restless::Metric(Metric::Auc));
+    let [of_hits, of_alarms] =
+        [variance(hits, cut.hits[0].trials) * effect, variance(alarms, cut.hits[1].trials) * effect];
     let all = variance(share, now.trials) + value * value * of_hits + (1.0 - value) * (1.0 - value) * of_alarms;
     let (positive, negative) = profile.classes();
     let reference = positive as f64 / (positive + negative) as f64;
@@ -309,7 +313,11 @@ fn prior(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let factor = 1.0 + indicator.floor();
     // How far the share above the cut moves while the share of positives moves by no more than the floor: at most.
     let [of_positives, of_negatives] = cut.hits;
-    let bound = |tally: Tally| context.bounds.of(tally.hits, tally.trials, Terms { reference_phi: 1.0, ..terms });
+    let effect = [Restless::Labels, Restless::Metric(Metric::Auc)]
+        .map(|figure| design_effect(&profile.sums, Some(&profile.map), figure))
+        .into_iter()
+        .fold(1.0, f64::max);
+    let bound = |tally: Tally| context.bounds.of(tally.hits, tally.trials, Terms { reference_phi: effect, ..terms });
     let quiet = Tally::new(of_negatives.trials - of_negatives.hits, of_negatives.trials);
     let apart = (bound(of_positives)? + bound(quiet)? - 1.0).clamp(0.0, 1.0);
     let labelled = profile.sums.truth(truth::N);

@@ -300,7 +300,7 @@ fn alert(
         floor: Some(finite(reading.floor)),
         interval: reading.interval.filter(|interval| interval.iter().all(|bound| bound.is_finite())),
         n: reading.n,
-        effective_n: reading.n as f64,
+        effective_n: super::weighted::effective_n(reading),
         p_value: Some(finite(reading.p_value)),
         log_e: (won.log_e > 0.0).then(|| finite(won.log_e)),
         smallest_detectable: reading.smallest_detectable.filter(|effect| effect.is_finite()),

@@ -7,7 +7,7 @@
 //! In reading order: `clock`, `store` (which windows are due) and `reopened` (what comes after), `inputs`, `predictions`,
 //! `estimated`, `labels`, `performance`, `calibration`, `subgroups` and `slices`, `plumbing` (the questions), `delays`,
 //! `curve`, `lateness`, `provisional` and `early` (truth that comes late), `budget` (the level of
-//! each), `wagers` (what windows say together), `lives` (alerts), `pipeline`, `incidents` and `cause`, `summary`, `outlook`;
+//! each), `wagers` (what windows say together), `lives` (alerts), `pipeline`, `incidents` and `cause`, `summary`, `weighted`, `outlook`;
 //! `snapshot`, `piece`, `saved` and `tracked` write all of it down. `live` says what the running process sees. The judge
 //! does not know Kafka, files, tasks or the wall clock.
 
@@ -49,6 +49,7 @@ mod tracked;
 mod trend;
 mod unknown;
 mod wagers;
+mod weighted;
 mod words;
 
 pub use budget::{Budget, Family};
@@ -371,6 +372,7 @@ impl Judge {
                 readings.extend(performance::readings(&context));
                 readings.extend(calibration::readings(&context));
                 readings.extend(slices::readings(&context));
+                weighted::explain(&context, &mut readings);
                 store.label_lives.course.note(&context);
                 readings.extend(store.label_lives.course.readings(&context));
                 readings

@@ -81,8 +81,9 @@ pub fn outlook(config: &ModelConfig, profile: &Arc<Profile>, rows: u64) -> Vec<O
 
 /// Labels that come after a day: which delays there are has no say in what could be seen.
 fn delayed(sums: &mut Sums) {
-    let labelled = sums.truth(truth::N);
-    for (positive, labels) in [(true, sums.truth(truth::POSITIVE)), (false, labelled - sums.truth(truth::POSITIVE))] {
+    // How long a label took is counted by rows.
+    let (labelled, positives) = (sums.labelled_rows(), sums.rows(truth::POSITIVE));
+    for (positive, labels) in [(true, positives), (false, labelled - positives)] {
         // Half of them a day later, a tenth of them two.
         for (share, days) in [(0.5, 1), (0.4, 2), (0.1, 3)] {
             let labels = libm::rint(labels as f64 * share) as i64;
@@ -95,7 +96,7 @@ fn delayed(sums: &mut Sums) {
 fn first_windows(config: &ModelConfig, profile: &Profile, rows: u64) -> (Delays, Span) {
     let factor = rows as f64 / profile.rows.max(1) as f64;
     let mut sums = Sums::new(Arc::new(Layout::new(&Coding::default())));
-    for place in [truth::N, truth::POSITIVE] {
+    for place in [truth::N, truth::POSITIVE, truth::EXTRA + truth::N, truth::EXTRA + truth::POSITIVE] {
         sums.add_truth(place, libm::rint(profile.sums.truth(place) as f64 * factor) as i64);
     }
     sums.add_truth(truth::CLOSED, rows as i64);

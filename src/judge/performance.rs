@@ -12,7 +12,7 @@ use crate::baseline::{Profile, Restless};
 use crate::finding::Subject;
 use crate::indicator::{FloorUnit, Indicator, Metric};
 use crate::observe::metrics::{auc, confusion, loss, measure};
-use crate::observe::{Statistic, Sums, truth};
+use crate::observe::{Statistic, Sums};
 use crate::stats::discrimination;
 use crate::stats::loss::{mean_above, smallest_rise};
 use crate::stats::rate::{Floor, Side, Tally, Terms, rate_p_value, smallest_difference};
@@ -31,13 +31,11 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     Metric::ALL.into_iter().filter_map(|metric| reading(context, metric)).collect()
 }
 
-/// Enough labels, and enough of both classes, to speak of a metric.
+/// Enough labels, and enough of both classes, to speak of a metric; rows of weight 1 that would say as much.
 pub(super) fn speaks(sums: &Sums) -> bool {
     let indicator = Indicator::PerformanceDegradation;
-    let n = count(sums.truth(truth::N));
-    let positive = count(sums.truth(truth::POSITIVE));
-    let rarer = positive.min(n.saturating_sub(positive));
-    n >= indicator.min_n() && rarer >= indicator.min_positives()
+    let [all, negatives, positives] = sums.effective_labels();
+    all >= indicator.min_n() as f64 && negatives.min(positives) >= indicator.min_positives() as f64
 }
 
 fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
@@ -96,13 +94,15 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
             Some((p_value, bet, fall.map(of_f1)))
         }
     }?;
+    let n = count(context.sums.rows_of(metric));
+    let interval = now.interval.map(|interval| [interval.low, interval.high]);
     let effect = now.value - then.value;
     let worse = if metric.higher_is_better() { -effect } else { effect };
     let text = format!(
         "{} is {} over {} {}; on the baseline it was {}.",
         title(metric),
         amount(now.value),
-        many(now.n),
+        many(n),
         base(metric),
         amount(then.value)
     );
@@ -115,8 +115,8 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         floor,
         // A change for the better is no effect.
         strength: if worse > 0.0 { (worse / floor).min(1e6) } else { 0.0 },
-        interval: now.interval.map(|interval| [interval.low, interval.high]),
-        n: now.n,
+        interval: context.widened(interval, now.value, Restless::Metric(metric)),
+        n,
         p_value,
         level: terms.level,
         smallest_detectable,

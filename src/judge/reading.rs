@@ -11,13 +11,13 @@ use serde_json::Value as Json;
 use super::bounds::UpperBounds;
 use super::budget::{Budget, Family};
 use super::wagers::{Bet, On};
-use crate::baseline::{Judged, Learnt, Profile, Restless, Size, judged};
+use crate::baseline::{Judged, Learnt, Profile, Restless, Size, design_effect, judged};
 use crate::config::ModelConfig;
 use crate::event::{RequestKey, Span, Window};
 use crate::finding::Subject;
 use crate::indicator::Indicator;
 pub(super) use crate::observe::count;
-use crate::observe::{Event, Sums, flow, truth};
+use crate::observe::{Event, Sums, flow};
 use crate::stats::distribution::Shift;
 use crate::stats::rate::{Floor, RateTest, Side, Tally, Terms, rate_test};
 
@@ -112,11 +112,12 @@ impl Context<'_> {
     /// stand on labels.
     pub(super) fn scatter(&self, terms: Terms, labelled: bool) -> Scatter<'_> {
         let judged = self.profile.and_then(|profile| {
-            let rows = if labelled { self.sums.truth(truth::N) } else { self.sums.flow(flow::N) };
-            let size = Size { length: self.window.length(), rows: rows as f64, labelled };
+            let rows = if labelled { self.sums.effective_labels()[0] } else { self.sums.flow(flow::N) as f64 };
+            let size = Size { length: self.window.length(), rows, labelled };
             Some((&**profile, judged(&profile.dispersion, self.learnt, size)?))
         });
-        Scatter { judged, bounds: self.bounds, level: terms.level }
+        let sums = labelled.then_some((self.sums, self.profile.map(|profile| &**profile)));
+        Scatter { judged, weighted: sums, bounds: self.bounds, level: terms.level }
     }
 
     /// The bet of a share against the baseline's. Windows of one level bet, so that no record is counted twice.
@@ -174,9 +175,29 @@ impl Context<'_> {
         Some(Bet { on: On::Chance(p_value), level })
     }
 
-    /// The terms of a test of a figure, with what its scatter asks for.
+    /// The terms of a test of a figure, with what its scatter and the weights of its rows ask for.
     pub(super) fn allowing(&self, terms: Terms, figure: Restless) -> Terms {
         let (window, reference) = self.scatter(terms, figure.is_labelled()).of(figure);
+        terms.with_phis(window, reference)
+    }
+
+    /// The design effect of a figure of the window.
+    pub(super) fn effect(&self, figure: Restless) -> f64 {
+        design_effect(self.sums, self.profile.map(|profile| &profile.map), figure)
+    }
+
+    /// An interval that takes rows to be of weight 1, as wide as their weights ask for.
+    pub(super) fn widened(&self, interval: Option<[f64; 2]>, value: f64, figure: Restless) -> Option<[f64; 2]> {
+        let by = self.effect(figure).sqrt();
+        let limits = if figure.is_share() { [0.0, 1.0] } else { [f64::NEG_INFINITY, f64::INFINITY] };
+        let moved =
+            |bound: f64| if by > 1.0 { (value + by * (bound - value)).clamp(limits[0], limits[1]) } else { bound };
+        interval.map(|interval| interval.map(moved))
+    }
+
+    /// The same where rows are counted and not their weights.
+    pub(super) fn allowing_rows(&self, terms: Terms, figure: Restless) -> Terms {
+        let (window, reference) = self.scatter(terms, figure.is_labelled()).of_rows(figure);
         terms.with_phis(window, reference)
     }
 }
@@ -185,13 +206,29 @@ impl Context<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scatter<'a> {
     judged: Option<(&'a Profile, Judged<'a>)>,
+    /// The window and its reference, for figures that stand on labels: their rows may have weights.
+    weighted: Option<(&'a Sums, Option<&'a Profile>)>,
     bounds: &'a UpperBounds,
     level: f64,
 }
 
 impl Scatter<'_> {
-    /// The factors of the window and of the reference; 1 where the baseline does not tell.
+    /// The factors of the window and of the reference: how much more they vary than as many independent rows of weight 1.
     pub(super) fn of(&self, figure: Restless) -> (f64, f64) {
+        let (window, reference) = self.of_rows(figure);
+        let (here, there) = self.of_weights(figure);
+        (window * here, reference * there)
+    }
+
+    /// What weights have to do with it: the design effects of both; 1 where no row has a weight.
+    pub(super) fn of_weights(&self, figure: Restless) -> (f64, f64) {
+        let Some((sums, profile)) = self.weighted else { return (1.0, 1.0) };
+        let effect = |sums: &Sums| design_effect(sums, profile.map(|profile| &profile.map), figure);
+        (effect(sums), profile.map_or(1.0, |profile| effect(&profile.sums)))
+    }
+
+    /// What windows have to do with it; 1 where the baseline does not tell.
+    pub(super) fn of_rows(&self, figure: Restless) -> (f64, f64) {
         self.judged.map_or((1.0, 1.0), |(profile, judged)| {
             let raise = |shown| self.bounds.scatter(shown, self.level);
             judged.factors(&profile.figures, &profile.layout, figure, raise)

@@ -75,7 +75,7 @@ fn predictions(delta: &Sums) -> u64 {
 
 /// Silence that was taken for an answer is no record.
 fn labels(delta: &Sums) -> u64 {
-    (delta.truth(truth::N) - delta.truth(truth::ASSUMED)).unsigned_abs()
+    (delta.labelled_rows() - delta.truth(truth::ASSUMED)).unsigned_abs()
 }
 
 /// What became of sums that were folded.

@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::budget::Family;
 use super::reading::{Context, Scatter};
 use super::subgroups::{cell, ranges, sliced_features};
-use crate::baseline::{Profile, Restless};
+use crate::baseline::{Profile, Restless, of_errors};
 use crate::indicator::{Indicator, SLICE_MIN_EXPECTED};
 use crate::observe::{Cell, SCORE_SCALE, truth};
 use crate::stats::rate::Terms;
@@ -27,13 +27,16 @@ pub(super) struct Shares<'a> {
     others: (Terms, Scatter<'a>),
     /// Labelled rows of the window for each of the baseline.
     ratio: f64,
+    /// Errors may lie where the weights are, and of these shares only the whole knows: its factors, of the window and of
+    /// the baseline.
+    errors: [f64; 2],
 }
 
 impl<'a> Shares<'a> {
     /// For a window.
     pub(super) fn of(context: &'a Context<'_>, profile: &Profile) -> Self {
-        let rows = |n: i64| n.max(1) as f64;
-        let ratio = rows(context.sums.truth(truth::N)) / rows(profile.sums.truth(truth::N));
+        let ratio = context.sums.effective_labels()[0] / profile.sums.truth(truth::N).max(1) as f64;
+        let errors = [of_errors(context.sums), of_errors(&profile.sums)];
         let (mut all, mut able) = (0, 0);
         for place in sliced_features(context.config, profile) {
             for codes in ranges(&profile.coding.features()[place]) {
@@ -46,7 +49,7 @@ impl<'a> Shares<'a> {
             let terms = context.terms(Family::Slices, 2 * keys.max(1));
             (terms, context.scatter(terms, true))
         };
-        Self { expected: share(able), others: share(all - able), ratio }
+        Self { expected: share(able), others: share(all - able), ratio, errors }
     }
 
     /// The terms of a question about some codes of a feature, which were `then` on the baseline.
@@ -55,7 +58,14 @@ impl<'a> Shares<'a> {
         let (terms, scatter) = if speaks { self.expected } else { self.others };
         // What scatters the positives of a slice scatters its errors as well.
         let (window, reference) = scatter.of(Restless::Slice(feature, codes.start, codes.end));
-        terms.with_phis(window, reference)
+        let (here, there) = self.effects(feature, codes);
+        let more = if question == 0 { [1.0; 2] } else { [self.errors[0] / here, self.errors[1] / there] };
+        terms.with_phis(window * more[0].max(1.0), reference * more[1].max(1.0))
+    }
+
+    /// What weights add to the variance of the positives of some codes: in the window, and on the baseline.
+    pub(super) fn effects(&self, feature: usize, codes: &Range<usize>) -> (f64, f64) {
+        self.expected.1.of_weights(Restless::Slice(feature, codes.start, codes.end))
     }
 
     /// The terms before any scatter.

@@ -17,6 +17,7 @@ use super::predictions::difference;
 use super::reading::{Context, Reading, count};
 use super::slice_levels::{LEAST, Shares};
 use super::subgroups::{Slice, Sliced, all, cell, errors};
+use super::weighted::DESIGN_EFFECT;
 use super::words::{amount, capital, many, none_or, out_of};
 use crate::baseline::Profile;
 use crate::finding::Subject;
@@ -47,15 +48,17 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     for sliced in &slices {
         let Slice { feature, codes, .. } = &sliced.slice;
         let then = cell(&profile.sums, *feature, codes.clone());
+        let (here, there) = shares.effects(*feature, codes);
         let look = Look {
             context,
             profile,
             sliced,
-            known: known(context, &sliced.cell, &then, [&whole, &whole_then], shares.plain(&then)),
+            known: known(context, &sliced.cell, &then, [&whole, &whole_then], shares.plain(&then), there),
             then,
             whole: &whole,
             whole_then: &whole_then,
             shares: &shares,
+            effect: here,
         };
         readings.extend(look.residual());
         if !selective {
@@ -73,8 +76,16 @@ fn whole(sums: &Sums) -> Cell {
 
 /// Whether the baseline can speak for a slice. It cannot if it has no row of it, nor if the slice has grown beyond all
 /// proportion: then most of it is of a kind that the baseline does not know.
-fn known(context: &Context<'_>, now: &Cell, then: &Cell, [whole, whole_then]: [&Cell; 2], terms: Terms) -> bool {
-    let most = context.bounds.of(count(then.n), count(whole_then.n), Terms { reference_phi: 1.0, ..terms });
+fn known(
+    context: &Context<'_>,
+    now: &Cell,
+    then: &Cell,
+    [whole, whole_then]: [&Cell; 2],
+    terms: Terms,
+    effect: f64,
+) -> bool {
+    let terms = Terms { reference_phi: effect, ..terms };
+    let most = context.bounds.of(count(then.n), count(whole_then.n), terms);
     then.n > 0 && most.is_some_and(|most| now.n as f64 <= EMERGING_RATIO * most * whole.n as f64)
 }
 
@@ -88,6 +99,8 @@ struct Look<'a> {
     whole: &'a Cell,
     whole_then: &'a Cell,
     shares: &'a Shares<'a>,
+    /// How many rows of weight 1 would say as much as one label: the slice's labels are divided by it.
+    effect: f64,
 }
 
 impl Look<'_> {
@@ -195,7 +208,8 @@ impl Look<'_> {
         let n = count(cell.n);
         let observed = count(cell.positive);
         // Few expected positives can still be far too few for what was found; too little of both says nothing.
-        if n < indicator.min_n() || promised.max(observed as f64) < SLICE_MIN_EXPECTED {
+        let least = indicator.min_n() as f64 * self.effect;
+        if (n as f64) < least || promised.max(observed as f64) < SLICE_MIN_EXPECTED * self.effect {
             return None;
         }
         let factor = 1.0 + indicator.floor();
@@ -218,7 +232,8 @@ impl Look<'_> {
             many(n),
             amount(*promised)
         );
-        let interval = crate::stats::interval::wilson(observed as f64, n as f64, 0.05);
+        let [positives, rows] = [observed, n].map(|labels| labels as f64 / self.effect);
+        let interval = crate::stats::interval::wilson(positives, rows, 0.05);
         let reading = Some(
             Reading {
                 indicator,
@@ -282,7 +297,7 @@ impl Look<'_> {
         then: Tally,
         rest: Tally,
     ) -> Option<Reading> {
-        if now.trials < least {
+        if (now.trials as f64) < least as f64 * self.effect {
             return None;
         }
         let more = |than: Tally| now.share().zip(than.share()).map_or(0.0, |(now, then)| now - then);
@@ -316,6 +331,9 @@ impl Look<'_> {
 
     /// A few predictions of the slice: only for readings that fire.
     fn exemplified(&self, mut reading: Reading) -> Reading {
+        if self.effect > 1.0 {
+            reading = reading.with(DESIGN_EFFECT, self.effect);
+        }
         if reading.fires() {
             let slice = &self.sliced.slice;
             let of_slice = |event: &Event| {

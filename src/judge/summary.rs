@@ -89,16 +89,13 @@ pub(super) fn summary(context: &Context<'_>, heading: Heading) -> Summary {
 fn counts(sums: &Sums) -> BTreeMap<String, u64> {
     let of_flow =
         [("inferences", flow::N), ("duplicate", flow::DUPLICATE), ("conflict", flow::CONFLICT), ("late", flow::LATE)];
-    let of_truth = [
-        ("labelled", truth::N),
-        ("positive", truth::POSITIVE),
-        ("assumed_negative", truth::ASSUMED),
-        ("never_labelled", truth::NEVER),
-        ("closed", truth::CLOSED),
-    ];
+    let of_truth = [("assumed_negative", truth::ASSUMED), ("never_labelled", truth::NEVER), ("closed", truth::CLOSED)];
+    let of_labels = [("labelled", truth::N), ("positive", truth::POSITIVE)];
     let flows = of_flow.into_iter().map(|(name, place)| (name.to_owned(), count(sums.flow(place))));
     let truths = of_truth.into_iter().map(|(name, place)| (name.to_owned(), count(sums.truth(place))));
-    flows.chain(truths).collect()
+    let labels = of_labels.into_iter().map(|(name, place)| (name.to_owned(), count(sums.rows(place))));
+    let clipped = Some(count(sums.truth(truth::CLIPPED))).filter(|&clipped| clipped > 0);
+    flows.chain(truths).chain(labels).chain(clipped.map(|clipped| ("weights_clipped".to_owned(), clipped))).collect()
 }
 
 /// A share of counts that no label can change.
@@ -270,7 +267,7 @@ impl Labelled {
     fn of(context: &Context<'_>, heading: &Heading) -> Self {
         let Heading { is_final, arrived, .. } = heading;
         let predicted = context.sums.flow(flow::N);
-        let labelled = context.sums.truth(truth::N);
+        let labelled = context.sums.labelled_rows();
         let coverage = (predicted > 0).then(|| labelled as f64 / predicted as f64);
         // Before the delays are known, "half of what is expected" is half of all.
         let share = arrived.as_ref().map(|arrived| arrived.of_all);
@@ -281,13 +278,16 @@ impl Labelled {
             _ => Maturity::Immature,
         };
         let regime = context.config.labels;
-        let provisional = arrived.as_ref().map(|arrived| Provisional::new(context.sums, arrived, regime));
+        // Silence that will be taken for an answer is counted by rows: where rows have weights there is no exposure.
+        let usable = regime == Regime::Explicit || !context.sums.is_weighted();
+        let arrived = arrived.as_ref();
+        let provisional = arrived.filter(|_| usable).map(|arrived| Provisional::new(context.sums, arrived, regime));
         let estimator = match (is_final, regime) {
             (true, Regime::ImplicitNegative) => "silence_is_negative",
             (true, Regime::Explicit) => "complete",
             (false, _) => "labels_so_far",
         };
-        let expected_coverage = arrived.as_ref().map(|arrived| arrived.coverage);
+        let expected_coverage = arrived.map(|arrived| arrived.coverage);
         Self { coverage, expected_coverage, maturity, estimator, provisional, is_final: *is_final }
     }
 
@@ -317,11 +317,12 @@ impl Labelled {
         let reference = profile.and_then(|profile| positives(&profile.sums).share());
         let rate = self.provisional.as_ref().and_then(Provisional::label_rate);
         figures.insert("label_rate".to_owned(), self.weighted(share(positives(sums), reference), rate));
-        let covered = Tally::new(count(sums.truth(truth::N)), count(sums.flow(flow::N)));
+        let covered = Tally::new(count(sums.labelled_rows()), count(sums.flow(flow::N)));
         let covered = if covered.hits > covered.trials { coverage(context) } else { covered };
         figures.insert("coverage".to_owned(), self.figure(share(covered, None)));
         self.calibration(context, &mut figures);
-        let metrics = self.metrics(context);
+        let mut metrics = self.metrics(context);
+        super::weighted::tell(context, &mut figures, &mut metrics);
         if self.is_final {
             figures.extend(self.gaps(estimates, &metrics));
         }
@@ -430,10 +431,10 @@ impl Labelled {
 
 /// Enough labels to show a metric before its time. Where silence means negative there are few but positives yet.
 fn speaks_early(context: &Context<'_>) -> bool {
-    let positives = count(context.sums.truth(truth::POSITIVE));
+    let [_, _, positives] = context.sums.effective_labels();
     match context.config.labels {
         Regime::Explicit => speaks(context.sums),
-        Regime::ImplicitNegative => positives >= Indicator::PerformanceDegradation.min_positives(),
+        Regime::ImplicitNegative => positives >= Indicator::PerformanceDegradation.min_positives() as f64,
     }
 }
 

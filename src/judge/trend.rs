@@ -13,6 +13,7 @@ use super::budget::Family;
 use super::performance::{self, title};
 use super::reading::{Context, Reading};
 use super::words::amount;
+use crate::baseline::Restless;
 use crate::event::EventTime;
 use crate::finding::Subject;
 use crate::indicator::{FloorUnit, Indicator, Metric};
@@ -42,7 +43,10 @@ impl Course {
         if context.multiple != context.budget.betting() || !performance::speaks(context.sums) {
             return;
         }
-        let figure = |metric: &Metric| measure(context.sums, *metric).map(|now| (now.value, now.n));
+        // A window is as sure of its figure as so many rows of weight 1.
+        let n =
+            |metric: Metric, n: u64| (libm::rint(n as f64 / context.effect(Restless::Metric(metric))) as u64).max(1);
+        let figure = |metric: &Metric| measure(context.sums, *metric).map(|now| (now.value, n(*metric, now.n)));
         let mark = Mark { start: context.window.start, metrics: Metric::ALL.iter().map(figure).collect() };
         if self.marks.back().is_some_and(|last| last.start >= mark.start) {
             return;
@@ -140,7 +144,8 @@ pub(super) fn outlook(context: &Context<'_>) -> Vec<Reading> {
         let now = measure(context.sums, *metric)?;
         let interval = now.interval?;
         // Of 95 in 100, as all intervals of figures.
-        let spread = (interval.high - interval.low) / (2.0 * normal_isf(0.025));
+        let [low, high] = context.widened(Some([interval.low, interval.high]), now.value, Restless::Metric(*metric))?;
+        let spread = (high - low) / (2.0 * normal_isf(0.025));
         let count = f64::from(windows);
         let error = spread * (12.0 * (count - 1.0) / (count * (count + 1.0))).sqrt();
         let trend = Trend { change: 0.0, error, degrees: count - 2.0, is_gradual: true };

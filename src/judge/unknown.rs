@@ -63,7 +63,7 @@ pub(super) fn blind_spots(context: &Context<'_>, heading: &Heading) -> Vec<Blind
     }
     if heading.labels {
         let predicted = count(sums.flow(flow::N));
-        let labelled = count(sums.truth(truth::N));
+        let labelled = count(sums.labelled_rows());
         if labelled < predicted {
             let missing = predicted - labelled;
             let word = if heading.is_final { "never got" } else { "have not got yet" };
@@ -88,7 +88,8 @@ pub(super) fn blind_spots(context: &Context<'_>, heading: &Heading) -> Vec<Blind
             ),
             Some(_) => {}
         }
-        if heading.is_final && labelled > 0 && sums.truth(truth::POSITIVE) == 0 {
+        super::weighted::blind_spots(context, &mut spot);
+        if heading.is_final && labelled > 0 && sums.rows(truth::POSITIVE) == 0 {
             spot(
                 "one_class",
                 "No label is positive: metrics of the positive class have no value. Check `positive`.".into(),

@@ -2,8 +2,9 @@
 //!
 //! Format 2, the number of blocks, then each block as number, version and sparse pairs (gap, value) in variable-length
 //! integers, ended by a zero gap; then the samples. Equal sums give equal bytes. Blocks stand in the order of their
-//! numbers; those that an older writer did not know are nothing. Format 1 had no number of blocks: twelve. A block of an
-//! unknown number or version is an error, not a guess. Damaged bytes are an error, never a panic.
+//! numbers; those that an older writer did not know are nothing, as are the integers that an older version of a block
+//! did not have. Format 1 had no number of blocks: twelve. A block of an unknown number or version is an error, not a
+//! guess. Damaged bytes are an error, never a panic.
 
 use std::sync::Arc;
 
@@ -73,8 +74,12 @@ impl Sums {
         let (data, named, kept) = sums.parts_mut();
         for block in layout.blocks().iter().take(blocks as usize) {
             expect("a statistic", u64::from(take_byte(bytes)?), block.statistic as u64)?;
-            expect("a version", u64::from(take_byte(bytes)?), u64::from(block.statistic.version()))?;
-            expect("a block's length", take(bytes)?, block.length as u64)?;
+            let version = take_byte(bytes)?;
+            let length = block.statistic.older(version).unwrap_or(block.length);
+            if length == block.length {
+                expect("a version", u64::from(version), u64::from(block.statistic.version()))?;
+            }
+            expect("a block's length", take(bytes)?, length as u64)?;
             let mut place = 0_u64;
             loop {
                 let gap = take(bytes)?;
@@ -82,12 +87,8 @@ impl Sums {
                     break;
                 }
                 place = place.saturating_add(gap);
-                if place > block.length as u64 {
-                    return Err(CodecError::Unexpected {
-                        what: "a place",
-                        found: place,
-                        accepted: block.length as u64,
-                    });
+                if place > length as u64 {
+                    return Err(CodecError::Unexpected { what: "a place", found: place, accepted: length as u64 });
                 }
                 data[block.start + place as usize - 1] = take_signed(bytes)?;
             }
@@ -136,7 +137,7 @@ fn take_sample(bytes: &mut &[u8], limit: usize) -> Result<BottomK, CodecError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::{Coding, truth};
+    use crate::observe::{Coding, Statistic, truth};
 
     #[test]
     fn what_an_older_release_wrote_reads_as_it_was() {
@@ -145,6 +146,10 @@ mod tests {
         sums.add_truth(truth::N, 300);
         let mut old = vec![FIRST_FORMAT];
         sums.put_parts(&mut old, &layout.blocks()[..FIRST_BLOCKS as usize]);
+        // Labels had another version then, and fewer integers.
+        let head = [Statistic::Truth as u8, Statistic::Truth.version(), truth::WIDTH as u8];
+        let at = old.windows(3).position(|three| three == head).unwrap();
+        old[at + 1..at + 3].copy_from_slice(&[1, 13]);
         let mut rest = old.as_slice();
         assert_eq!(Sums::decode(&mut rest, &layout), Ok(sums.clone()));
         assert!(rest.is_empty());
@@ -153,5 +158,13 @@ mod tests {
         sums.encode(&mut new);
         new[1] += 1;
         assert!(Sums::decode(&mut new.as_slice(), &layout).is_err());
+        // Nor is a version: neither a later one, nor an older one with today's integers.
+        for version in [0, 1, 3] {
+            let mut bytes = Vec::new();
+            sums.encode(&mut bytes);
+            let at = bytes.windows(3).position(|three| three == head).unwrap();
+            bytes[at + 1] = version;
+            assert!(Sums::decode(&mut bytes.as_slice(), &layout).is_err(), "{version}");
+        }
     }
 }

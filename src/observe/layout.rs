@@ -38,11 +38,15 @@ pub enum Statistic {
     Unseen = 12,
     /// Labels by class, decision and delay: see [`super::delay_bin`].
     Delays = 13,
+    /// What weights add to the variance of labels by score bin: negatives, then positives; see [`super::Weight`].
+    Squares = 14,
+    /// The same of the positives of each feature and code.
+    CellSquares = 15,
 }
 
 impl Statistic {
     /// Every statistic, in the order of the vector.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Flow,
         Self::Scores,
         Self::Codes,
@@ -56,6 +60,8 @@ impl Statistic {
         Self::Cells,
         Self::Unseen,
         Self::Delays,
+        Self::Squares,
+        Self::CellSquares,
     ];
 
     /// Its name in files.
@@ -74,17 +80,40 @@ impl Statistic {
             Self::Cells => "cells",
             Self::Unseen => "unseen",
             Self::Delays => "delays",
+            Self::Squares => "squares",
+            Self::CellSquares => "cell_squares",
         }
     }
 
     /// The version of its meaning.
     pub const fn version(self) -> u8 {
-        1
+        // The second one of labels counts weights.
+        if matches!(self, Self::Truth) { 2 } else { 1 }
+    }
+
+    /// How many integers an older version had. They mean what the first ones of today mean where no row has a weight; the
+    /// others were nothing.
+    pub const fn older(self, version: u8) -> Option<usize> {
+        if matches!((self, version), (Self::Truth, 1)) { Some(truth::UNWEIGHTED) } else { None }
+    }
+
+    /// Whether it is all zero where no row has a weight; a baseline of a release that ignored weights does not have it.
+    pub const fn of_weights(self) -> bool {
+        matches!(self, Self::Squares | Self::CellSquares)
     }
 
     /// Whether it is complete when the inputs of a window are; the others wait for labels.
     pub const fn of_inputs(self) -> bool {
-        !matches!(self, Self::Truth | Self::Negatives | Self::Positives | Self::Cells | Self::Delays)
+        !matches!(
+            self,
+            Self::Truth
+                | Self::Negatives
+                | Self::Positives
+                | Self::Cells
+                | Self::Delays
+                | Self::Squares
+                | Self::CellSquares
+        )
     }
 
     /// Whether the rows of a baseline tell it: they have no unseen values, and their labels no delay.
@@ -114,13 +143,14 @@ pub mod flow {
     pub(crate) const WIDTH: usize = 8;
 }
 
-/// Places in [`Statistic::Truth`].
+/// Places in [`Statistic::Truth`]. Labels count with the weight of their row, which is 1 where none is given; what is
+/// said of rows counts each once. [`super::Sums::rows`] tells how many rows a count of labels is of.
 pub mod truth {
-    /// Labelled rows.
+    /// Labels.
     pub const N: usize = 0;
     /// Positive labels.
     pub const POSITIVE: usize = 1;
-    /// Labelled rows with a decision.
+    /// Labels of rows with a decision.
     pub const DECIDED: usize = 2;
     /// Positive label, positive decision.
     pub const TP: usize = 3;
@@ -142,7 +172,15 @@ pub mod truth {
     pub const NEVER: usize = 11;
     /// Rows taken for negative because nothing was said.
     pub const ASSUMED: usize = 12;
-    pub(crate) const WIDTH: usize = 13;
+    /// As many integers had a release that ignored weights.
+    pub(super) const UNWEIGHTED: usize = 13;
+    /// By how much each of the first six exceeds its rows: the sum of (weight - 1).
+    pub const EXTRA: usize = 13;
+    /// The sum of (weight squared - weight), by class and decision: see [`super::super::delay_kind`].
+    pub const SQUARES: usize = 19;
+    /// Labelled rows whose weight was clipped.
+    pub const CLIPPED: usize = 23;
+    pub(crate) const WIDTH: usize = 24;
 }
 
 /// As many integers as a statistic does not have.
@@ -188,7 +226,7 @@ pub(super) const UNSEEN_COLUMNS: usize = 64;
 /// What is kept of the labelled rows that share a code. One cache line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
-    /// Labelled rows.
+    /// Labels, each with the weight of its row, as all that follows.
     pub n: i64,
     /// Positive labels.
     pub positive: i64,
@@ -232,7 +270,7 @@ impl Layout {
             let length = match statistic {
                 Statistic::Flow => flow::WIDTH,
                 Statistic::Scores | Statistic::Negatives | Statistic::Positives => BINS,
-                Statistic::Codes => cells,
+                Statistic::Codes | Statistic::CellSquares => cells,
                 Statistic::Numbers => features,
                 Statistic::Slices => cells * SLICE_WIDTH,
                 Statistic::Arms => 4,
@@ -241,6 +279,7 @@ impl Layout {
                 Statistic::Cells => cells * CELL_WIDTH,
                 Statistic::Unseen => features * UNSEEN_ROWS * UNSEEN_COLUMNS,
                 Statistic::Delays => DELAY_KINDS * DELAY_BINS,
+                Statistic::Squares => 2 * BINS,
             };
             if statistic == Statistic::Cells {
                 start = start.next_multiple_of(LINE);

@@ -1,7 +1,7 @@
 //! What is kept of the stream? Small vectors of integers that add and subtract.
 //!
 //! `coding` turns features into one byte each; `layout` says where each statistic lies; `lines` keeps cells apart; `sums` counts; `sample`
-//! keeps a few events by hash, so that cells have names; `delays` counts how long labels took; `recalibration` says what a score meant on the baseline;
+//! keeps a few events by hash, so that cells have names; `delays` counts how long labels took; `weight` says for how many rows one stands; `recalibration` says what a score meant on the baseline;
 //! `looks` cuts them into parts and `metrics` reads figures off them; `codec` writes sums as bytes. Nothing here knows windows, thresholds, files or topics.
 
 mod codec;
@@ -16,6 +16,7 @@ mod recalibration;
 mod sample;
 mod scores;
 mod sums;
+mod weight;
 
 pub use codec::CodecError;
 pub use coding::{
@@ -28,3 +29,4 @@ pub use recalibration::{BinFacts, Recalibration};
 pub use sample::{BottomK, Event};
 pub use scores::{BINS, bin_center, bin_edges, bin_of, clip, logit};
 pub use sums::{Facts, LOSS_SCALE, SCORE_SCALE, Sums, count};
+pub use weight::{CELL_SQUARE, Weight};

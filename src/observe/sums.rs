@@ -3,7 +3,7 @@
 //! One vector of integers; see `layout` for the places. A prediction adds when it arrives, a label adds when it is
 //! joined and is subtracted again, to the last bit, when it is corrected. Sums of two parts of a stream add to the sums
 //! of the whole, whatever the cut and the order. Scores are kept in units of 2^-30 and losses in 2^-28, each rounded
-//! once an event: 2^31 rows fit. Memory at 20 features: about 100 kB.
+//! once an event: 2^31 rows fit. Labels count with their row's weight, a whole number. Memory at 20 features: about 110 kB.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use super::lines::Lines;
 use super::recalibration::Recalibration;
 use super::sample::{BottomK, Event};
 use super::scores::{bin_of, clip};
+use super::weight::Weight;
 use crate::event::{Arm, EventTime, RequestKey};
 
 /// Units of a sum of scores: 1.0 is this many.
@@ -51,6 +52,8 @@ pub struct Facts {
     pub arm: Arm,
     /// The action, by its hash modulo 16; `None` without one.
     pub action: Option<u8>,
+    /// How many rows it counts as once it has a label.
+    pub weight: Weight,
 }
 
 /// The sums of one model, version and window.
@@ -220,9 +223,13 @@ impl Sums {
         }
     }
 
-    /// Adds (`sign` = 1) or takes back (`sign` = -1) a label.
+    /// Adds (`sign` = 1) or takes back (`sign` = -1) a label, with the weight of its row.
     #[inline]
     pub fn labelled(&mut self, facts: &Facts, codes: &[u8], map: &Recalibration, positive: bool, sign: i64) {
+        if facts.weight != Weight::ONE {
+            self.weighed(facts, codes, map, positive, sign);
+        }
+        let sign = sign * facts.weight.whole();
         let bin = bin_of(facts.score);
         let known = map.facts(bin);
         let y = i64::from(positive);
@@ -356,8 +363,8 @@ impl Sums {
 }
 
 const fn of_features(statistic: Statistic) -> bool {
-    use Statistic::{Cells, Codes, Numbers, Slices, Unseen};
-    matches!(statistic, Codes | Numbers | Slices | Cells | Unseen)
+    use Statistic::{CellSquares, Cells, Codes, Numbers, Slices, Unseen};
+    matches!(statistic, Codes | Numbers | Slices | Cells | Unseen | CellSquares)
 }
 
 fn unseen_place(feature: usize, row: usize, hash: u64) -> usize {
@@ -390,6 +397,13 @@ mod tests {
         amount: Option<f64>,
         method: u8,
         label: Option<bool>,
+        weight: f64,
+    }
+
+    impl Row {
+        fn weight(&self) -> Weight {
+            Weight::of(RequestKey::new(&self.id.to_string(), 0), self.weight, 1.0, 50.0)
+        }
     }
 
     fn rows() -> impl Strategy<Value = Vec<Row>> {
@@ -400,14 +414,16 @@ mod tests {
             proptest::option::of(-2.0..12.0),
             0..12_u8,
             any::<Option<bool>>(),
+            prop_oneof![Just(1.0), 0.0..60.0_f64],
         )
-            .prop_map(|(id, score, decision, amount, method, label)| Row {
+            .prop_map(|(id, score, decision, amount, method, label, weight)| Row {
                 id,
                 score,
                 decision,
                 amount,
                 method,
                 label,
+                weight,
             });
         proptest::collection::vec(row, 0..60)
     }
@@ -442,7 +458,13 @@ mod tests {
         }
 
         fn add(&mut self, sums: &mut Sums, row: &Row) {
-            let facts = Facts { score: row.score, decision: row.decision, arm: Arm::Policy, action: Some(row.method) };
+            let facts = Facts {
+                score: row.score,
+                decision: row.decision,
+                arm: Arm::Policy,
+                action: Some(row.method),
+                weight: row.weight(),
+            };
             let mut features = Features::default();
             if let Some(amount) = row.amount {
                 features.pairs.push((self.names.slot("amount", 0).unwrap(), Value::Float(amount)));
@@ -486,11 +508,11 @@ mod tests {
         }
 
         #[test]
-        fn a_label_taken_back_leaves_no_trace(rows in rows(), label: bool, score in 0.0..=1.0) {
+        fn a_label_taken_back_leaves_no_trace(rows in rows(), label: bool, score in 0.0..=1.0, weight in 0..70_u32) {
             let mut counter = Counter::new();
             let mut sums = counter.all(&rows);
             let before = bytes(&sums);
-            let facts = Facts { score, decision: Some(label), arm: Arm::Policy, action: None };
+            let facts = Facts { score, decision: Some(label), arm: Arm::Policy, action: None, weight: Weight::from_bits(weight) };
             sums.labelled(&facts, &[3, 4], &counter.map, label, 1);
             prop_assert_ne!(&bytes(&sums), &before);
             sums.labelled(&facts, &[3, 4], &counter.map, label, -1);
@@ -521,19 +543,40 @@ mod tests {
             let count = |f: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| f(row)).count() as i64;
             prop_assert_eq!(sums.flow(flow::N), rows.len() as i64);
             prop_assert_eq!(sums.flow(flow::POSITIVE), count(&|r| r.decision == Some(true)));
-            prop_assert_eq!(sums.truth(truth::TP), count(&|r| r.decision == Some(true) && r.label == Some(true)));
-            prop_assert_eq!(sums.truth(truth::FN), count(&|r| r.decision == Some(false) && r.label == Some(true)));
+            // Labels count with their weights; the rows behind them, and the squares of the weights, are known as well.
+            let weighed = |power: u32, f: &dyn Fn(&Row) -> bool| {
+                rows.iter().filter(|row| f(row)).map(|row| row.weight().whole().pow(power)).sum::<i64>()
+            };
+            let kinds: [&dyn Fn(&Row) -> bool; 6] = [
+                &|r| r.label.is_some(),
+                &|r| r.label == Some(true),
+                &|r| r.label.is_some() && r.decision.is_some(),
+                &|r| r.decision == Some(true) && r.label == Some(true),
+                &|r| r.decision == Some(true) && r.label == Some(false),
+                &|r| r.decision == Some(false) && r.label == Some(true),
+            ];
+            for (place, kind) in kinds.into_iter().enumerate() {
+                prop_assert_eq!(sums.truth(place), weighed(1, kind));
+                prop_assert_eq!(sums.rows(place), count(kind));
+            }
+            for (kind, (sum, squares)) in sums.weights().into_iter().enumerate() {
+                let of = |r: &Row| r.label == Some(kind > 1) && (r.decision == Some(true)) == (kind % 2 == 1);
+                prop_assert_eq!([sum as i64, squares as i64], [weighed(1, &of), weighed(2, &of)]);
+            }
+            let per_bin = (0..crate::observe::BINS).map(|bin| sums.bin_weights(true, bin).1 as i64).sum::<i64>();
+            prop_assert_eq!(per_bin, weighed(2, kinds[1]));
+            prop_assert_eq!(sums.truth(truth::CLIPPED), count(&|r| r.label.is_some() && r.weight > 50.0));
             prop_assert_eq!(sums.codes(0)[0], count(&|r| r.amount.is_none()));
             prop_assert_eq!(sums.codes(0)[3], count(&|r| r.amount.is_some_and(|a| (0.0..5.0).contains(&a))));
             prop_assert_eq!(sums.codes(1)[19], count(&|r| r.method == 0));
-            prop_assert_eq!(sums.cell(1, 19).positive, count(&|r| r.method == 0 && r.label == Some(true)));
+            prop_assert_eq!(sums.cell(1, 19).positive, weighed(1, &|r| r.method == 0 && r.label == Some(true)));
             let unseen = count(&|r| r.method == 7);
             prop_assert!(sums.unseen_count(1, value_hash("m7")) >= unseen);
             let all_unseen = count(&|r| r.method > 2);
             prop_assert_eq!(sums.codes(1)[2..18].iter().sum::<i64>(), all_unseen);
             let losses: f64 = rows.iter().filter_map(|r| r.label.map(|y| {
                 let s = r.score.clamp(1e-6, 1.0 - 1e-6);
-                -libm::log(if y { s } else { 1.0 - s })
+                -libm::log(if y { s } else { 1.0 - s }) * r.weight().whole() as f64
             })).sum();
             let labelled = sums.truth(truth::N);
             let mean = sums.log_loss().map_or(0.0, |(mean, _)| mean);

@@ -12,7 +12,7 @@ use truthline::config::Config;
 use truthline::event::{Arm, EventTime, FeatureNames, RequestKey, fnv1a_64};
 use truthline::finding::{Alert, AlertState, Severity};
 use truthline::judge::{Clock, Finding, Judge, LabelFlow};
-use truthline::observe::{CodedRow, Facts, Mapping, Sums, truth};
+use truthline::observe::{CodedRow, Facts, Mapping, Sums, Weight, truth};
 use truthline::story::Chance;
 
 use super::cells::{Cell, Source, Story, Way};
@@ -142,7 +142,7 @@ impl Cell {
 }
 
 pub(crate) const fn facts(row: &Row) -> Facts {
-    Facts { score: row.score, decision: Some(row.decision), arm: Arm::Policy, action: None }
+    Facts { score: row.score, decision: Some(row.decision), arm: Arm::Policy, action: None, weight: Weight::ONE }
 }
 
 const fn moment(micros: i64) -> EventTime {

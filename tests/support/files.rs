@@ -13,7 +13,7 @@ topics:
   inferences:
     out_of_order: 1h
     adapter: mapped
-    mapping: {request_id: id, event_time: at, model: which, version: build, score: p, threshold: cut, time: {unit: us}}
+    mapping: {request_id: id, event_time: at, model: which, version: build, score: p, threshold: cut, weight: w, action_prob: q, time: {unit: us}}
   labels:
     out_of_order: 30m
     adapter: mapped
@@ -59,6 +59,8 @@ pub(crate) fn inferences(rows: &[Row]) -> Vec<u8> {
             ("event_time", Avro::TimestampMicros(row.time)),
             ("score", optional(Some((1, Avro::Double(row.score))))),
             ("threshold", optional(Some((1, Avro::Double(THRESHOLD))))),
+            ("weight", optional(row.weight().map(|weight| (1, Avro::Double(weight))))),
+            ("action_prob", optional(row.action_prob().map(|prob| (1, Avro::Double(prob))))),
             ("features", Avro::Map(features.into_iter().collect())),
         ]
     });
@@ -82,12 +84,16 @@ pub(crate) fn labels(told: &[Told]) -> Vec<u8> {
 /// Predictions as a table.
 pub(crate) fn inference_table(rows: &[Row]) -> Vec<u8> {
     let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(["method", "id", "at", "which", "build", "p", "cut", "amount", "tenure", "country"]).unwrap();
+    table
+        .write_record(["method", "id", "at", "which", "build", "p", "cut", "amount", "tenure", "country", "w", "q"])
+        .unwrap();
     for row in rows {
         let amount = row.amount.map_or_else(String::new, |amount| amount.to_string());
         let (at, p, cut, tenure) =
             (row.time.to_string(), row.score.to_string(), THRESHOLD.to_string(), row.tenure.to_string());
-        let cells = [row.method, &row.id, &at, row.model, row.version, &p, &cut, &amount, &tenure, row.country];
+        let given = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+        let (w, q) = (given(row.weight()), given(row.action_prob()));
+        let cells = [row.method, &row.id, &at, row.model, row.version, &p, &cut, &amount, &tenure, row.country, &w, &q];
         table.write_record(cells).unwrap();
     }
     table.into_inner().unwrap()

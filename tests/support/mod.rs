@@ -18,7 +18,7 @@ use truthline::engine::{Engine, Range};
 use truthline::event::{Arm, BaselineRow, Inference, Label, RequestKey, Truth, murmur2_partition};
 use truthline::join::Counts;
 use truthline::judge::Finding;
-use truthline::observe::Facts;
+use truthline::observe::{Facts, Weight};
 use truthline::story::Chance;
 
 pub(crate) const SECOND: i64 = 1_000_000;
@@ -125,11 +125,30 @@ impl Row {
         }
     }
 
+    /// One row in four of a model stands for those like it; in another four the action was one of several.
+    pub(crate) fn weight(&self) -> Option<f64> {
+        (self.model == "risk" && self.time / 1_000 % 4 == 0).then_some(2.5)
+    }
+
+    pub(crate) fn action_prob(&self) -> Option<f64> {
+        (self.model == "risk" && self.time / 1_000 % 4 == 1).then_some(0.3)
+    }
+
+    /// How many rows its label counts as.
+    pub(crate) fn counts(&self) -> i64 {
+        let (weight, prob) = (self.weight().unwrap_or(1.0), self.action_prob().unwrap_or(1.0));
+        Weight::of(RequestKey::new(&self.id, 0), weight, prob, 50.0).whole()
+    }
+
     pub(crate) fn json(&self) -> String {
         let mut text = format!(
             r#"{{"request_id":"{}","event_time":{},"model":"{}","version":"{}","score":{},"threshold":{THRESHOLD},"features":{{"#,
             self.id, self.time, self.model, self.version, self.score
         );
+        let given = [("weight", self.weight()), ("action_prob", self.action_prob())];
+        for (name, value) in given.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            text.insert_str(text.find("\"features\"").unwrap(), &format!("\"{name}\":{value},"));
+        }
         if let Some(amount) = self.amount {
             let _ = write!(text, r#""amount":{amount},"#);
         }
@@ -346,7 +365,8 @@ pub(crate) fn baseline_of(model: &'static str) -> Profile {
         let text = row.json().replacen('{', &format!(r#"{{"label":{},"#, u8::from(row.positive)), 1);
         decoder.baseline(&Encoding::Json, text.as_bytes(), &mut read).unwrap();
         let score = row.score;
-        let facts = Facts { score, decision: Some(score >= THRESHOLD), arm: Arm::Policy, action: None };
+        let facts =
+            Facts { score, decision: Some(score >= THRESHOLD), arm: Arm::Policy, action: None, weight: Weight::ONE };
         sample.add(RequestKey::new(&row.id, 0), || SampleRow {
             time: read.inference.event_time,
             facts,

@@ -1,11 +1,11 @@
 //! Where does each figure stand whose scatter is looked at, and what is it in a window?
 
-use super::Restless;
+use super::{Restless, design_effect};
 use crate::indicator::Metric;
 use crate::observe::looks::{drift_counts, score_groups};
 use crate::observe::metrics::{auc, confusion, forecasts, loss};
 use crate::observe::{
-    CODE_TAIL, CODE_UNKNOWN, Coding, Layout, Recalibration, SCORE_SCALE, Statistic, Sums, flow, truth,
+    CELL_SQUARE, CODE_TAIL, CODE_UNKNOWN, Coding, Layout, Recalibration, SCORE_SCALE, Statistic, Sums, flow, truth,
 };
 use crate::stats::distribution::{Part, looks};
 use crate::stats::rate::Tally;
@@ -141,31 +141,36 @@ impl Figures {
         let decided = window.flow(flow::DECIDED);
         tell(self.rates, share(window.flow(flow::POSITIVE), decided), decided as f64);
         let labelled = window.truth(truth::N);
-        tell(self.rates + 1, share(window.truth(truth::POSITIVE), labelled), labelled as f64);
+        // What weights add to the variance of a window is allowed for where windows are tested; here it would be twice.
+        let effect = |figure: Restless| design_effect(window, Some(map), figure);
+        let rate = share(window.truth(truth::POSITIVE), labelled);
+        tell(self.rates + 1, rate, labelled as f64 / effect(Restless::Labels));
         let table = confusion(window);
         let tallies = [table.accuracy_tally(), table.precision_tally(), table.recall_tally(), table.jaccard_tally()];
-        for (at, Tally { hits, trials }) in tallies.into_iter().enumerate() {
-            tell(self.rates + 2 + at, hits as f64 / trials.max(1) as f64, trials as f64);
+        for ((at, Tally { hits, trials }), metric) in tallies.into_iter().enumerate().zip(SHARES) {
+            let weight = trials as f64 / effect(Restless::Metric(metric));
+            tell(self.rates + 2 + at, hits as f64 / trials.max(1) as f64, weight);
         }
         if let Some((area, variance)) = auc(window).and_then(|auc| Some((auc.area, auc.variance?))) {
-            tell(self.means, area, 1.0 / variance);
+            tell(self.means, area, 1.0 / (variance * effect(Restless::Metric(Metric::Auc))));
         }
         for (at, metric) in [Metric::LogLoss, Metric::Brier].into_iter().enumerate() {
             if let Some(sample) = loss(window, metric) {
-                tell(self.means + 1 + at, sample.mean, sample.n / sample.variance);
+                tell(self.means + 1 + at, sample.mean, sample.n / (sample.variance * effect(Restless::Metric(metric))));
             }
         }
         let bins = forecasts(window, map);
         if let Some(fit) = recalibrate_offset(&bins) {
-            tell(self.means + MEANS.len(), fit.offset, 1.0 / fit.variance);
+            tell(self.means + MEANS.len(), fit.offset, 1.0 / (fit.variance * effect(Restless::Offset)));
         }
         if let Some(line) = recalibrate(&bins) {
-            tell(self.means + MEANS.len() + 1, line.slope, 1.0 / line.slope_variance);
+            tell(self.means + MEANS.len() + 1, line.slope, 1.0 / (line.slope_variance * effect(Restless::Slope)));
         }
         let cells = window.get(Statistic::Cells).chunks_exact(crate::observe::CELL_WIDTH);
-        for (at, cell) in cells.enumerate() {
+        for ((at, cell), squares) in cells.enumerate().zip(window.get(Statistic::CellSquares)) {
             let (positive, e, v) = (cell[1] as f64, cell[5] as f64 / SCORE_SCALE, cell[6] as f64 / SCORE_SCALE);
-            tell(self.cells + at, (positive - e) / v, v);
+            let effect = 1.0 + *squares as f64 * CELL_SQUARE / v;
+            tell(self.cells + at, (positive - e) / v, v / effect);
         }
     }
 }

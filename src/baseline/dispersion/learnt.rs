@@ -11,7 +11,7 @@ use super::measure::{calm_of, factors_of};
 use super::UNIT;
 use crate::baseline::Profile;
 use crate::event::Span;
-use crate::observe::{Sums, flow, truth};
+use crate::observe::{Sums, flow};
 use crate::stats::dispersion::Spread;
 
 /// Windows of each length that are learnt from.
@@ -37,7 +37,7 @@ struct Entry {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Part {
     windows: u32,
-    rows: i64,
+    rows: f64,
     spreads: Vec<Spread>,
     factors: Vec<u32>,
     calm: [u32; 2],
@@ -91,8 +91,8 @@ impl Learnt {
             self.entries.len() - 1
         });
         let part = if labels { &mut self.entries[place].labels } else { &mut self.entries[place].predictions };
-        let rows = if labels { window.truth(truth::N) } else { window.flow(flow::N) };
-        let learns = part.windows < most && rows > 0 && length <= Span::DAY.times(7);
+        let rows = if labels { window.effective_labels()[0] } else { window.flow(flow::N) as f64 };
+        let learns = part.windows < most && rows > 0.0 && length <= Span::DAY.times(7);
         if learns {
             // A restored one may be of another baseline with as many rows; its places would be others.
             if part.spreads.len() != profile.figures.length {
@@ -112,7 +112,7 @@ impl Learnt {
             length,
             factors: &part.factors,
             degrees: part.windows - 1,
-            rows: part.rows as f64 / f64::from(part.windows),
+            rows: part.rows / f64::from(part.windows),
             calm: f64::from(part.calm[usize::from(labels)].max(1)) / UNIT,
         })
     }
@@ -126,7 +126,7 @@ impl Learnt {
 }
 
 impl Part {
-    fn add(&mut self, profile: &Profile, window: &Sums, rows: i64, labels: bool) {
+    fn add(&mut self, profile: &Profile, window: &Sums, rows: f64, labels: bool) {
         let Profile { figures, coding, map, sums, .. } = profile;
         self.windows += 1;
         self.rows += rows;

@@ -4,7 +4,7 @@ use super::figures::FeaturePlaces;
 use super::{Dispersion, FEW, Figures, LENGTHS, UNIT, UNKNOWN};
 use crate::baseline::rows::{RowSample, SampleRow};
 use crate::event::{EventTime, FeatureNames, Span, Window};
-use crate::observe::{CodedRow, Coding, Mapping, Recalibration, Sums, flow, truth};
+use crate::observe::{CodedRow, Coding, Mapping, Recalibration, Sums, flow};
 use crate::stats::dispersion::{Spread, Windows, calm, of_mean, of_share};
 
 /// The scatter of a baseline's rows, by length of window; lengths with too few windows are left out. Each row is coded
@@ -59,7 +59,7 @@ struct Gauge<'a> {
     plain: Vec<Spread>,
     phased: Vec<Spread>,
     seen: Vec<u32>,
-    labelled: i64,
+    labelled: f64,
 }
 
 impl<'a> Gauge<'a> {
@@ -74,7 +74,7 @@ impl<'a> Gauge<'a> {
             plain: vec![Spread::default(); figures],
             phased: vec![Spread::default(); figures * phases as usize],
             seen: vec![0; phases as usize],
-            labelled: 0,
+            labelled: 0.0,
         }
     }
 
@@ -93,7 +93,7 @@ impl<'a> Gauge<'a> {
         let Self { scale, sums, plain, phased, .. } = self;
         let phase = (window.micros() / self.length.micros()).rem_euclid(self.phases) as usize;
         let phases = self.phases as usize;
-        self.labelled += sums.truth(truth::N);
+        self.labelled += sums.effective_labels()[0];
         self.seen[phase] += 1;
         scale.figures.tell(scale.coding, scale.map, scale.baseline, sums, |place, value, weight| {
             plain[place].add(value, weight);
@@ -120,7 +120,7 @@ impl<'a> Gauge<'a> {
             windows,
             degrees,
             rows: self.scale.baseline.flow(flow::N) as f64 / f64::from(windows),
-            labelled: self.labelled as f64 / f64::from(windows),
+            labelled: self.labelled / f64::from(windows),
             plain,
             phased,
             calm,

@@ -20,6 +20,7 @@ mod learnt;
 mod measure;
 #[cfg(test)]
 mod tests;
+mod weights;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,7 @@ pub use figures::Figures;
 pub use judged::{Judged, Size, judged};
 pub use learnt::Learnt;
 pub(super) use measure::measure;
+pub use weights::{design_effect, of_errors, of_specificity};
 
 use crate::event::Span;
 use crate::indicator::Metric;
@@ -71,6 +73,11 @@ impl Restless {
     /// Whether it stands on labels.
     pub const fn is_labelled(self) -> bool {
         matches!(self, Self::Labels | Self::Metric(_) | Self::Offset | Self::Slope | Self::Slice(..))
+    }
+
+    /// Whether it lies in [0, 1] by its nature.
+    pub const fn is_share(self) -> bool {
+        !matches!(self, Self::Offset | Self::Slope | Self::Metric(Metric::LogLoss))
     }
 }
 

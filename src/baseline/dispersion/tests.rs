@@ -3,7 +3,7 @@
 use super::*;
 use crate::baseline::{BuildSettings, Origin, Profile, RowSample, SampleRow, build};
 use crate::event::{Arm, EventTime, FeatureNames, Features, RequestKey, Value};
-use crate::observe::{CodedRow, Facts, Mapping, Sums};
+use crate::observe::{CodedRow, Facts, Mapping, Sums, Weight};
 
 const START: i64 = 1_767_225_600_000_000;
 
@@ -22,7 +22,7 @@ impl Chance {
 
 /// The sums of each day of the same rows.
 fn days(profile: &Profile, days: i64, seed: u64) -> Vec<Sums> {
-    let (names, sample) = rows(days, seed);
+    let (names, sample) = rows(days, seed, |_| Weight::ONE);
     let mut all: Vec<Sums> = (0..days).map(|_| Sums::new(profile.layout.clone())).collect();
     let (mut mapping, mut coded) = (Mapping::default(), CodedRow::default());
     for (_, row) in sample.iter() {
@@ -34,13 +34,17 @@ fn days(profile: &Profile, days: i64, seed: u64) -> Vec<Sums> {
 }
 
 fn profile(days: i64, seed: u64) -> Profile {
-    let (names, sample) = rows(days, seed);
-    build("m", "v1", Origin::Files, &sample, &names, &BuildSettings::default())
+    weighted(days, seed, |_| Weight::ONE)
 }
 
 /// `days` of 600 rows. `still` is one of four values at random; `bunch` is the same one of four for 20 rows in a row;
 /// `night` is `yes` in half of the hours.
-fn rows(days: i64, seed: u64) -> (FeatureNames, RowSample) {
+fn weighted(days: i64, seed: u64, weight: impl Fn(RequestKey) -> Weight) -> Profile {
+    let (names, sample) = rows(days, seed, weight);
+    build("m", "v1", Origin::Files, &sample, &names, &BuildSettings::default())
+}
+
+fn rows(days: i64, seed: u64, weight: impl Fn(RequestKey) -> Weight) -> (FeatureNames, RowSample) {
     let mut chance = Chance(seed);
     let mut names = FeatureNames::default();
     let mut sample = RowSample::new(100_000);
@@ -65,15 +69,11 @@ fn rows(days: i64, seed: u64) -> (FeatureNames, RowSample) {
         }
         features.pairs.push((names.slot("x", 3).unwrap(), Value::Float(chance.uniform())));
         let score = 0.05 + 0.4 * chance.uniform();
-        let facts = Facts { score, decision: Some(score > 0.3), arm: Arm::Policy, action: None };
+        let key = RequestKey::new(&number.to_string(), 0);
+        let weight = weight(key);
+        let facts = Facts { score, decision: Some(score > 0.3), arm: Arm::Policy, action: None, weight };
         let positive = Some(chance.uniform() < score);
-        sample.add(RequestKey::new(&number.to_string(), 0), || SampleRow {
-            time,
-            facts,
-            features,
-            content: 0,
-            positive,
-        });
+        sample.add(key, || SampleRow { time, facts, features, content: 0, positive });
     }
     (names, sample)
 }
@@ -102,6 +102,43 @@ fn bunches_scatter_by_their_size_and_independent_rows_do_not() {
         let (window, reference) = factor(&profile, Span::DAY, 600.0, figure);
         assert!((1.0..2.3).contains(&window) && (1.0..2.3).contains(&reference), "{figure:?} {window}");
     }
+}
+
+#[test]
+fn weights_are_no_scatter() {
+    // A tenth of the rows has a weight of 20: labels vary as if there were seven times fewer, and windows no more than that.
+    let heavy = |key: RequestKey| if key.chance() < 0.1 { Weight::of(key, 20.0, 1.0, 50.0) } else { Weight::ONE };
+    let profile = weighted(28, 7, heavy);
+    for figure in [
+        Restless::Labels,
+        Restless::Offset,
+        Restless::Slope,
+        Restless::Metric(Metric::Auc),
+        Restless::Metric(Metric::Recall),
+        Restless::Metric(Metric::Brier),
+    ] {
+        let (window, reference) = factor(&profile, Span::DAY, 90.0, figure);
+        assert!((1.0..2.3).contains(&window) && (1.0..2.3).contains(&reference), "{figure:?} {window}");
+        let effect = design_effect(&profile.sums, Some(&profile.map), figure);
+        assert!((8.0..20.0).contains(&effect), "{figure:?} {effect}");
+    }
+    let slice = Restless::Slice(place(&profile, "still"), 19, 20);
+    let effect = design_effect(&profile.sums, Some(&profile.map), slice);
+    assert!((8.0..20.0).contains(&effect), "{effect}");
+    assert!(factor(&profile, Span::DAY, 90.0, slice).0 < 2.3);
+    // A file keeps all of it; one of a release that ignored weights reads as if there were none.
+    let text = crate::baseline::write(std::slice::from_ref(&profile));
+    assert_eq!(crate::baseline::read(&text).unwrap(), std::slice::from_ref(&profile));
+    let plain = self::profile(7, 8);
+    let text = crate::baseline::write(std::slice::from_ref(&plain));
+    let mut old: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let sums = old["profiles"][0]["sums"].as_object_mut().unwrap();
+    assert!(!sums.contains_key("squares") && !sums.contains_key("cell_squares"));
+    sums["truth"].as_array_mut().unwrap().truncate(13);
+    assert_eq!(crate::baseline::read(&old.to_string()).unwrap(), std::slice::from_ref(&plain));
+    old["profiles"][0]["sums"]["truth"].as_array_mut().unwrap().truncate(12);
+    let error = crate::baseline::read(&old.to_string()).unwrap_err().to_string();
+    assert!(error.contains("'truth' has 12 numbers; accepted: 24"), "{error}");
 }
 
 #[test]
@@ -194,7 +231,7 @@ fn a_value_that_came_and_went_is_no_vocabulary() {
         let day = number / 600;
         let text = if number % 10 == 0 { format!("guest{day}") } else { format!("host{}", number % 3) };
         features.push_text(names.slot("who", 0).unwrap(), &text);
-        let facts = Facts { score: 0.5, decision: None, arm: Arm::Policy, action: None };
+        let facts = Facts { score: 0.5, decision: None, arm: Arm::Policy, action: None, weight: Weight::ONE };
         let key = RequestKey::new(&number.to_string(), 0);
         sample.add(key, || SampleRow { time, facts, features, content: 0, positive: None });
     }

@@ -45,7 +45,7 @@ fn inference(join: &mut Join, n: i64, time: i64, codes: &[u8]) {
         arm: 0,
         action: 0,
         action_prob: 1.0,
-        weight: 1.0,
+        weight: 2,
         content: n as u32,
         codes,
         layout: 0,

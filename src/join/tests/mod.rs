@@ -38,7 +38,7 @@ pub(super) fn row<'a>(asked: &Asked, codes: &'a [u8]) -> NewRow<'a> {
         arm: content as u8 ^ 1,
         action: content as u8 ^ 2,
         action_prob: content as f32 / 3.0,
-        weight: f64::from(content) + 0.5,
+        weight: content.wrapping_add(7),
         content,
         codes,
         layout: asked.model,

@@ -300,7 +300,7 @@ prop_compose! {
     fn entry()(
         (key, time, model, cohort, layout) in
             (any::<u128>(), 0..4_000_000_000_000_000_i64, any::<u16>(), any::<u16>(), any::<u16>()),
-        (score, action_prob, weight) in (any::<u32>(), 0.0..1.0_f32, 0.0..9.0_f32),
+        (score, action_prob, weight) in (any::<u32>(), 0.0..1.0_f32, any::<u32>()),
         (bits, arm, action, content, revision) in
             (any::<u8>(), any::<u8>(), any::<u8>(), any::<u32>(), any::<u32>()),
         (kind, value, number) in (0..4_u8, any::<u32>(), 0..=LAST_ROW),
@@ -315,7 +315,7 @@ prop_compose! {
         };
         let row = NewRow {
             key, row: number, time, model, cohort, score: f64::from(score) / 3.0, bits, arm, action, action_prob,
-            weight: f64::from(weight), content, codes: &[], layout,
+            weight, content, codes: &[], layout,
         };
         let all_rows = kind == 3;
         (row, codes, NewLabel { key, time, revision, content, truth, all_rows })

@@ -57,7 +57,12 @@ fn cases(nature: Nature, seed: u64) -> Vec<Case> {
         let silent = nature.regime == "implicit_negative" && !positive;
         let delay = (-libm::log(1.0 - chance.uniform()) * mean * DAY as f64) as i64;
         let label = (!silent && delay <= LABEL_WINDOW).then_some(time + delay);
-        cases.push(Case { time, facts: Facts { score, decision, arm: Arm::Policy, action: None }, positive, label });
+        cases.push(Case {
+            time,
+            facts: Facts { score, decision, arm: Arm::Policy, action: None, weight: Weight::ONE },
+            positive,
+            label,
+        });
     }
     cases
 }

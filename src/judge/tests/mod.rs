@@ -12,6 +12,7 @@ mod owners;
 mod snapshot;
 mod sound;
 mod stream;
+mod weighted;
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use crate::baseline::{BuildSettings, Origin, Profile, RowSample, SampleRow, buil
 use crate::config::ModelConfig;
 use crate::event::{Arm, EventTime, FeatureNames, Features, RequestKey, Span, Value, Window};
 use crate::finding::Subject;
-use crate::observe::{CodedRow, Facts, Mapping, Sums};
+use crate::observe::{CodedRow, Facts, Mapping, Sums, Weight};
 use crate::stats::rate::Tally;
 
 /// Numbers that depend on the seed alone (splitmix64).
@@ -70,6 +71,7 @@ pub(super) struct Row {
     pub score: f64,
     pub decision: Option<bool>,
     pub label: Option<bool>,
+    pub weight: Weight,
 }
 
 pub(super) fn text(value: impl Into<String>) -> Cell {
@@ -78,7 +80,7 @@ pub(super) fn text(value: impl Into<String>) -> Cell {
 
 impl Row {
     pub(super) fn new(score: f64, label: bool, features: Vec<(&'static str, Cell)>) -> Self {
-        Self { features, score, decision: Some(score >= 0.5), label: Some(label) }
+        Self { features, score, decision: Some(score >= 0.5), label: Some(label), weight: Weight::ONE }
     }
 
     fn features(&self, names: &mut FeatureNames) -> Features {
@@ -95,7 +97,7 @@ impl Row {
     }
 
     fn facts(&self) -> Facts {
-        Facts { score: self.score, decision: self.decision, arm: Arm::Policy, action: None }
+        Facts { score: self.score, decision: self.decision, arm: Arm::Policy, action: None, weight: self.weight }
     }
 }
 

@@ -65,7 +65,7 @@ fn draw(chance: &mut Chance, change: Change) -> Row {
         ("two", text(if chance.hits(0.003) { "yes" } else { "no" })),
     ];
     let decision = score >= 0.2;
-    Row { features, score, decision: Some(decision), label: Some(label) }
+    Row { features, score, decision: Some(decision), label: Some(label), weight: Weight::ONE }
 }
 
 fn rows(chance: &mut Chance, n: usize, change: Change) -> Vec<Row> {

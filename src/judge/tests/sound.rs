@@ -17,12 +17,14 @@ fn row() -> impl Strategy<Value = Row> {
     ];
     let method = prop_oneof![Just(Cell::Null), (0..40_u8).prop_map(|k| text(format!("m{k}")))];
     let score = prop_oneof![Just(0.0), Just(1.0), 0.0..=1.0_f64];
-    (number, method, score, any::<Option<bool>>(), any::<Option<bool>>()).prop_map(
-        |(number, method, score, decision, label)| Row {
+    let weight = prop_oneof![3 => Just(2), 1 => any::<u32>()].prop_map(Weight::from_bits);
+    (number, method, score, any::<Option<bool>>(), any::<Option<bool>>(), weight).prop_map(
+        |(number, method, score, decision, label, weight)| Row {
             features: vec![("x", number), ("method", method)],
             score,
             decision,
             label,
+            weight,
         },
     )
 }

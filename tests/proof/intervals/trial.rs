@@ -9,7 +9,7 @@ use truthline::config::Config;
 use truthline::event::{Arm, EventTime, FeatureNames, Features, RequestKey, fnv1a_64};
 use truthline::finding::Summary;
 use truthline::judge::{Clock, Finding, Judge};
-use truthline::observe::{CodedRow, Facts, Mapping, Sums, truth};
+use truthline::observe::{CodedRow, Facts, Mapping, Sums, Weight, truth};
 use truthline::story::Chance;
 
 use super::law::{Drawn, Law, MISSING, Made, STRANGE};
@@ -85,7 +85,7 @@ impl Kinds {
 }
 
 fn facts(drawn: Drawn) -> Facts {
-    Facts { score: drawn.score, decision: Some(drawn.decision), arm: Arm::Policy, action: None }
+    Facts { score: drawn.score, decision: Some(drawn.decision), arm: Arm::Policy, action: None, weight: Weight::ONE }
 }
 
 fn baseline(made: &Made, kinds: &mut Kinds, chance: &mut Chance) -> Profile {

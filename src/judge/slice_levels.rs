@@ -13,7 +13,8 @@ use super::reading::{Context, Scatter};
 use super::subgroups::{cell, ranges, sliced_features};
 use crate::baseline::{Profile, Restless, of_errors};
 use crate::indicator::{Indicator, SLICE_MIN_EXPECTED};
-use crate::observe::{Cell, SCORE_SCALE, truth};
+use crate::observe::{CODE_TAIL, CODE_UNDER, Cell, SCORE_SCALE, truth};
+use crate::stats::distribution::Part;
 use crate::stats::rate::Terms;
 
 /// Questions a subgroup: positives beyond the scores, missed positives, false alarms, errors.
@@ -21,10 +22,14 @@ pub(super) const QUESTIONS: usize = 4;
 /// Fewest positives, negatives and rows for a share of errors.
 pub(super) const LEAST: [u64; 3] = [20, 50, 50];
 
-/// The terms of questions that can be expected to speak, and of the others, each with what scatters there.
+/// The terms of some questions, and what scatters there: labels, and predictions.
+type Share<'a> = (Terms, Scatter<'a>, Scatter<'a>);
+
+/// The terms of questions that can be expected to speak, and of the others.
 pub(super) struct Shares<'a> {
-    expected: (Terms, Scatter<'a>),
-    others: (Terms, Scatter<'a>),
+    categorical: Vec<bool>,
+    expected: Share<'a>,
+    others: Share<'a>,
     /// Labelled rows of the window for each of the baseline.
     ratio: f64,
     /// Errors may lie where the weights are, and of these shares only the whole knows: its factors, of the window and of
@@ -47,20 +52,39 @@ impl<'a> Shares<'a> {
         }
         let share = |keys: usize| {
             let terms = context.terms(Family::Slices, 2 * keys.max(1));
-            (terms, context.scatter(terms, true))
+            (terms, context.scatter(terms, true), context.scatter(terms, false))
         };
-        Self { expected: share(able), others: share(all - able), ratio, errors }
+        let categorical = profile.coding.features().iter().map(|feature| !feature.is_numeric()).collect();
+        Self { categorical, expected: share(able), others: share(all - able), ratio, errors }
     }
 
     /// The terms of a question about some codes of a feature, which were `then` on the baseline.
     pub(super) fn terms(&self, question: usize, then: &Cell, feature: usize, codes: &Range<usize>) -> Terms {
         let speaks = speaking(then, self.ratio)[question];
-        let (terms, scatter) = if speaks { self.expected } else { self.others };
-        // What scatters the positives of a slice scatters its errors as well.
-        let (window, reference) = scatter.of(Restless::Slice(feature, codes.start, codes.end));
+        let (terms, labels, predictions) = if speaks { self.expected } else { self.others };
+        let (window, reference) = labels.of(Restless::Slice(feature, codes.start, codes.end));
+        if question == 0 {
+            return terms.with_phis(window, reference);
+        }
+        // An error is a label and a decision. Positives beyond their scores may be independent where all rows of a busy
+        // customer have one score, and are flagged together: so errors scatter at least as the rows and the decisions do.
+        let bunches = self.bunches(feature, codes).chain([Restless::Decisions]).map(|figure| predictions.of(figure));
+        let (rows, rows_then) = bunches.fold((1.0, 1.0), |(a, b): (f64, f64), (c, d)| (a.max(c), b.max(d)));
         let (here, there) = self.effects(feature, codes);
-        let more = if question == 0 { [1.0; 2] } else { [self.errors[0] / here, self.errors[1] / there] };
-        terms.with_phis(window * more[0].max(1.0), reference * more[1].max(1.0))
+        terms.with_phis(
+            (window / here).max(rows) * here.max(self.errors[0]),
+            (reference / there).max(rows_then) * there.max(self.errors[1]),
+        )
+    }
+
+    /// The shares of rows that are some codes.
+    fn bunches(&self, feature: usize, codes: &Range<usize>) -> impl Iterator<Item = Restless> {
+        // As `observe::looks::drift_counts` counts them: rare and unseen values are one cell.
+        let first = usize::from(if self.categorical[feature] { CODE_TAIL } else { CODE_UNDER });
+        codes.clone().map(move |code| match code {
+            0 => Restless::Missing(feature),
+            code => Restless::Feature(feature, Part::Cell(code.saturating_sub(first))),
+        })
     }
 
     /// What weights add to the variance of the positives of some codes: in the window, and on the baseline.

@@ -66,10 +66,10 @@ impl Figures {
         Self { features, scores, groups, rates, means, cells, length: cells + layout.cells() }
     }
 
-    /// The places of shares of single values and groups of scores, about independent of each other.
+    /// The places of shares of single values, about independent of each other.
     pub(super) fn shares(&self) -> impl Iterator<Item = usize> {
         let cells = |one: &FeaturePlaces| one.first + FeaturePlaces::PARTS..one.first + FeaturePlaces::PARTS + one.cells;
-        self.features.iter().flat_map(cells).chain(self.scores..self.scores + self.groups)
+        self.features.iter().flat_map(cells)
     }
 
     /// Whether the figure at a place stands on labels.

@@ -11,6 +11,9 @@ use crate::observe::Layout;
 use crate::stats::dispersion::{Shown, Windows};
 use crate::stats::distribution::Part;
 
+/// The chance of no scatter where nothing else tells.
+const UNDECIDED: f64 = 0.5;
+
 /// What a test must know of a window to allow for scatter.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
@@ -52,7 +55,7 @@ pub fn judged<'a>(known: &'a [Dispersion], learnt: Option<&'a Learnt>, size: Siz
     let Some(by) = own.filter(enough).or(shorter).or_else(longer) else {
         // Until production has shown its scatter anything is possible: only what no bunch could explain is told.
         learnt?;
-        let (calm, scale) = again.map_or((0.5, 1.0), |one| (one.calm, times(size.rows * share(one.length), one.rows)));
+        let (calm, scale) = again.map_or((UNDECIDED, 1.0), |one| (one.calm, times(size.rows * share(one.length), one.rows)));
         return Some(Judged { factors: &[], degrees: 0, calm, scale, own: None, again: again.map(|again| (again, 1.0)) });
     };
     // A day holds every hour, a week every day.
@@ -116,8 +119,14 @@ impl Judged<'_> {
         let again = |of: &dyn Fn(&[u32], u32) -> Option<Windows>| {
             self.again.and_then(|(again, scale)| Some((of(again.factors, again.degrees)?, scale)))
         };
+        // Values of a feature and subgroups are witnesses of their like. Scores, decisions and metrics hang together: if one
+        // of them wanders all do, however calm the features are.
+        let calm = match figure {
+            Restless::Missing(_) | Restless::Odd(_) | Restless::Feature(..) | Restless::Slice(..) => self.calm,
+            _ => UNDECIDED,
+        };
         let raised = |scale: f64| {
-            let shown = |windows, again| raise(Shown { windows, again, calm: self.calm, scale });
+            let shown = |windows, again| raise(Shown { windows, again, calm, scale });
             let own = alone(self.factors, self.degrees);
             let of_all = together(self.factors, self.degrees);
             // A part that has told nothing is judged by all of them, where there are such.

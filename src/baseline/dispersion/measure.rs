@@ -128,7 +128,7 @@ impl<'a> Gauge<'a> {
     }
 }
 
-/// The share of figures without scatter, in thousandths: among shares of values and scores, and among the labels of single
+/// The share of figures without scatter, in thousandths: among shares of values, and among the labels of single
 /// values. Where windows hold few cases each, the estimate of a factor is less sure than its windows say: its variance is
 /// (2 + 1 / cases) / windows.
 pub(super) fn calm_of(

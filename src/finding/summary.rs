@@ -54,6 +54,10 @@ pub struct Movement {
     pub psi: Option<f64>,
     /// The largest difference of the two cumulative distributions (categories: of single shares).
     pub distance: Option<f64>,
+    /// By how much the distance of the values themselves may exceed it, because numbers are counted in bins; 0 for
+    /// categories.
+    #[serde(default)]
+    pub distance_error: f64,
     /// Share of rows without a value.
     pub missing: Figure,
     /// Share of values that the baseline never had, or numbers outside its range.

@@ -139,6 +139,7 @@ fn movement(context: &Context<'_>, profile: &Profile, place: usize, feature: &Fe
     } else {
         distribution::l_infinity(&now, &then)
     };
+    let error = feature.is_numeric().then(|| distribution::kolmogorov_smirnov_error(&now, &then)).flatten();
     let mean = |sums: &Sums| {
         let crate::observe::Kind::Numeric { scale, .. } = feature.kind() else { return None };
         let numbers = sums.codes(place)[usize::from(CODE_UNDER)..].iter().sum::<i64>();
@@ -149,6 +150,7 @@ fn movement(context: &Context<'_>, profile: &Profile, place: usize, feature: &Fe
         n: now.iter().sum(),
         psi: distribution::psi(&now, &then),
         distance,
+        distance_error: error.unwrap_or(0.0),
         missing: share(missing(codes), missing(codes_then).share()),
         unfamiliar: share(unfamiliar(codes), unfamiliar(codes_then).share()),
         mean: mean(context.sums),

@@ -104,6 +104,20 @@ pub fn kolmogorov_smirnov(window: &[u64], reference: &[u64]) -> Option<f64> {
     Some(largest)
 }
 
+/// By how much the largest difference of the cumulated shares of the values themselves may exceed that of their bins. Inside
+/// a bin the one may come before all of the other: then the difference at its lower edge grows by the whole share.
+pub fn kolmogorov_smirnov_error(window: &[u64], reference: &[u64]) -> Option<f64> {
+    let pair = Pair::new(window, reference)?;
+    let (mut w, mut r, mut inside, mut edges) = (0_u64, 0_u64, 0.0_f64, 0.0_f64);
+    let gap = |w: u64, r: u64| w as f64 / pair.n as f64 - r as f64 / pair.m as f64;
+    for (&in_window, &in_reference) in window.iter().zip(reference) {
+        inside = inside.max(gap(w + in_window, r)).max(-gap(w, r + in_reference));
+        (w, r) = (w + in_window, r + in_reference);
+        edges = edges.max(gap(w, r).abs());
+    }
+    Some((inside - edges).max(0.0))
+}
+
 /// First Wasserstein distance of point masses: the area between the two cumulated distributions, in the unit of the
 /// positions. Each side brings the mean of its bin as position, in ascending order.
 pub fn wasserstein(window: &[(f64, u64)], reference: &[(f64, u64)]) -> Option<f64> {
@@ -461,6 +475,23 @@ mod tests {
         assert_eq!(found.part, Part::UpTo(1));
         assert!(shift_test(&[1, 2], &[1, 2, 3], true, 0.0, Terms::at(1e-6)).is_none());
         assert!(shift_test(&[], &[], true, 0.0, Terms::at(1e-6)).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn the_distance_of_values_lies_within_the_error_of_their_bins(
+            here in prop::collection::vec(0_u32..60, 1..80), there in prop::collection::vec(0_u32..60, 1..80),
+            width in 1_u32..20,
+        ) {
+            let count = |values: &[u32], width: u32| -> Vec<u64> {
+                (0..60_u32.div_ceil(width)).map(|bin| values.iter().filter(|&&v| v / width == bin).count() as u64).collect()
+            };
+            let exact = kolmogorov_smirnov(&count(&here, 1), &count(&there, 1)).unwrap();
+            let (now, then) = (count(&here, width), count(&there, width));
+            let binned = kolmogorov_smirnov(&now, &then).unwrap();
+            let error = kolmogorov_smirnov_error(&now, &then).unwrap();
+            prop_assert!(binned <= exact + 1e-12 && exact <= binned + error + 1e-12, "{} {} {}", binned, exact, error);
+        }
     }
 
     proptest! {

@@ -106,6 +106,7 @@ fn movement(name: &str, numeric: bool, at: i64, instant: f64) -> Movement {
         n,
         psi: Some(psi),
         distance: Some(distance),
+        distance_error: if numeric { 0.01 } else { 0.0 },
         missing: exact(0.01 + 0.002 * noise(&format!("{name} missing"), at), n, 0.01),
         unfamiliar: exact(unfamiliar, n, 0.0),
         mean: numeric.then(|| 64.0 + instant * 90.0 + noise(name, at)),

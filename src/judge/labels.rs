@@ -42,7 +42,8 @@ fn rate(context: &Context<'_>) -> Option<Reading> {
         capital(&out_of(test.value, now.trials)),
         before(test.reference, "were")
     );
-    Some(relative(indicator, &test, now.trials, then, terms).saying(text).betting(bet, speaks))
+    let counted = (now.trials, context.phi(Restless::Labels));
+    Some(relative(indicator, &test, counted, then, terms).saying(text).betting(bet, speaks))
 }
 
 /// By how much the share of labelled rows among positive and among negative decisions may come to differ.
@@ -101,6 +102,7 @@ fn covered(context: &Context<'_>, first: Tally) -> Option<Reading> {
         capital(&out_of(test.value, now.trials)),
         percent(test.reference)
     );
-    let reading = Reading::of_rate(indicator, Subject::default(), &test, floor, now.trials, terms);
+    let counted = (now.trials, context.phi(Restless::Labels));
+    let reading = Reading::of_rate(indicator, Subject::default(), &test, floor, counted, terms);
     Some(reading.saying(text).betting(bet, speaks))
 }

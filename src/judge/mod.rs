@@ -37,6 +37,7 @@ mod provisional;
 mod reading;
 mod reopened;
 mod saved;
+mod shown;
 mod slices;
 mod snapshot;
 mod store;

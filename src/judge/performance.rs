@@ -46,8 +46,9 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         return None;
     }
     let speaks = speaks(context.sums);
-    let now = measure(context.sums, metric)?;
-    let then = measure(&profile.sums, metric)?;
+    let phi = context.phi(Restless::Metric(metric));
+    let now = measure(context.sums, metric, phi)?;
+    let then = measure(&profile.sums, metric, 1.0)?;
     let floor = match metric.floor_unit() {
         FloorUnit::Relative => metric.floor() * then.value,
         FloorUnit::Points | FloorUnit::Absolute => metric.floor(),
@@ -117,6 +118,7 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         strength: if worse > 0.0 { (worse / floor).min(1e6) } else { 0.0 },
         interval: now.interval.map(|interval| [interval.low, interval.high]),
         n: now.n,
+        phi,
         p_value,
         level: terms.level,
         smallest_detectable,

@@ -44,14 +44,15 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     let possible: usize = sliced_features(context.config, profile).iter().map(|&place| features[place].codes()).sum();
     let terms = context.terms(Family::Slices, possible * METRICS);
     let selective = selective(context).is_some();
-    let scatter = context.scatter(terms, true);
+    let (scatter, spread) = (context.scatter(terms, true), context.spread(true));
     let whole = whole(context.sums);
     let whole_then = self::whole(&profile.sums);
     let mut readings = Vec::new();
     for sliced in &slices {
         let Slice { feature, codes, .. } = &sliced.slice;
         // What scatters the positives of a slice scatters its errors as well.
-        let (window, reference) = scatter.of(Restless::Slice(*feature, codes.start, codes.end));
+        let figure = Restless::Slice(*feature, codes.start, codes.end);
+        let (window, reference) = scatter.of(figure);
         let terms = terms.with_phis(window, reference);
         let then = cell(&profile.sums, &sliced.slice);
         let look = Look {
@@ -63,6 +64,7 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
             whole: &whole,
             whole_then: &whole_then,
             terms,
+            phi: spread.of(figure).0,
         };
         readings.extend(look.residual());
         if !selective {
@@ -95,6 +97,8 @@ struct Look<'a> {
     whole: &'a Cell,
     whole_then: &'a Cell,
     terms: Terms,
+    /// The factor of intervals.
+    phi: f64,
 }
 
 impl Look<'_> {
@@ -180,7 +184,7 @@ impl Look<'_> {
             many(n),
             amount(*promised)
         );
-        let interval = crate::stats::interval::wilson(observed as f64, n as f64, 0.05);
+        let interval = crate::stats::interval::share(observed as f64, n as f64, self.phi, 0.05);
         let reading = Some(
             Reading {
                 indicator,
@@ -192,6 +196,7 @@ impl Look<'_> {
                 strength,
                 interval: interval.map(|interval| [interval.low, interval.high]),
                 n,
+                phi: self.phi,
                 p_value,
                 level: self.terms.level,
                 smallest_detectable: None,
@@ -262,7 +267,7 @@ impl Look<'_> {
             self.subject(metric),
             &test,
             ERROR_FLOOR,
-            now.trials,
+            (now.trials, self.phi),
             self.terms,
         );
         Some(self.exemplified(Reading { strength, p_value, text, ..reading }))

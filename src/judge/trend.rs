@@ -42,7 +42,7 @@ impl Course {
         if context.multiple != context.budget.betting() || !performance::speaks(context.sums) {
             return;
         }
-        let figure = |metric: &Metric| measure(context.sums, *metric).map(|now| (now.value, now.n));
+        let figure = |metric: &Metric| measure(context.sums, *metric, 1.0).map(|now| (now.value, now.n));
         let mark = Mark { start: context.window.start, metrics: Metric::ALL.iter().map(figure).collect() };
         if self.marks.back().is_some_and(|last| last.start >= mark.start) {
             return;
@@ -113,6 +113,8 @@ fn reading(
         strength: if counts { (libm::fabs(trend.change) / floor).min(1e6) } else { 0.0 },
         interval: Some([end - reach, end + reach]),
         n,
+        // The scatter of the windows is inside the error of the line.
+        phi: 1.0,
         // Every window asks anew of nearly the same windows; each time has its own share of the month.
         p_value: if counts { trend.beyond(floor).max(f64::MIN_POSITIVE) } else { 1.0 },
         level,
@@ -137,7 +139,7 @@ pub(super) fn outlook(context: &Context<'_>) -> Vec<Reading> {
         return Vec::new();
     }
     let of = |metric: &Metric| {
-        let now = measure(context.sums, *metric)?;
+        let now = measure(context.sums, *metric, 1.0)?;
         let interval = now.interval?;
         // Of 95 in 100, as all intervals of figures.
         let spread = (interval.high - interval.low) / (2.0 * normal_isf(0.025));

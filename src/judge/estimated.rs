@@ -15,7 +15,7 @@
 use std::collections::BTreeMap;
 
 use super::budget::Family;
-use super::performance::{LOG_LOSS_MAX, speaks};
+use super::performance::speaks;
 use super::predictions::difference;
 use super::reading::{Context, Reading, count};
 use super::words::{amount, many, percent};
@@ -23,7 +23,7 @@ use crate::baseline::{Profile, Restless};
 use crate::finding::Subject;
 use crate::indicator::{Indicator, Metric};
 use crate::observe::looks::score_groups;
-use crate::observe::metrics::{auc, measure};
+use crate::observe::metrics::{LOG_LOSS_MAX, auc, measure};
 use crate::observe::{BINS, Statistic, Sums, bin_center, bin_of, clip, flow, truth};
 use crate::stats::discrimination::{self, ScoreBin};
 use crate::stats::distribution::Part;

@@ -11,14 +11,11 @@ use super::words::{amount, many};
 use crate::baseline::{Profile, Restless};
 use crate::finding::Subject;
 use crate::indicator::{FloorUnit, Indicator, Metric};
-use crate::observe::metrics::{auc, confusion, loss, measure};
+use crate::observe::metrics::{auc, confusion, loss, loss_most, measure};
 use crate::observe::{Statistic, Sums, truth};
 use crate::stats::discrimination;
 use crate::stats::loss::{mean_above, smallest_rise};
 use crate::stats::rate::{Floor, Side, Tally, Terms, rate_p_value, smallest_difference};
-
-/// The largest log loss of a clipped score, -ln 1e-6.
-pub(super) const LOG_LOSS_MAX: f64 = 13.815_510_557_964_274;
 
 /// With how many cases the smooth recalibration counts beside those of a score bin.
 const SMOOTH_CASES: f64 = 10.0;
@@ -76,7 +73,7 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
             of_p(&|terms| discrimination::auc_worse(&window, &reference, floor, terms), fall)
         }
         Metric::LogLoss | Metric::Brier => {
-            let range = if metric == Metric::LogLoss { LOG_LOSS_MAX } else { 1.0 };
+            let range = loss_most(metric);
             let window = loss(context.sums, metric)?.deflated(terms.phi);
             let reference = loss(&profile.sums, metric)?.deflated(terms.reference_phi);
             let rise = smallest_rise(&window, &reference, floor, range, terms);

@@ -16,9 +16,11 @@ use crate::baseline::Restless;
 use crate::finding::Figure;
 use crate::indicator::Metric;
 use crate::join::Regime;
+use crate::observe::metrics::loss_most;
 use crate::observe::{BINS, LOSS_SCALE, Statistic, Sums, bin_center, delay_kind, flow, truth};
 use crate::stats::discrimination::{self, ScoreBin};
 use crate::stats::interval::{self, Interval, mean};
+use crate::stats::loss::Sample;
 
 /// Half the width of a score bin in the logit bounds how far a loss of its middle can be off.
 const LOG_LOSS_BOUND: f64 = 12.0 / BINS as f64;
@@ -149,11 +151,7 @@ impl Provisional {
     }
 
     /// The metrics of the window. `phi` tells by how much a figure scatters more than that of independent rows.
-    pub(super) fn metrics(
-        &self,
-        sums: &Sums,
-        phi: &dyn Fn(Restless) -> f64,
-    ) -> BTreeMap<&'static str, Estimate> {
+    pub(super) fn metrics(&self, sums: &Sums, phi: &dyn Fn(Restless) -> f64) -> BTreeMap<&'static str, Estimate> {
         let [tp, fp, fn_, tn] = self.table;
         let of = |metric: Metric| phi(Restless::Metric(metric));
         let shares = [
@@ -226,22 +224,18 @@ impl Provisional {
         ];
         for (metric, loss, place, error_bound) in losses {
             let exact = sums.truth(place) as f64 / LOSS_SCALE;
-            if let Some(estimate) = self.loss(sums, loss, exact, error_bound, effective_n / phi(metric)) {
-                found.push((metric.name(), estimate));
+            let effective_n = effective_n / phi(metric);
+            if let Some((value, variance)) = self.loss(sums, loss, exact) {
+                let sample = Sample { n: effective_n, mean: value, variance };
+                let interval = sample.interval(loss_most(metric), 0.05);
+                found.push((metric.name(), Estimate { value, interval, effective_n, error_bound }));
             }
         }
         found
     }
 
-    /// The mean of a loss over what is expected. What bins leave out is taken from the exact sum over the labels there.
-    fn loss(
-        &self,
-        sums: &Sums,
-        loss: &dyn Fn(f64) -> [f64; 2],
-        exact: f64,
-        error_bound: f64,
-        effective_n: f64,
-    ) -> Option<Estimate> {
+    /// Mean and variance of a loss over what is expected. What bins leave out is taken from the exact sum over the labels there.
+    fn loss(&self, sums: &Sums, loss: &dyn Fn(f64) -> [f64; 2], exact: f64) -> Option<(f64, f64)> {
         let (mut there, mut cases, mut sum, mut squares) = (0.0, 0.0, 0.0, 0.0);
         for bin in 0..BINS {
             let (labels, expected) = self.bin(sums, bin);
@@ -258,10 +252,7 @@ impl Provisional {
         }
         let scale = if self.regime == Regime::Explicit { exact / there } else { 1.0 };
         let value = sum / cases * scale;
-        let variance = (squares / cases * scale * scale - value * value).max(0.0);
-        let interval = mean(value, (variance / effective_n.max(1.0)).sqrt(), 0.05);
-        let interval = interval.map(|i| Interval { low: i.low.max(0.0), high: i.high });
-        Some(Estimate { value, interval, effective_n, error_bound })
+        Some((value, (squares / cases * scale * scale - value * value).max(0.0)))
     }
 }
 

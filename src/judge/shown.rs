@@ -2,29 +2,36 @@
 //!
 //! A figure that is shown only where a window happened to have many cases of the rarer class is shown where that class
 //! came out high: its intervals then hold the truth less often than they state. So what counts is how many such cases
-//! were to be expected, by the scores as the baseline reads them. Tests have a rule of their own: they may go by what is
-//! there, since few cases only make them slow.
+//! were to be expected. Chance is kept out of it in three steps: as many as are asked for by the baseline's share; or half
+//! as many more by the scores, as the baseline reads them; or twice as many in truth. Only a changed world takes the second
+//! and the third, and it must not go dark. Tests have a rule of their own: few cases only make them slow.
 
 use super::provisional::Provisional;
 use super::reading::{Context, count};
-use crate::baseline::{Profile, Restless};
+use crate::baseline::Profile;
 use crate::indicator::Indicator;
 use crate::join::Regime;
 use crate::observe::metrics::forecasts;
-use crate::observe::{BINS, Statistic, Sums, truth};
+use crate::observe::{BINS, Statistic, truth};
 use crate::stats::forecast::{logit, sigmoid};
 
-/// So many times the cases asked for show that the scores are wrong about how many there are.
-const PLAINLY: f64 = 2.0;
+/// So many times the cases asked for must be expected by the scores of a window, or be there.
+const BY_SCORES: f64 = 1.5;
+const BY_LABELS: f64 = 2.0;
 
 /// Whether the figures of the labels of a window are shown. `moved` is what the log-odds of the labels that are there must
 /// be moved by, where classes come at another pace; 0 once they are complete.
 pub(super) fn shows(context: &Context<'_>, moved: f64) -> bool {
     let n = count(context.sums.truth(truth::N));
-    let positives = count(context.sums.truth(truth::POSITIVE));
     let rarer = |positives: f64| positives.min(n as f64 - positives);
-    let expected = telling(context).map(|profile| rarer(expected(context.sums, profile, moved)));
-    n >= Indicator::PerformanceDegradation.min_n() && enough(context, rarer(positives as f64), expected)
+    let positives = |chance: f64| sigmoid(logit(chance) - moved);
+    let expected = telling(context).map(|profile| {
+        let bins = forecasts(context.sums, &profile.map);
+        let by_scores: f64 = bins.iter().map(|bin| bin.cases as f64 * positives(bin.score)).sum();
+        [n as f64 * positives(share(profile)), by_scores].map(rarer)
+    });
+    let observed = rarer(count(context.sums.truth(truth::POSITIVE)) as f64);
+    n >= Indicator::PerformanceDegradation.min_n() && enough(observed, expected)
 }
 
 /// Whether they are shown before their time. Where silence means negative there are few labels but positives yet.
@@ -32,31 +39,52 @@ pub(super) fn shows_early(context: &Context<'_>, provisional: &Provisional) -> b
     if context.config.labels == Regime::Explicit {
         return shows(context, provisional.offset().unwrap_or(0.0));
     }
-    let positives = count(context.sums.truth(truth::POSITIVE)) as f64;
     let rows = context.sums.get(Statistic::Scores);
-    let of = |profile: &Profile| (0..BINS).map(|bin| rows[bin] as f64 * profile.map.expected(bin)).sum();
-    enough(context, positives, telling(context).map(|profile| provisional.in_by_now(of(profile))))
+    let expected = telling(context).map(|profile| {
+        let by_scores = (0..BINS).map(|bin| rows[bin] as f64 * profile.map.expected(bin)).sum();
+        let by_share = rows.iter().sum::<i64>() as f64 * share(profile);
+        [by_share, by_scores].map(|positives| provisional.in_by_now(positives))
+    });
+    enough(count(context.sums.truth(truth::POSITIVE)) as f64, expected)
 }
 
-/// Rows that are alike count as one. The factor is the baseline's: that of a larger window tells how sure a figure is.
-fn enough(context: &Context<'_>, observed: f64, expected: Option<f64>) -> bool {
-    let (_, phi) = context.spread(true).of(Restless::Labels);
-    let least = phi * Indicator::PerformanceDegradation.min_positives() as f64;
+/// Whether there are cases enough: expected by share and by scores, or observed where no baseline tells.
+fn enough(observed: f64, expected: Option<[f64; 2]>) -> bool {
+    let least = Indicator::PerformanceDegradation.min_positives() as f64;
     match expected {
-        Some(expected) => expected >= least || observed >= PLAINLY * least,
+        Some([by_share, by_scores]) => {
+            by_share >= least || by_scores >= BY_SCORES * least || observed >= BY_LABELS * least
+        }
         None => observed >= least,
     }
 }
 
 /// The baseline, if it has labels enough to say what scores mean.
 fn telling<'a>(context: &Context<'a>) -> Option<&'a Profile> {
-    let (positive, negative) = context.profile?.classes();
-    let least = Indicator::PerformanceDegradation.min_positives();
-    (count(positive.min(negative)) >= least).then_some(context.profile?)
+    let profile = context.profile?;
+    let (positive, negative) = profile.classes();
+    (count(positive.min(negative)) >= Indicator::PerformanceDegradation.min_positives()).then_some(profile)
 }
 
-/// Positives that the scores of the labelled rows let expect.
-fn expected(sums: &Sums, profile: &Profile, moved: f64) -> f64 {
-    let bins = forecasts(sums, &profile.map);
-    bins.iter().map(|bin| bin.cases as f64 * sigmoid(logit(bin.score) - moved)).sum()
+/// The baseline's share of positives.
+fn share(profile: &Profile) -> f64 {
+    let (positive, negative) = profile.classes();
+    positive as f64 / (positive + negative).max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cases_are_expected_by_design_and_a_changed_world_does_not_go_dark() {
+        let least = Indicator::PerformanceDegradation.min_positives() as f64;
+        // What a window happened to have does not count where the baseline tells.
+        for observed in [0.0, least, 2.0 * least - 1.0] {
+            assert!(enough(observed, Some([least, 0.0])) && !enough(observed, Some([least - 1.0, least])));
+        }
+        assert!(enough(2.0 * least, Some([0.0, 0.0])), "far more positives than anything let expect");
+        assert!(enough(0.0, Some([0.0, 1.5 * least])), "far higher scores than the baseline's");
+        assert!(enough(least, None) && !enough(least - 1.0, None));
+    }
 }

@@ -13,6 +13,14 @@ use crate::stats::interval::Interval;
 use crate::stats::loss::Sample;
 use crate::stats::rate::Tally;
 
+/// The largest log loss of a clipped score, -ln 1e-6.
+pub const LOG_LOSS_MAX: f64 = 13.815_510_557_964_274;
+
+/// The largest loss that a row can have, by the log loss or the Brier score.
+pub const fn loss_most(metric: Metric) -> f64 {
+    if matches!(metric, Metric::LogLoss) { LOG_LOSS_MAX } else { 1.0 }
+}
+
 /// A metric with what surrounds it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
@@ -66,7 +74,7 @@ pub fn measure(sums: &Sums, metric: Metric, phi: f64) -> Option<Measured> {
         }
         Metric::LogLoss | Metric::Brier => {
             let sample = loss(sums, metric)?;
-            let interval = sample.deflated(phi).interval(0.05).map(|i| Interval { low: i.low.max(0.0), high: i.high });
+            let interval = sample.deflated(phi).interval(loss_most(metric), 0.05);
             Some(Measured { value: sample.mean, interval, n: sample.n as u64, error_bound: 0.0 })
         }
         Metric::Accuracy => of_tally(confusion(sums).accuracy_tally()),

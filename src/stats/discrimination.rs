@@ -20,8 +20,8 @@
 //!   and `McNeil` (1982) on each side. It is asymptotic; importance sampling of binormal scores at 50 cases of the smaller
 //!   class finds true levels below the nominal ones down to 1e-9.
 
-use super::interval::{Interval, mean};
 use super::forecast::{logit, sigmoid};
+use super::interval::{Interval, mean};
 use super::rate::Terms;
 use super::tails::{normal_isf, normal_sf};
 

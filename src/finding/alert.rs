@@ -114,11 +114,11 @@ pub struct Alert {
     pub effect: Option<f64>,
     /// The smallest effect worth an alert.
     pub floor: Option<f64>,
-    /// 95 % interval of the figure.
+    /// 95 % interval of the figure; it allows for the scatter that the baseline has measured.
     pub interval: Option<[f64; 2]>,
     /// Events behind the figure.
     pub n: u64,
-    /// The same after weights.
+    /// How many independent events say as much.
     pub effective_n: f64,
     /// Probability of a figure this far out when nothing changed beyond the floor.
     pub p_value: Option<f64>,

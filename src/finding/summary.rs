@@ -23,11 +23,11 @@ pub enum Maturity {
 pub struct Figure {
     /// The figure; `None` when it abstains.
     pub value: Option<f64>,
-    /// 95 % interval.
+    /// 95 % interval; it allows for the scatter that the baseline has measured.
     pub interval: Option<[f64; 2]>,
     /// Events behind it.
     pub n: u64,
-    /// The same after weights.
+    /// How many independent, equally weighted events say as much.
     pub effective_n: f64,
     /// How far the labels are; inputs and predictions are always mature.
     pub maturity: Maturity,

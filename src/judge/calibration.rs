@@ -12,6 +12,7 @@ use crate::baseline::{Profile, Restless};
 use crate::finding::Subject;
 use crate::indicator::Indicator;
 use crate::observe::metrics::forecasts;
+use crate::observe::truth;
 use crate::stats::calibration_test::{offset_test, slope_test};
 use crate::stats::recalibration::{Recalibration, recalibrate, recalibrate_offset};
 
@@ -24,19 +25,24 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     intercept(context, profile).into_iter().chain(slope(context, profile)).collect()
 }
 
-/// The line of a window against the baseline: offset with slope 1, and slope, each with its standard error.
-pub(super) fn line(context: &Context<'_>) -> Option<[(f64, f64); 2]> {
+/// The line of a window against the baseline: offset with slope 1, and slope, each with its standard error as if rows were
+/// independent and with the factor by which it scatters more.
+pub(super) fn line(context: &Context<'_>) -> Option<[(f64, f64, f64); 2]> {
     let profile = context.profile?;
     let bins = forecasts(context.sums, &profile.map);
     let offset = recalibrate_offset(&bins)?;
     let line = recalibrate(&bins)?;
-    Some([(offset.offset, offset.variance.sqrt()), (line.slope, line.slope_variance.sqrt())])
+    Some([
+        (offset.offset, offset.variance.sqrt(), context.phi(Restless::Offset)),
+        (line.slope, line.slope_variance.sqrt(), context.phi(Restless::Slope)),
+    ])
 }
 
-fn reading(indicator: Indicator, value: f64, error: f64, reference: f64, p_value: f64) -> Reading {
+/// `error` is the standard error of independent rows, `phi` the factor by which the figure scatters more.
+fn reading(indicator: Indicator, value: f64, (error, phi): (f64, f64), reference: f64, p_value: f64) -> Reading {
     let floor = indicator.floor();
     let effect = value - reference;
-    let reach = 1.959_963_984_540_054 * error;
+    let reach = 1.959_963_984_540_054 * error * phi.sqrt();
     Reading {
         indicator,
         subject: Subject::default(),
@@ -47,6 +53,7 @@ fn reading(indicator: Indicator, value: f64, error: f64, reference: f64, p_value
         strength: effect.abs() / floor,
         interval: Some([value - reach, value + reach]),
         n: 0,
+        phi,
         p_value,
         level: 0.0,
         smallest_detectable: None,
@@ -65,6 +72,7 @@ fn intercept(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let own = recalibrate_offset(&forecasts(&profile.sums, &profile.map))?;
     let test = offset_test(&bins, own.variance.sqrt(), indicator.floor(), terms)?;
     let fitted = recalibrate_offset(&bins)?;
+    let phi = context.phi(Restless::Offset);
     let n = count(context.sums.labelled_rows());
     let text = format!(
         "{} of {} labelled predictions are positive; the scores, as the baseline reads them, promised {}.",
@@ -72,14 +80,15 @@ fn intercept(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
         many(n),
         amount(test.expected)
     );
-    Some(Reading {
-        n,
+    let reading = Reading {
+        n: count(context.sums.truth(truth::N)),
         level: terms.level,
         smallest_detectable: Some(test.smallest_detectable),
         text,
         bet: context.bet_on((Family::Calibration, 2), test.p_value, || Some(test.lasting)),
-        ..reading(indicator, fitted.offset, fitted.variance.sqrt(), 0.0, test.p_value)
-    })
+        ..reading(indicator, fitted.offset, (fitted.variance.sqrt(), phi), 0.0, test.p_value)
+    };
+    Some(reading.of_rows(n))
 }
 
 fn slope(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
@@ -95,12 +104,14 @@ fn slope(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
         amount(test.window.slope),
         amount(own.slope)
     );
-    Some(Reading {
-        n: count(context.sums.labelled_rows()),
+    let error = (test.window.slope_variance.sqrt(), context.phi(Restless::Slope));
+    let reading = Reading {
+        n: count(context.sums.truth(truth::N)),
         level: terms.level,
         smallest_detectable: Some(test.smallest_detectable),
         text,
         bet: context.bet_on((Family::Calibration, 2), test.p_value, again),
-        ..reading(indicator, test.window.slope, test.window.slope_variance.sqrt(), own.slope, test.p_value)
-    })
+        ..reading(indicator, test.window.slope, error, own.slope, test.p_value)
+    };
+    Some(reading.of_rows(count(context.sums.labelled_rows())))
 }

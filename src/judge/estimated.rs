@@ -15,7 +15,7 @@
 use std::collections::BTreeMap;
 
 use super::budget::Family;
-use super::performance::{LOG_LOSS_MAX, speaks};
+use super::performance::speaks;
 use super::predictions::difference;
 use super::reading::{Context, Reading, count};
 use super::words::{amount, many, percent};
@@ -23,7 +23,7 @@ use crate::baseline::{Profile, Restless, design_effect};
 use crate::finding::Subject;
 use crate::indicator::{Indicator, Metric};
 use crate::observe::looks::score_groups;
-use crate::observe::metrics::{auc, measure};
+use crate::observe::metrics::{LOG_LOSS_MAX, auc, measure};
 use crate::observe::{BINS, Statistic, Sums, bin_center, bin_of, clip, flow, truth};
 use crate::stats::discrimination::{self, ScoreBin};
 use crate::stats::distribution::Part;
@@ -113,7 +113,8 @@ fn loss(context: &Context<'_>, profile: &Profile, metric: Metric) -> Option<Read
     let p_of = |gamma: f64| mean_above(&window, &reference, floor, range, gamma);
     let p_value = if speaks { p_of(terms.gamma)? } else { 1.0 };
     let effect = now.mean - then.mean;
-    let interval = estimate(context.sums, profile, metric).and_then(|estimate| estimate.interval());
+    let phis = context.spread(false).of(Restless::Metric(metric));
+    let interval = estimate(context.sums, profile, metric, phis).and_then(|estimate| estimate.interval());
     let n = count(context.sums.flow(flow::N));
     let text = format!(
         "If scores still mean what they did, the {} of {} predictions is {}; on the baseline it was {}.",
@@ -132,6 +133,7 @@ fn loss(context: &Context<'_>, profile: &Profile, metric: Metric) -> Option<Read
         strength: if effect > 0.0 && floor > 0.0 { (effect / floor).min(1e6) } else { 0.0 },
         interval: interval.map(|interval| [interval.low, interval.high]),
         n,
+        phi: phis.0,
         p_value,
         level: terms.level,
         smallest_detectable: smallest_rise(&window, &reference, floor, range, terms),
@@ -150,8 +152,9 @@ const fn name(metric: Metric) -> &'static str {
     }
 }
 
-/// The estimate of a metric, where the baseline has enough labels to say what scores mean.
-pub(super) fn estimate(sums: &Sums, profile: &Profile, metric: Metric) -> Option<Estimated> {
+/// The estimate of a metric, where the baseline has enough labels to say what scores mean. `phis` are by how much it
+/// scatters more than that of independent rows: in windows like this one, and on the baseline.
+pub(super) fn estimate(sums: &Sums, profile: &Profile, metric: Metric, phis: (f64, f64)) -> Option<Estimated> {
     if !speaks(&profile.sums) {
         return None;
     }
@@ -160,14 +163,14 @@ pub(super) fn estimate(sums: &Sums, profile: &Profile, metric: Metric) -> Option
     let own = if metric == Metric::Auc {
         auc(&profile.sums)?.variance?
     } else {
-        let interval = measure(&profile.sums, metric)?.interval?;
+        let interval = measure(&profile.sums, metric, 1.0)?.interval?;
         let error = 0.5 * (interval.high - interval.low) / 1.959_963_984_540_054;
         error * error
     };
     let (value, variance) = of(sums, profile, metric)?;
     let (reference, _) = of(&profile.sums, profile, metric)?;
     let own = own * effect(Restless::Metric(metric));
-    Some(Estimated { value, error: (variance + own).sqrt(), reference })
+    Some(Estimated { value, error: (phis.0 * variance + phis.1 * own).sqrt(), reference })
 }
 
 /// A metric with expected labels, and the variance that rows and their labels give it.
@@ -280,8 +283,10 @@ impl Cut {
     }
 }
 
-/// The share of positives that the scores of a window let expect, where only the mix of classes has moved.
-pub(super) fn label_rate(sums: &Sums, profile: &Profile) -> Option<Estimated> {
+/// The share of positives that the scores of a window let expect, where only the mix of classes has moved; and by how much
+/// the share above the cut scatters in windows like this one.
+pub(super) fn label_rate(context: &Context<'_>, profile: &Profile) -> Option<(Estimated, f64)> {
+    let sums = context.sums;
     if !speaks(&profile.sums) {
         return None;
     }
@@ -293,16 +298,18 @@ pub(super) fn label_rate(sums: &Sums, profile: &Profile) -> Option<Estimated> {
     let effect = design_effect(&profile.sums, Some(&profile.map), Restless::Metric(Metric::Auc));
     let [of_hits, of_alarms] =
         [variance(hits, cut.hits[0].trials) * effect, variance(alarms, cut.hits[1].trials) * effect];
-    let all = variance(share, now.trials) + value * value * of_hits + (1.0 - value) * (1.0 - value) * of_alarms;
+    let (phi, phi_then) = context.spread(false).of(Restless::Scores(Part::UpTo(cut.group)));
+    let then = value * value * of_hits + (1.0 - value) * (1.0 - value) * of_alarms;
+    let all = phi * variance(share, now.trials) + phi_then * then;
     let (positive, negative) = profile.classes();
     let reference = positive as f64 / (positive + negative) as f64;
-    Some(Estimated { value, error: all.sqrt() / apart, reference })
+    Some((Estimated { value, error: all.sqrt() / apart, reference }, phi))
 }
 
 fn prior(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let indicator = Indicator::LabelPriorEstimate;
     let cut = Cut::best(profile)?;
-    let estimate = label_rate(context.sums, profile)?;
+    let (estimate, phi) = label_rate(context, profile)?;
     let (now, then) =
         (above(context.sums, Statistic::Scores, cut.bin), above(&profile.sums, Statistic::Scores, cut.bin));
     let n = now.trials;
@@ -355,6 +362,7 @@ fn prior(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
             .interval()
             .map(|i| [i.low.max(0.0).min(estimate.value), i.high.min(1.0).max(estimate.value)]),
         n,
+        phi,
         p_value,
         level: terms.level,
         smallest_detectable: smallest.map(|moved| moved / cut.apart()),

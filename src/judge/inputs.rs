@@ -99,7 +99,8 @@ impl Look<'_> {
         let speaks = now.trials >= indicator.min_n();
         let test = tested(now, then, Side::Higher, Floor::Difference(floor), terms, speaks)?;
         let bet = self.context.bet(share, now, then, Side::Higher, Floor::Difference(floor), terms);
-        let reading = Reading::of_rate(indicator, self.subject(), &test, floor, now.trials, terms);
+        let counted = (now.trials, self.context.phi(figure));
+        let reading = Reading::of_rate(indicator, self.subject(), &test, floor, counted, terms);
         Some(reading.betting(bet, speaks))
     }
 
@@ -216,7 +217,8 @@ impl Look<'_> {
             before(shift.reference, "were"),
             amount(psi)
         );
-        let reading = Reading::of_shift(indicator, self.subject(), &shift, floor, n, terms);
+        let phi = self.context.phi(Restless::Feature(self.place, shift.part.later_by(skipped)));
+        let reading = Reading::of_shift(indicator, self.subject(), &shift, floor, (n, phi), terms);
         let again = || {
             let looked = &(now.as_slice(), then.as_slice(), self.feature.is_numeric(), floor);
             predictions::lasting(looked, terms, phis)
@@ -274,7 +276,8 @@ impl Look<'_> {
         let test = rate_above(now, limit, terms)?;
         let then = before as f64 / m as f64;
         let subject = Subject { value: Some(name.to_owned()), ..self.subject() };
-        let reading = Reading::of_rate(indicator, subject, &test, indicator.floor(), n, terms);
+        let counted = (n, self.context.phi(figure));
+        let reading = Reading::of_rate(indicator, subject, &test, indicator.floor(), counted, terms);
         let past = if before == 0 { "it never occurred".to_owned() } else { format!("it made up {}", percent(then)) };
         let (value, feature) = (capital(&quoted(name)), self.feature.name());
         let text = if hits == 0 {

@@ -40,8 +40,9 @@ fn rate(context: &Context<'_>) -> Option<Reading> {
     let bet = context.bet((Family::Labels, KEYS), now, then, Side::Either, floor, terms);
     let n = count(context.sums.labelled_rows());
     let text = format!("{} labels are positive; {}.", capital(&out_of(test.value, n)), before(test.reference, "were"));
-    let reading = relative(indicator, &test, n, then, terms).saying(text).betting(bet, speaks);
-    Some(Reading { interval: context.widened(reading.interval, reading.value, Restless::Labels), ..reading })
+    let counted = (now.trials, context.phi(Restless::Labels));
+    let reading = relative(indicator, &test, counted, then, terms).saying(text).betting(bet, speaks);
+    Some(reading.of_rows(n))
 }
 
 /// By how much the share of labelled rows among positive and among negative decisions may come to differ.
@@ -123,6 +124,7 @@ fn covered(context: &Context<'_>, first: Tally) -> Option<Reading> {
         capital(&out_of(test.value, now.trials)),
         percent(test.reference)
     );
-    let reading = Reading::of_rate(indicator, Subject::default(), &test, floor, now.trials, terms);
+    let counted = (now.trials, context.phi(Restless::Labels));
+    let reading = Reading::of_rate(indicator, Subject::default(), &test, floor, counted, terms);
     Some(reading.saying(text).betting(bet, speaks))
 }

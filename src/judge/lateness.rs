@@ -8,7 +8,7 @@
 use super::budget::Family;
 use super::delays::{First, Point, Scatter, block};
 use super::labels::KEYS;
-use super::reading::{Context, Reading, count, tested};
+use super::reading::{Context, MISSED, Reading, count, tested};
 use super::words::{amount, capital, out_of, percent};
 use crate::event::{EventTime, Span};
 use crate::finding::Subject;
@@ -25,12 +25,17 @@ const EXPECTED_LEAST: f64 = 0.05;
 
 /// The terms of a test of `now` rows where windows of `usual` rows have shown a scatter.
 fn allowing(context: &Context<'_>, terms: Terms, scatter: Scatter, now: u64, usual: f64) -> Terms {
+    let (window, first) = phis(context, terms.level, scatter, now, usual);
+    terms.with_phis(window, first)
+}
+
+/// The factors of the window and of the first ones, for a bound that may fail with the chance of `level`.
+fn phis(context: &Context<'_>, level: f64, scatter: Scatter, now: u64, usual: f64) -> (f64, f64) {
     // A scatter that hides behind few rows shows with many.
     let scale = if usual > 0.0 { (now as f64 / usual).max(1.0) } else { 1.0 };
     let windows = Windows { factor: scatter.factor(), degrees: scatter.degrees };
-    let of = |scale| Shown { windows, again: None, calm: 0.5, scale };
-    let [window, reference] = [of(scale), of(1.0)].map(|shown| context.bounds.scatter(shown, terms.level));
-    terms.with_phis(window, reference)
+    let of = |scale| context.bounds.scatter(Shown { windows, again: None, calm: 0.5, scale }, level);
+    (of(scale), of(1.0))
 }
 
 /// How much later the labels of one mature window came. Windows shorter than a block are not asked: their labels follow
@@ -53,7 +58,9 @@ pub(super) fn delay(context: &Context<'_>, first: &First) -> Option<Reading> {
         let speaks = now.trials >= indicator.min_n();
         let terms = terms_of(point, now);
         let Some(test) = tested(now, then, Side::Higher, floor, terms, speaks) else { continue };
-        let reading = Reading::of_rate(indicator, Subject::default(), &test, indicator.floor(), now.trials, terms);
+        let (phi, _) = phis(context, MISSED, point.scatter, now.trials / blocks.unsigned_abs(), point.usual);
+        let counted = (now.trials, phi);
+        let reading = Reading::of_rate(indicator, Subject::default(), &test, indicator.floor(), counted, terms);
         let reading = Reading {
             p_value: (test.p_value * LOOKS).min(1.0),
             level: terms.level * LOOKS,
@@ -139,7 +146,8 @@ pub(super) fn early_coverage(context: &Context<'_>, first: &First, labels: Event
         long(delay_start(bin)),
         percent(test.reference)
     );
-    let reading = Reading::of_rate(indicator, Subject::default(), &test, floor, now.trials, terms);
+    let counted = (now.trials, phis(context, MISSED, scatter, now.trials, usual).0);
+    let reading = Reading::of_rate(indicator, Subject::default(), &test, floor, counted, terms);
     let strength = if reading.effect < 0.0 { reading.strength } else { 0.0 };
     Some(Reading { strength, ..reading }.with("within_us", delay_start(bin).micros()).saying(text))
 }

@@ -37,6 +37,7 @@ mod provisional;
 mod reading;
 mod reopened;
 mod saved;
+mod shown;
 mod slice_levels;
 mod slices;
 mod snapshot;
@@ -372,7 +373,6 @@ impl Judge {
                 readings.extend(performance::readings(&context));
                 readings.extend(calibration::readings(&context));
                 readings.extend(slices::readings(&context));
-                weighted::explain(&context, &mut readings);
                 store.label_lives.course.note(&context);
                 readings.extend(store.label_lives.course.readings(&context));
                 readings

@@ -11,14 +11,11 @@ use super::words::{amount, many};
 use crate::baseline::{Profile, Restless};
 use crate::finding::Subject;
 use crate::indicator::{FloorUnit, Indicator, Metric};
-use crate::observe::metrics::{auc, confusion, loss, measure};
+use crate::observe::metrics::{auc, confusion, loss, loss_most, measure};
 use crate::observe::{Statistic, Sums};
 use crate::stats::discrimination;
 use crate::stats::loss::{mean_above, smallest_rise};
 use crate::stats::rate::{Floor, Side, Tally, Terms, rate_p_value, smallest_difference};
-
-/// The largest log loss of a clipped score, -ln 1e-6.
-pub(super) const LOG_LOSS_MAX: f64 = 13.815_510_557_964_274;
 
 /// With how many cases the smooth recalibration counts beside those of a score bin.
 const SMOOTH_CASES: f64 = 10.0;
@@ -44,8 +41,9 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         return None;
     }
     let speaks = speaks(context.sums);
-    let now = measure(context.sums, metric)?;
-    let then = measure(&profile.sums, metric)?;
+    let phi = context.phi(Restless::Metric(metric));
+    let now = measure(context.sums, metric, phi)?;
+    let then = measure(&profile.sums, metric, 1.0)?;
     let floor = match metric.floor_unit() {
         FloorUnit::Relative => metric.floor() * then.value,
         FloorUnit::Points | FloorUnit::Absolute => metric.floor(),
@@ -73,7 +71,7 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
             of_p(&|terms| discrimination::auc_worse(&window, &reference, floor, terms), fall)
         }
         Metric::LogLoss | Metric::Brier => {
-            let range = if metric == Metric::LogLoss { LOG_LOSS_MAX } else { 1.0 };
+            let range = loss_most(metric);
             let window = loss(context.sums, metric)?.deflated(terms.phi);
             let reference = loss(&profile.sums, metric)?.deflated(terms.reference_phi);
             let rise = smallest_rise(&window, &reference, floor, range, terms);
@@ -115,8 +113,9 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         floor,
         // A change for the better is no effect.
         strength: if worse > 0.0 { (worse / floor).min(1e6) } else { 0.0 },
-        interval: context.widened(interval, now.value, Restless::Metric(metric)),
-        n,
+        interval,
+        n: now.n,
+        phi,
         p_value,
         level: terms.level,
         smallest_detectable,
@@ -126,6 +125,7 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         bet,
         speaks,
     };
+    let reading = reading.of_rows(n);
     Some(match harder(context.sums, profile, metric) {
         Some(harder) => reading.with("expected", then.value + harder),
         None => reading,

@@ -77,7 +77,8 @@ fn above(indicator: Indicator, tally: Tally, terms: Terms) -> Option<Reading> {
         return None;
     }
     let test = rate_above(tally, indicator.floor(), terms)?;
-    let reading = Reading::of_rate(indicator, Subject::default(), &test, indicator.floor(), tally.trials, terms);
+    // How restless the plumbing is, nothing has measured.
+    let reading = Reading::of_rate(indicator, Subject::default(), &test, indicator.floor(), (tally.trials, 1.0), terms);
     // The reference is that there be none, and the limit is the floor itself.
     let limit = indicator.floor();
     Some(Reading {

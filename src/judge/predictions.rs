@@ -49,7 +49,8 @@ fn drift(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
         before(shift.reference, "were"),
         amount(psi)
     );
-    let reading = Reading::of_shift(indicator, Subject::default(), &shift, floor, n, terms);
+    let phi = context.phi(Restless::Scores(shift.part));
+    let reading = Reading::of_shift(indicator, Subject::default(), &shift, floor, (n, phi), terms);
     let again = || lasting(&(now.as_slice(), then.as_slice(), true, floor), terms, phis);
     let bet = context.bet_on((Family::Predictions, KEYS), shift.p_value, again);
     Some(reading.saying(text).with("psi", psi).with("moved", what).betting(bet, true))
@@ -72,7 +73,8 @@ fn decisions(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
         capital(&out_of(test.value, now.trials)),
         before(test.reference, "were")
     );
-    Some(relative(indicator, &test, now.trials, then, terms).saying(text).betting(bet, speaks))
+    let counted = (now.trials, context.phi(Restless::Decisions));
+    Some(relative(indicator, &test, counted, then, terms).saying(text).betting(bet, speaks))
 }
 
 /// The p-value of a shift that holds together with those of other windows. Looked at: counts now and then, whether their
@@ -87,11 +89,11 @@ pub(super) fn lasting(
 }
 
 /// A reading of a test with a ratio for a floor. Effect and floor are told as differences, like those of every alert;
-/// down by a factor counts as much as up by it.
+/// down by a factor counts as much as up by it. `counted` are the events and the factor of their interval.
 pub(super) fn relative(
     indicator: Indicator,
     test: &crate::stats::rate::RateTest,
-    n: u64,
+    counted: (u64, f64),
     then: Tally,
     terms: Terms,
 ) -> Reading {
@@ -99,7 +101,7 @@ pub(super) fn relative(
     // As the test has it: half a hit more, so that there is a ratio to nothing.
     let reference = (then.hits as f64 + 0.5) / (then.trials as f64 + 1.0);
     let floor = difference(reference, factor, test.value < test.reference);
-    let reading = Reading::of_rate(indicator, Subject::default(), test, floor, n, terms);
+    let reading = Reading::of_rate(indicator, Subject::default(), test, floor, counted, terms);
     let ratio = test.effect.max(f64::MIN_POSITIVE);
     let strength = libm::fabs(libm::log(ratio)) / libm::log(factor);
     let smallest_detectable = test.smallest_detectable.map(|ratio| ratio * reference - test.reference);

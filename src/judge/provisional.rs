@@ -12,11 +12,15 @@
 use std::collections::BTreeMap;
 
 use super::curve::Arrived;
+use crate::baseline::Restless;
 use crate::finding::Figure;
+use crate::indicator::Metric;
 use crate::join::Regime;
+use crate::observe::metrics::loss_most;
 use crate::observe::{BINS, LOSS_SCALE, Statistic, Sums, bin_center, delay_kind, flow, truth};
 use crate::stats::discrimination::{self, ScoreBin};
-use crate::stats::interval::{Interval, mean, wilson};
+use crate::stats::interval::{self, Interval, mean};
+use crate::stats::loss::Sample;
 
 /// Half the width of a score bin in the logit bounds how far a loss of its middle can be off.
 const LOG_LOSS_BOUND: f64 = 12.0 / BINS as f64;
@@ -112,12 +116,13 @@ impl Provisional {
         }
     }
 
-    /// The share of positives among all labels that will come.
-    pub(super) fn label_rate(&self) -> Option<Estimate> {
-        let estimate = share(&self.kinds[2..], &self.kinds)?;
+    /// The share of positives among all labels that will come. `phi` is by how much it scatters more than that of
+    /// independent rows.
+    pub(super) fn label_rate(&self, phi: f64) -> Option<Estimate> {
+        let estimate = share(&self.kinds[2..], &self.kinds, phi)?;
         if self.regime == Regime::ImplicitNegative {
-            let interval = wilson(estimate.value.min(1.0) * self.exposure, self.exposure, 0.05);
-            return Some(Estimate { interval, effective_n: self.exposure, ..estimate });
+            let interval = interval::share(estimate.value.min(1.0) * self.exposure, self.exposure, phi, 0.05);
+            return Some(Estimate { interval, effective_n: self.exposure / phi, ..estimate });
         }
         // Weights cancel out of the error of the odds.
         let [negatives, positives] =
@@ -125,7 +130,7 @@ impl Provisional {
         if negatives < 1.0 || positives < 1.0 {
             return Some(estimate);
         }
-        let variance = 1.0 / negatives + 1.0 / positives + self.of_weights[0] + self.of_weights[1];
+        let variance = phi * (1.0 / negatives + 1.0 / positives) + self.of_weights[0] + self.of_weights[1];
         let log_odds = libm::log(estimate.value) - libm::log1p(-estimate.value);
         let interval = mean(log_odds, variance.sqrt(), 0.05).map(|reach| {
             let share = |log_odds: f64| 1.0 / (1.0 + libm::exp(-log_odds));
@@ -140,34 +145,41 @@ impl Provisional {
         usable.then(|| libm::log(self.classes[1]) - libm::log(self.classes[0]))
     }
 
-    /// The metrics of the window.
-    pub(super) fn metrics(&self, sums: &Sums) -> BTreeMap<&'static str, Estimate> {
+    /// How many of so many positives should have their label by now.
+    pub(super) fn in_by_now(&self, positives: f64) -> f64 {
+        positives / self.classes[1]
+    }
+
+    /// The metrics of the window. `phi` tells by how much a figure scatters more than that of independent rows.
+    pub(super) fn metrics(&self, sums: &Sums, phi: &dyn Fn(Restless) -> f64) -> BTreeMap<&'static str, Estimate> {
         let [tp, fp, fn_, tn] = self.table;
+        let of = |metric: Metric| phi(Restless::Metric(metric));
         let shares = [
-            ("accuracy", share(&[tp, tn], &self.table)),
-            ("precision", share(&[tp], &[tp, fp])),
-            ("recall", share(&[tp], &[tp, fn_])),
-            ("specificity", share(&[tn], &[tn, fp])),
-            ("f1", self.f1()),
-            ("mcc", self.mcc()),
+            ("accuracy", share(&[tp, tn], &self.table, of(Metric::Accuracy))),
+            ("precision", share(&[tp], &[tp, fp], of(Metric::Precision))),
+            ("recall", share(&[tp], &[tp, fn_], of(Metric::Recall))),
+            // Nothing has measured it; the accuracy's is next to it.
+            ("specificity", share(&[tn], &[tn, fp], of(Metric::Accuracy))),
+            ("f1", self.f1(of(Metric::F1))),
+            ("mcc", self.mcc(of(Metric::Accuracy))),
         ];
-        let losses = if self.depends_on_decision { Vec::new() } else { self.of_scores(sums) };
+        let losses = if self.depends_on_decision { Vec::new() } else { self.of_scores(sums, &of) };
         let shares = shares.into_iter().filter_map(|(name, estimate)| Some((name, estimate?)));
         shares.chain(losses).collect()
     }
 
-    fn f1(&self) -> Option<Estimate> {
+    fn f1(&self, phi: f64) -> Option<Estimate> {
         let [tp, fp, fn_, _] = self.table;
-        let jaccard = share(&[tp], &[tp, fp, fn_])?;
+        let jaccard = share(&[tp], &[tp, fp, fn_], phi)?;
         let f1 = |jaccard: f64| 2.0 * jaccard / (1.0 + jaccard);
         let interval = jaccard.interval.map(|within| Interval { low: f1(within.low), high: f1(within.high) });
         Some(Estimate { value: f1(jaccard.value), interval, ..jaccard })
     }
 
-    fn mcc(&self) -> Option<Estimate> {
+    fn mcc(&self, phi: f64) -> Option<Estimate> {
         let [tp, fp, fn_, tn] = self.table.map(Weighted::total);
         let product = (tp + fp) * (tp + fn_) * (tn + fp) * (tn + fn_);
-        let effective_n = effective(&self.table);
+        let effective_n = effective(&self.table) / phi;
         let value = (tp * tn - fp * fn_) / product.sqrt();
         (product > 0.0).then_some(Estimate { value, interval: None, effective_n, error_bound: 0.0 })
     }
@@ -188,7 +200,7 @@ impl Provisional {
     }
 
     /// The metrics that stand on score bins.
-    fn of_scores(&self, sums: &Sums) -> Vec<(&'static str, Estimate)> {
+    fn of_scores(&self, sums: &Sums, phi: &dyn Fn(Metric) -> f64) -> Vec<(&'static str, Estimate)> {
         let whole = |x: f64| libm::rint(x).max(0.0) as u64;
         let bins: Vec<ScoreBin> = (0..BINS)
             .map(|bin| {
@@ -200,32 +212,30 @@ impl Provisional {
         let effective_n = effective(&self.kinds);
         // Weights by class cancel out of the order of two cases.
         if let Some(auc) = discrimination::auc(&bins) {
-            let interval = auc.variance.and_then(|variance| mean(auc.area, variance.sqrt(), 0.05));
-            let interval = interval.map(|i| Interval { low: i.low.max(0.0), high: i.high.min(1.0) });
+            let phi = phi(Metric::Auc);
+            let (interval, effective_n) = (auc.interval(phi, 0.05), effective_n / phi);
             found.push(("auc", Estimate { value: auc.area, interval, effective_n, error_bound: auc.bin_error }));
         }
         let log_loss = |score: f64| [-libm::log1p(-score), -libm::log(score)];
         let brier = |score: f64| [score * score, (1.0 - score) * (1.0 - score)];
-        let losses: [(_, &dyn Fn(f64) -> [f64; 2], _, _); 2] =
-            [("log_loss", &log_loss, truth::LOG_LOSS, LOG_LOSS_BOUND), ("brier", &brier, truth::BRIER, BRIER_BOUND)];
-        for (name, loss, place, error_bound) in losses {
+        let losses: [(_, &dyn Fn(f64) -> [f64; 2], _, _); 2] = [
+            (Metric::LogLoss, &log_loss, truth::LOG_LOSS, LOG_LOSS_BOUND),
+            (Metric::Brier, &brier, truth::BRIER, BRIER_BOUND),
+        ];
+        for (metric, loss, place, error_bound) in losses {
             let exact = sums.truth(place) as f64 / LOSS_SCALE;
-            if let Some(estimate) = self.loss(sums, loss, exact, error_bound, effective_n) {
-                found.push((name, estimate));
+            let effective_n = effective_n / phi(metric);
+            if let Some((value, variance)) = self.loss(sums, loss, exact) {
+                let sample = Sample { n: effective_n, mean: value, variance };
+                let interval = sample.interval(loss_most(metric), 0.05);
+                found.push((metric.name(), Estimate { value, interval, effective_n, error_bound }));
             }
         }
         found
     }
 
-    /// The mean of a loss over what is expected. What bins leave out is taken from the exact sum over the labels there.
-    fn loss(
-        &self,
-        sums: &Sums,
-        loss: &dyn Fn(f64) -> [f64; 2],
-        exact: f64,
-        error_bound: f64,
-        effective_n: f64,
-    ) -> Option<Estimate> {
+    /// Mean and variance of a loss over what is expected. What bins leave out is taken from the exact sum over the labels there.
+    fn loss(&self, sums: &Sums, loss: &dyn Fn(f64) -> [f64; 2], exact: f64) -> Option<(f64, f64)> {
         let (mut there, mut cases, mut sum, mut squares) = (0.0, 0.0, 0.0, 0.0);
         for bin in 0..BINS {
             let (labels, expected) = self.bin(sums, bin);
@@ -242,10 +252,7 @@ impl Provisional {
         }
         let scale = if self.regime == Regime::Explicit { exact / there } else { 1.0 };
         let value = sum / cases * scale;
-        let variance = (squares / cases * scale * scale - value * value).max(0.0);
-        let interval = mean(value, (variance / effective_n.max(1.0)).sqrt(), 0.05);
-        let interval = interval.map(|i| Interval { low: i.low.max(0.0), high: i.high });
-        Some(Estimate { value, interval, effective_n, error_bound })
+        Some((value, (squares / cases * scale * scale - value * value).max(0.0)))
     }
 }
 
@@ -273,7 +280,7 @@ fn effective(kinds: &[Weighted]) -> f64 {
 }
 
 /// The share of some kinds among others that hold them.
-fn share(hits: &[Weighted], all: &[Weighted]) -> Option<Estimate> {
+fn share(hits: &[Weighted], all: &[Weighted], phi: f64) -> Option<Estimate> {
     let total = |kinds: &[Weighted]| kinds.iter().map(|kind| kind.total()).sum::<f64>();
     let (part, whole) = (total(hits), total(all));
     if whole <= 0.0 {
@@ -281,5 +288,6 @@ fn share(hits: &[Weighted], all: &[Weighted]) -> Option<Estimate> {
     }
     let value = (part / whole).min(1.0);
     let effective_n = effective(all);
-    Some(Estimate { value, interval: wilson(value * effective_n, effective_n, 0.05), effective_n, error_bound: 0.0 })
+    let interval = interval::share(value * effective_n, effective_n, phi, 0.05);
+    Some(Estimate { value, interval, effective_n: effective_n / phi, error_bound: 0.0 })
 }

@@ -21,6 +21,9 @@ use crate::observe::{Event, Sums, flow};
 use crate::stats::distribution::Shift;
 use crate::stats::rate::{Floor, RateTest, Side, Tally, Terms, rate_test};
 
+/// What an interval of 95 % misses on each side.
+pub(super) const MISSED: f64 = 0.025;
+
 /// The outcome of one look.
 #[derive(Clone, Debug)]
 pub(super) struct Reading {
@@ -42,6 +45,9 @@ pub(super) struct Reading {
     pub interval: Option<[f64; 2]>,
     /// Events behind it.
     pub n: u64,
+    /// By how much the figures of windows like this one scatter more than those of independent events; the interval
+    /// allows for it. At least 1.
+    pub phi: f64,
     /// Chance of this when nothing changed beyond the floor.
     pub p_value: f64,
     /// The level at which it fires.
@@ -111,13 +117,28 @@ impl Context<'_> {
     /// By what the scatter of windows like this one is judged, for tests at these terms; `labelled` says whether they
     /// stand on labels.
     pub(super) fn scatter(&self, terms: Terms, labelled: bool) -> Scatter<'_> {
+        self.scatter_at(terms.level, labelled)
+    }
+
+    fn scatter_at(&self, level: f64, labelled: bool) -> Scatter<'_> {
         let judged = self.profile.and_then(|profile| {
             let rows = if labelled { self.sums.effective_labels()[0] } else { self.sums.flow(flow::N) as f64 };
             let size = Size { length: self.window.length(), rows, labelled };
             Some((&**profile, judged(&profile.dispersion, self.learnt, size)?))
         });
         let sums = labelled.then_some((self.sums, self.profile.map(|profile| &**profile)));
-        Scatter { judged, weighted: sums, bounds: self.bounds, level: terms.level }
+        Scatter { judged, weighted: sums, bounds: self.bounds, level }
+    }
+
+    /// By how much the figures of windows like this one, and of the baseline, scatter more than those of independent
+    /// events: the factors for intervals. `labelled` says by which rows a window's size goes.
+    pub(super) fn spread(&self, labelled: bool) -> Scatter<'_> {
+        self.scatter_at(MISSED, labelled)
+    }
+
+    /// The factor of the window for the interval of a figure; at least 1.
+    pub(super) fn phi(&self, figure: Restless) -> f64 {
+        self.spread(figure.is_labelled()).of(figure).0
     }
 
     /// The bet of a share against the baseline's. Windows of one level bet, so that no record is counted twice.
@@ -237,16 +258,16 @@ impl Scatter<'_> {
 }
 
 impl Reading {
-    /// A reading of a test of shares. `floor` is in the unit of the test's effect.
+    /// A reading of a test of shares. `floor` is in the unit of the test's effect; `phi` is that of the interval.
     pub(super) fn of_rate(
         indicator: Indicator,
         subject: Subject,
         test: &RateTest,
         floor: f64,
-        n: u64,
+        (n, phi): (u64, f64),
         terms: Terms,
     ) -> Self {
-        let interval = crate::stats::interval::wilson(test.value * n as f64, n as f64, 0.05);
+        let interval = crate::stats::interval::share(test.value * n as f64, n as f64, phi, 0.05);
         Self {
             indicator,
             subject,
@@ -257,6 +278,7 @@ impl Reading {
             strength: if floor > 0.0 { (test.value - test.reference).abs() / floor } else { 0.0 },
             interval: interval.map(|interval| [interval.low, interval.high]),
             n,
+            phi,
             p_value: test.p_value,
             level: terms.level,
             smallest_detectable: test.smallest_detectable,
@@ -274,7 +296,7 @@ impl Reading {
         subject: Subject,
         shift: &Shift,
         floor: f64,
-        n: u64,
+        (n, phi): (u64, f64),
         terms: Terms,
     ) -> Self {
         let test = RateTest {
@@ -284,13 +306,20 @@ impl Reading {
             effect: shift.effect,
             smallest_detectable: shift.smallest_detectable,
         };
-        Self::of_rate(indicator, subject, &test, floor, n, terms)
+        Self::of_rate(indicator, subject, &test, floor, (n, phi), terms)
     }
 
     /// The same with a bet, and with whether there are enough events to speak of one window alone.
     #[must_use]
     pub(super) fn betting(self, bet: Option<Bet>, speaks: bool) -> Self {
         Self { bet, speaks, ..self }
+    }
+
+    /// The same told of rows, where the events that were counted have weights: as sure as before.
+    #[must_use]
+    pub(super) fn of_rows(self, rows: u64) -> Self {
+        let phi = self.phi * rows as f64 / self.n.max(1) as f64;
+        if rows == self.n { self } else { Self { n: rows, phi, ..self } }
     }
 
     /// The same with its sentence.

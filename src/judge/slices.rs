@@ -17,9 +17,8 @@ use super::predictions::difference;
 use super::reading::{Context, Reading, count};
 use super::slice_levels::{LEAST, Shares};
 use super::subgroups::{Slice, Sliced, all, cell, errors};
-use super::weighted::DESIGN_EFFECT;
 use super::words::{amount, capital, many, none_or, out_of};
-use crate::baseline::Profile;
+use crate::baseline::{Profile, Restless};
 use crate::finding::Subject;
 use crate::indicator::{EMERGING_RATIO, Indicator, SLICE_MIN_EXPECTED};
 use crate::observe::{BottomK, Cell, Event, FeatureCoding, SCORE_SCALE, Sums, truth};
@@ -224,6 +223,8 @@ impl Look<'_> {
         let terms = self.terms(RESIDUAL);
         let p_value = self.both(tally, terms)?;
         let rate = observed as f64 / n as f64;
+        let Slice { feature, codes, .. } = &self.sliced.slice;
+        let phi = self.context.phi(Restless::Slice(*feature, codes.start, codes.end));
         let stated = promised / n as f64;
         let text = format!(
             "{}, {} of {} labelled predictions are positive; going by the baseline, their scores stand for {} positives.",
@@ -232,8 +233,7 @@ impl Look<'_> {
             many(n),
             amount(*promised)
         );
-        let [positives, rows] = [observed, n].map(|labels| labels as f64 / self.effect);
-        let interval = crate::stats::interval::wilson(positives, rows, 0.05);
+        let interval = crate::stats::interval::share(observed as f64, n as f64, phi, 0.05);
         let reading = Some(
             Reading {
                 indicator,
@@ -245,6 +245,7 @@ impl Look<'_> {
                 strength,
                 interval: interval.map(|interval| [interval.low, interval.high]),
                 n,
+                phi,
                 p_value,
                 level: terms.level,
                 smallest_detectable: self.smallest(n, terms),
@@ -323,7 +324,7 @@ impl Look<'_> {
             self.subject(metric),
             &test,
             ERROR_FLOOR,
-            now.trials,
+            (now.trials, terms.phi),
             terms,
         );
         Some(self.exemplified(Reading { strength, p_value, text, ..reading }))
@@ -331,9 +332,6 @@ impl Look<'_> {
 
     /// A few predictions of the slice: only for readings that fire.
     fn exemplified(&self, mut reading: Reading) -> Reading {
-        if self.effect > 1.0 {
-            reading = reading.with(DESIGN_EFFECT, self.effect);
-        }
         if reading.fires() {
             let slice = &self.sliced.slice;
             let of_slice = |event: &Event| {

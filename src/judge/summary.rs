@@ -7,12 +7,12 @@ use super::curve::Arrived;
 use super::estimated::{self, Estimated};
 use super::labels::coverage;
 use super::naming::code_name;
-use super::performance::speaks;
 use super::provisional::{Estimate, Provisional};
 use super::reading::{Context, count};
+use super::shown::{shows, shows_early};
 use super::subgroups::{self, Sliced};
 use super::unknown::{activity, blind_spots};
-use crate::baseline::Profile;
+use crate::baseline::{Profile, Restless};
 use crate::finding::{
     DelayBin, Figure, Maturity, Movement, ScoreBin, SliceFigure, Summary, SummaryInputs, SummaryLayers,
 };
@@ -25,7 +25,7 @@ use crate::observe::{
     Sums, bin_center, bin_edges, delay_kind, delay_start, flow, truth,
 };
 use crate::stats::distribution;
-use crate::stats::interval::{mean as mean_interval, wilson};
+use crate::stats::interval::{self, mean as mean_interval};
 use crate::stats::pool::equal_mass;
 use crate::stats::rate::Tally;
 
@@ -98,14 +98,14 @@ fn counts(sums: &Sums) -> BTreeMap<String, u64> {
     flows.chain(truths).chain(labels).chain(clipped.map(|clipped| ("weights_clipped".to_owned(), clipped))).collect()
 }
 
-/// A share of counts that no label can change.
-fn share(tally: Tally, reference: Option<f64>) -> Figure {
-    let interval = wilson(tally.hits as f64, tally.trials as f64, 0.05);
+/// A share of counts that no label can change; `phi` is by how much it scatters more than that of independent rows.
+fn share(tally: Tally, phi: f64, reference: Option<f64>) -> Figure {
+    let interval = interval::share(tally.hits as f64, tally.trials as f64, phi, 0.05);
     Figure {
         value: tally.share(),
         interval: interval.map(|interval| [interval.low, interval.high]),
         n: tally.trials,
-        effective_n: tally.trials as f64,
+        effective_n: tally.trials as f64 / phi,
         maturity: Maturity::Mature,
         coverage: None,
         expected_coverage: None,
@@ -151,8 +151,8 @@ fn movement(context: &Context<'_>, profile: &Profile, place: usize, feature: &Fe
         psi: distribution::psi(&now, &then),
         distance,
         distance_error: error.unwrap_or(0.0),
-        missing: share(missing(codes), missing(codes_then).share()),
-        unfamiliar: share(unfamiliar(codes), unfamiliar(codes_then).share()),
+        missing: share(missing(codes), context.phi(Restless::Missing(place)), missing(codes_then).share()),
+        unfamiliar: share(unfamiliar(codes), context.phi(Restless::Odd(place)), unfamiliar(codes_then).share()),
         mean: mean(context.sums),
         mean_reference: mean(&profile.sums),
         cells: moved_cells(context, feature, &now, &then),
@@ -185,12 +185,13 @@ fn predictions(context: &Context<'_>) -> SummaryLayers {
     let plain = |value: Option<f64>, reference: Option<f64>| Figure {
         value,
         interval: None,
-        ..share(Tally::new(0, n), reference)
+        ..share(Tally::new(0, n), 1.0, reference)
     };
     let mut figures = BTreeMap::new();
     figures.insert("mean_score".to_owned(), plain(mean(sums), context.profile.and_then(|profile| mean(&profile.sums))));
     let reference = context.profile.and_then(|profile| decided(&profile.sums).share());
-    figures.insert("decision_rate".to_owned(), share(decided(sums), reference));
+    let phi = context.phi(Restless::Decisions);
+    figures.insert("decision_rate".to_owned(), share(decided(sums), phi, reference));
     if let Some(profile) = context.profile {
         let (now, then, _) = score_groups(sums, &profile.sums);
         figures.insert("psi".to_owned(), plain(distribution::psi(&now, &then), None));
@@ -205,18 +206,20 @@ fn estimates(context: &Context<'_>) -> BTreeMap<String, Figure> {
     if n < Indicator::PerformanceEstimated.min_n() {
         return BTreeMap::new();
     }
-    let figure = |estimator: &str, estimate: Estimated| Figure {
+    let figure = |estimator: &str, estimate: Estimated, phi: f64| Figure {
         value: Some(estimate.value),
         interval: estimate.interval().map(|interval| [interval.low, interval.high]),
         estimator: estimator.to_owned(),
-        ..share(Tally::new(0, n), Some(estimate.reference))
+        ..share(Tally::new(0, n), phi, Some(estimate.reference))
     };
     let metrics = Metric::ALL.into_iter().filter_map(|metric| {
-        let estimate = estimated::estimate(context.sums, profile, metric)?;
-        Some((metric.name().to_owned(), figure("recalibrated_scores", estimate)))
+        // There are no labels to go by yet: the window is as large as it has predictions.
+        let phis = context.spread(false).of(Restless::Metric(metric));
+        let estimate = estimated::estimate(context.sums, profile, metric, phis)?;
+        Some((metric.name().to_owned(), figure("recalibrated_scores", estimate, phis.0)))
     });
-    let rate = estimated::label_rate(context.sums, profile);
-    let rate = rate.map(|rate| ("label_rate".to_owned(), figure("share_above_cut", rate)));
+    let rate = estimated::label_rate(context, profile);
+    let rate = rate.map(|(rate, phi)| ("label_rate".to_owned(), figure("share_above_cut", rate, phi)));
     metrics.chain(rate).collect()
 }
 
@@ -317,11 +320,13 @@ impl Labelled {
         let positives = |sums: &Sums| Tally::new(count(sums.truth(truth::POSITIVE)), count(sums.truth(truth::N)));
         let profile = context.profile.filter(|profile| profile.labelled() > 0);
         let reference = profile.and_then(|profile| positives(&profile.sums).share());
-        let rate = self.provisional.as_ref().and_then(Provisional::label_rate);
-        figures.insert("label_rate".to_owned(), self.weighted(share(positives(sums), reference), rate));
+        let phi = context.phi(Restless::Labels);
+        let rate = self.provisional.as_ref().and_then(|provisional| provisional.label_rate(phi));
+        figures.insert("label_rate".to_owned(), self.weighted(share(positives(sums), phi, reference), rate));
         let covered = Tally::new(count(sums.labelled_rows()), count(sums.flow(flow::N)));
         let covered = if covered.hits > covered.trials { coverage(context) } else { covered };
-        figures.insert("coverage".to_owned(), self.figure(share(covered, None)));
+        // Customers whose requests come in bunches have labels in bunches: as the test of coverage has it.
+        figures.insert("coverage".to_owned(), self.figure(share(covered, context.spread(true).of_rows(Restless::Labels).0, None)));
         self.calibration(context, &mut figures);
         let mut metrics = self.metrics(context);
         super::weighted::tell(context, &mut figures, &mut metrics);
@@ -351,8 +356,10 @@ impl Labelled {
             let reach = reach(realised).zip(reach(estimate)).map(|(one, other)| (one * one + other * other).sqrt());
             let interval = reach.map(|reach| [value - reach, value + reach]);
             let error_bound = realised.error_bound;
-            let figure = share(Tally::new(0, realised.n), Some(0.0));
-            let figure = self.figure(Figure { value: Some(value), interval, error_bound, ..figure });
+            let figure = share(Tally::new(0, realised.n), 1.0, Some(0.0));
+            let effective_n = realised.effective_n;
+            let figure = Figure { value: Some(value), interval, error_bound, effective_n, ..figure };
+            let figure = self.figure(figure);
             Some((format!("gap_{name}"), figure))
         };
         estimates.iter().filter_map(gap).collect()
@@ -361,24 +368,23 @@ impl Labelled {
     /// Offset and slope of the calibration. That classes come at another pace moves the log-odds by a constant.
     fn calibration(&self, context: &Context<'_>, figures: &mut BTreeMap<String, Figure>) {
         let moved = self.provisional.as_ref().map_or(Some(0.0), Provisional::offset);
-        let (true, Some(moved)) = (speaks(context.sums), moved) else { return };
-        let Some([(offset, error), slope]) = calibration::line(context) else { return };
+        let Some(moved) = moved.filter(|&moved| shows(context, moved)) else { return };
+        let Some([(offset, error, phi), slope]) = calibration::line(context) else { return };
         let n = count(context.sums.truth(truth::N));
-        for (name, (value, error), reference) in
-            [("calibration_intercept", (offset + moved, error), 0.0), ("calibration_slope", slope, 1.0)]
+        for (name, (value, error, phi), reference) in
+            [("calibration_intercept", (offset + moved, error, phi), 0.0), ("calibration_slope", slope, 1.0)]
         {
-            let reach = 1.959_963_984_540_054 * error;
-            let interval = mean_interval(value, error, 0.05);
+            let interval = mean_interval(value, error * phi.sqrt(), 0.05);
             let estimate = interval.map(|interval| Estimate {
                 value,
                 interval: Some(interval),
-                effective_n: n as f64,
+                effective_n: n as f64 / phi,
                 error_bound: 0.0,
             });
             let figure = Figure {
                 value: Some(value),
-                interval: Some([value - reach, value + reach]),
-                ..share(Tally::new(0, n), Some(reference))
+                interval: interval.map(|interval| [interval.low, interval.high]),
+                ..share(Tally::new(0, n), phi, Some(reference))
             };
             figures.insert(name.to_owned(), self.weighted(figure, estimate));
         }
@@ -387,9 +393,9 @@ impl Labelled {
     fn metrics(&self, context: &Context<'_>) -> BTreeMap<String, Figure> {
         let mut metrics = self.plain_metrics(context);
         if let Some(provisional) = &self.provisional
-            && speaks_early(context)
+            && shows_early(context, provisional)
         {
-            let mut estimates = provisional.metrics(context.sums);
+            let mut estimates = provisional.metrics(context.sums, &|figure| context.phi(figure));
             for (name, figure) in &mut metrics {
                 let estimate = estimates.remove(name.as_str());
                 if estimate.is_none() {
@@ -403,12 +409,15 @@ impl Labelled {
 
     fn plain_metrics(&self, context: &Context<'_>) -> BTreeMap<String, Figure> {
         let n = count(context.sums.truth(truth::N));
-        let enough = speaks(context.sums);
+        let moved = self.provisional.as_ref().and_then(Provisional::offset);
+        let enough = shows(context, moved.unwrap_or(0.0));
         let mut metrics = BTreeMap::new();
         let mut insert = |name: &str, figure: Figure| metrics.insert(name.to_owned(), self.figure(figure));
         for metric in Metric::ALL {
-            let now = measure(context.sums, metric);
-            let reference = context.profile.and_then(|profile| measure(&profile.sums, metric)).map(|then| then.value);
+            let phi = context.phi(Restless::Metric(metric));
+            let now = measure(context.sums, metric, phi);
+            let then = context.profile.and_then(|profile| measure(&profile.sums, metric, 1.0));
+            let reference = then.map(|then| then.value);
             let (n, error_bound) = now.map_or((n, 0.0), |now| (now.n, now.error_bound));
             // A displayed metric abstains below its minimum.
             let shown = now.filter(|_| enough);
@@ -418,25 +427,18 @@ impl Labelled {
                     value: shown.map(|now| now.value),
                     interval: shown.and_then(|now| now.interval).map(|interval| [interval.low, interval.high]),
                     error_bound,
-                    ..share(Tally::new(0, n), reference)
+                    ..share(Tally::new(0, n), phi, reference)
                 },
             );
         }
         let (now, then) = (confusion(context.sums), context.profile.map(|profile| confusion(&profile.sums)));
-        let specificity = share(now.specificity_tally(), then.and_then(|table| table.specificity()));
+        // Nothing has measured these two; the accuracy's factor is next to theirs.
+        let phi = context.phi(Restless::Metric(Metric::Accuracy));
+        let specificity = share(now.specificity_tally(), phi, then.and_then(|table| table.specificity()));
         insert("specificity", if enough { specificity } else { Figure { value: None, interval: None, ..specificity } });
-        let mcc = share(Tally::new(0, now.total()), then.and_then(|table| table.mcc()));
+        let mcc = share(Tally::new(0, now.total()), phi, then.and_then(|table| table.mcc()));
         insert("mcc", Figure { value: now.mcc().filter(|_| enough), interval: None, ..mcc });
         metrics
-    }
-}
-
-/// Enough labels to show a metric before its time. Where silence means negative there are few but positives yet.
-fn speaks_early(context: &Context<'_>) -> bool {
-    let [_, _, positives] = context.sums.effective_labels();
-    match context.config.labels {
-        Regime::Explicit => speaks(context.sums),
-        Regime::ImplicitNegative => positives >= Indicator::PerformanceDegradation.min_positives() as f64,
     }
 }
 

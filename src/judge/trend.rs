@@ -46,7 +46,7 @@ impl Course {
         // A window is as sure of its figure as so many rows of weight 1.
         let n =
             |metric: Metric, n: u64| (libm::rint(n as f64 / context.effect(Restless::Metric(metric))) as u64).max(1);
-        let figure = |metric: &Metric| measure(context.sums, *metric).map(|now| (now.value, n(*metric, now.n)));
+        let figure = |metric: &Metric| measure(context.sums, *metric, 1.0).map(|now| (now.value, n(*metric, now.n)));
         let mark = Mark { start: context.window.start, metrics: Metric::ALL.iter().map(figure).collect() };
         if self.marks.back().is_some_and(|last| last.start >= mark.start) {
             return;
@@ -117,6 +117,8 @@ fn reading(
         strength: if counts { (libm::fabs(trend.change) / floor).min(1e6) } else { 0.0 },
         interval: Some([end - reach, end + reach]),
         n,
+        // The scatter of the windows is inside the error of the line.
+        phi: 1.0,
         // Every window asks anew of nearly the same windows; each time has its own share of the month.
         p_value: if counts { trend.beyond(floor).max(f64::MIN_POSITIVE) } else { 1.0 },
         level,
@@ -141,7 +143,7 @@ pub(super) fn outlook(context: &Context<'_>) -> Vec<Reading> {
         return Vec::new();
     }
     let of = |metric: &Metric| {
-        let now = measure(context.sums, *metric)?;
+        let now = measure(context.sums, *metric, 1.0)?;
         let interval = now.interval?;
         // Of 95 in 100, as all intervals of figures.
         let [low, high] = context.widened(Some([interval.low, interval.high]), now.value, Restless::Metric(*metric))?;

@@ -212,6 +212,7 @@ mod tests {
             strength: 1.5,
             interval: None,
             n: trials,
+            phi: 1.0,
             p_value: 1.0,
             level,
             smallest_detectable: None,

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use super::reading::{Context, Reading, count};
+use super::reading::{Context, count};
 use crate::baseline::{Restless, of_specificity};
 use crate::finding::Figure;
-use crate::indicator::{Indicator, Metric};
+use crate::indicator::Metric;
 use crate::observe::truth;
 
 /// A share of rows with a clipped weight beyond this is worth a word.
@@ -45,37 +45,6 @@ pub(super) fn tell(
     let negatives = sums.rows(truth::DECIDED) - positives;
     set(metrics.get_mut("specificity"), negatives, of_specificity(sums));
     set(metrics.get_mut("mcc"), sums.rows(truth::DECIDED), context.effect(Restless::Metric(Metric::Accuracy)));
-}
-
-/// The piece of evidence that says for how many rows of weight 1 one row of a reading stands, the other way round.
-pub(super) const DESIGN_EFFECT: &str = "design_effect";
-
-/// Adds to readings of labels what their weights cost; those of slices say it themselves, the others count rows.
-pub(super) fn explain(context: &Context<'_>, readings: &mut [Reading]) {
-    let sums = context.sums;
-    let [effective, ..] = sums.effective_labels();
-    if !sums.is_weighted() || effective <= 0.0 {
-        return;
-    }
-    let effect = (sums.labelled_rows() as f64 / effective).max(1.0);
-    for reading in readings {
-        let weighs = matches!(
-            reading.indicator,
-            Indicator::LabelRate
-                | Indicator::PerformanceDegradation
-                | Indicator::CalibrationIntercept
-                | Indicator::CalibrationSlope
-        );
-        if weighs {
-            reading.evidence.insert(DESIGN_EFFECT.to_owned(), effect.into());
-        }
-    }
-}
-
-/// How many rows of weight 1 say as much as a reading's events.
-pub(super) fn effective_n(reading: &Reading) -> f64 {
-    let effect = reading.evidence.get(DESIGN_EFFECT).and_then(serde_json::Value::as_f64);
-    reading.n as f64 / effect.unwrap_or(1.0)
 }
 
 /// What weights leave unknown of a window, by name and with a sentence.

@@ -13,6 +13,14 @@ use crate::stats::interval::Interval;
 use crate::stats::loss::Sample;
 use crate::stats::rate::Tally;
 
+/// The largest log loss of a clipped score, -ln 1e-6.
+pub const LOG_LOSS_MAX: f64 = 13.815_510_557_964_274;
+
+/// The largest loss that a row can have, by the log loss or the Brier score.
+pub const fn loss_most(metric: Metric) -> f64 {
+    if matches!(metric, Metric::LogLoss) { LOG_LOSS_MAX } else { 1.0 }
+}
+
 /// A metric with what surrounds it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
@@ -50,24 +58,23 @@ pub fn loss(sums: &Sums, metric: Metric) -> Option<Sample> {
     Some(Sample { n, mean, variance })
 }
 
-/// A metric of labelled sums; `None` where it has no value.
-pub fn measure(sums: &Sums, metric: Metric) -> Option<Measured> {
+/// A metric of labelled sums; `None` where it has no value. `phi`, at least 1, is by how much the metric of windows like
+/// this one scatters more than that of independent rows; it widens the interval and changes nothing else.
+pub fn measure(sums: &Sums, metric: Metric, phi: f64) -> Option<Measured> {
     let of_tally = |tally: Tally| {
-        let interval = crate::stats::confusion::share_interval(tally, 0.05);
+        let interval = crate::stats::confusion::share_interval(tally, phi, 0.05);
         tally.share().map(|value| Measured { value, interval, n: tally.trials, error_bound: 0.0 })
     };
     match metric {
         Metric::Auc => {
             let auc = auc(sums)?;
-            let spread = auc.variance.map(f64::sqrt);
-            let interval = spread.and_then(|spread| crate::stats::interval::mean(auc.area, spread, 0.05));
-            let interval = interval.map(|i| Interval { low: i.low.max(0.0), high: i.high.min(1.0) });
+            let interval = auc.interval(phi, 0.05);
             let n = auc.positives + auc.negatives;
             Some(Measured { value: auc.area, interval, n, error_bound: auc.bin_error })
         }
         Metric::LogLoss | Metric::Brier => {
             let sample = loss(sums, metric)?;
-            let interval = sample.interval(0.05).map(|i| Interval { low: i.low.max(0.0), high: i.high });
+            let interval = sample.deflated(phi).interval(loss_most(metric), 0.05);
             Some(Measured { value: sample.mean, interval, n: sample.n as u64, error_bound: 0.0 })
         }
         Metric::Accuracy => of_tally(confusion(sums).accuracy_tally()),
@@ -76,7 +83,7 @@ pub fn measure(sums: &Sums, metric: Metric) -> Option<Measured> {
         Metric::F1 => {
             let table = confusion(sums);
             let n = table.total();
-            Some(Measured { value: table.f1()?, interval: table.f1_interval(0.05), n, error_bound: 0.0 })
+            Some(Measured { value: table.f1()?, interval: table.f1_interval(phi, 0.05), n, error_bound: 0.0 })
         }
     }
 }

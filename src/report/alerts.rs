@@ -233,7 +233,7 @@ fn facts(alert: &Alert) -> Vec<Fact> {
     facts.push(Fact::new("window", number::window(alert.window.start, alert.window.end)));
     facts.push(Fact::new("events", number::count(alert.n)));
     if (alert.effective_n - alert.n as f64).abs() > 0.5 {
-        facts.push(Fact::new("events after weights", number::plain(alert.effective_n)));
+        facts.push(Fact::new("worth so many independent events", number::plain(alert.effective_n)));
     }
     facts.extend(alert.p_value.map(|p| Fact::new("chance of it by luck", number::p_value(p))));
     facts.extend(alert.log_e.map(|log_e| Fact::new("log e-value", Unit::Plain.text(Some(log_e)))));

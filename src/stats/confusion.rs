@@ -1,10 +1,10 @@
 //! How good are the decisions? Figures of a 2 x 2 table, with intervals.
 //!
 //! Counts of decisions by truth: `tp`, `fp`, `fn_`, `tn`. Each figure is `None` where its denominator is zero. Shares
-//! lie in [0, 1], the Matthews correlation and kappa in [-1, 1]. Intervals are Wilson's; that of F1 comes from the
+//! lie in [0, 1], the Matthews correlation and kappa in [-1, 1]. Intervals are those of shares; that of F1 comes from the
 //! share J = tp / (tp + fp + fn), of which F1 = 2J / (1 + J) is a growing function, so its bounds map over.
 
-use super::interval::{Interval, wilson};
+use super::interval::{Interval, share};
 use super::rate::Tally;
 
 /// A table of decisions by truth.
@@ -104,16 +104,16 @@ impl Confusion {
         (n > 0 && cost.is_finite()).then_some(cost)
     }
 
-    /// The interval of F1, through the share behind it.
-    pub fn f1_interval(&self, error: f64) -> Option<Interval> {
-        let jaccard = share_interval(self.jaccard_tally(), error)?;
+    /// The interval of F1, through the share behind it; `phi` as in [`share`].
+    pub fn f1_interval(&self, phi: f64, error: f64) -> Option<Interval> {
+        let jaccard = share_interval(self.jaccard_tally(), phi, error)?;
         Some(Interval { low: f1_of_jaccard(jaccard.low), high: f1_of_jaccard(jaccard.high) })
     }
 }
 
-/// Wilson's interval of a tally.
-pub fn share_interval(tally: Tally, error: f64) -> Option<Interval> {
-    wilson(tally.hits as f64, tally.trials as f64, error)
+/// The interval of a tally; `phi` as in [`share`].
+pub fn share_interval(tally: Tally, phi: f64, error: f64) -> Option<Interval> {
+    share(tally.hits as f64, tally.trials as f64, phi, error)
 }
 
 /// F1 as a function of the share of hits where either side said yes.
@@ -191,7 +191,7 @@ mod tests {
             {
                 prop_assert!((f1 - 2.0 * precision * recall / (precision + recall)).abs() < 1e-12);
             }
-            if let (Some(f1), Some(around)) = (table.f1(), table.f1_interval(0.05)) {
+            if let (Some(f1), Some(around)) = (table.f1(), table.f1_interval(1.0, 0.05)) {
                 prop_assert!(around.low <= f1 && f1 <= around.high);
             }
             // Two classes are a special case of many.

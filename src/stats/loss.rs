@@ -68,9 +68,15 @@ impl Sample {
         (self.variance / self.n).sqrt()
     }
 
-    /// Mean plus and minus the normal quantile of its standard error; for display. `None` below two values.
-    pub fn interval(&self, error: f64) -> Option<Interval> {
-        (self.n > 1.0).then(|| mean_interval(self.mean, self.standard_error(), error))?
+    /// The interval of the mean of values of at least 0 and at most `most`; for display. `None` below two values.
+    ///
+    /// It is normal on the logarithm. Losses are skewed: a window that happens to have few of the rare cases, which weigh
+    /// much, has a small mean and a small variance, so that an interval of equal reach on both sides ends too low.
+    pub fn interval(&self, most: f64, error: f64) -> Option<Interval> {
+        let spread = if self.mean > 0.0 { self.standard_error() / self.mean } else { 0.0 };
+        let reach = mean_interval(0.0, spread, error).filter(|_| self.n > 1.0)?;
+        let at = |reach: f64| self.mean * libm::exp(reach);
+        Some(Interval { low: at(reach.low), high: at(reach.high).min(most.max(self.mean)) })
     }
 
     /// The same with the count divided by an overdispersion factor.

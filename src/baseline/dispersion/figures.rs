@@ -9,7 +9,7 @@ use crate::observe::{
 };
 use crate::stats::distribution::{Part, looks};
 use crate::stats::rate::Tally;
-use crate::stats::recalibration::{recalibrate, recalibrate_offset};
+use crate::stats::recalibration::recalibrate;
 
 /// Where each figure stands: shares first, other means behind them.
 #[derive(Clone, Debug, PartialEq)]
@@ -160,9 +160,13 @@ impl Figures {
             }
         }
         let bins = forecasts(window, map);
-        if let Some(fit) = recalibrate_offset(&bins) {
-            tell(self.means + MEANS.len(), fit.offset, 1.0 / (fit.variance * effect(Restless::Offset)));
-        }
+        // Not the fitted offset: there is none in a window without positives, and leaving such windows out would make rare
+        // positives that come in bunches look as even as independent ones.
+        let (beyond, v) = bins.iter().fold((0.0, 0.0), |(beyond, v), bin| {
+            let expected = bin.cases as f64 * bin.score;
+            (beyond + bin.positives as f64 - expected, v + expected * (1.0 - bin.score))
+        });
+        tell(self.means + MEANS.len(), beyond / v, v / effect(Restless::Offset));
         if let Some(line) = recalibrate(&bins) {
             tell(self.means + MEANS.len() + 1, line.slope, 1.0 / (line.slope_variance * effect(Restless::Slope)));
         }

@@ -104,6 +104,36 @@ fn bunches_scatter_by_their_size_and_independent_rows_do_not() {
     }
 }
 
+/// `days` of twenty customers who ask twenty times each and have one truth; one customer in a hundred is positive.
+fn rare(days: i64, seed: u64) -> Profile {
+    let mut chance = Chance(seed);
+    let (names, mut sample) = (FeatureNames::default(), RowSample::new(100_000));
+    let mut positive = false;
+    for number in 0..days * 400 {
+        if number % 20 == 0 {
+            positive = chance.uniform() < 0.01;
+        }
+        let score = if chance.uniform() < 0.5 { 0.005 } else { 0.015 };
+        let facts = Facts { score, decision: None, arm: Arm::Policy, action: None, weight: Weight::ONE };
+        sample.add(RequestKey::new(&number.to_string(), 0), || SampleRow {
+            time: EventTime::from_micros_unchecked(START + number * (Span::DAY.micros() / 400)),
+            facts,
+            features: Features::default(),
+            content: 0,
+            positive: Some(positive),
+        });
+    }
+    build("m", "v1", Origin::Files, &sample, &names, &BuildSettings::default())
+}
+
+#[test]
+fn days_without_a_positive_are_part_of_how_restless_positives_are() {
+    // Four in five days have none; an offset cannot be fitted to them.
+    let factors: Vec<f64> = (0..20).map(|seed| factor(&rare(84, seed), Span::DAY, 400.0, Restless::Offset).0).collect();
+    let mean = factors.iter().sum::<f64>() / 20.0;
+    assert!((14.0..26.0).contains(&mean), "{factors:?}");
+}
+
 #[test]
 fn weights_are_no_scatter() {
     // A tenth of the rows has a weight of 20: labels vary as if there were seven times fewer, and windows no more than that.

@@ -47,8 +47,8 @@ fn metrics_are_foretold_where_only_the_inputs_moved() {
     for centre in [-2.0, -1.0, -3.0] {
         let sums = world.count((0..20_000).map(|_| case(&mut chance, centre)).collect::<Vec<_>>());
         for metric in Metric::ALL {
-            let estimate = estimate(&sums, &world.profile, metric).unwrap();
-            let realised = measure(&sums, metric).unwrap().value;
+            let estimate = estimate(&sums, &world.profile, metric, (1.0, 1.0)).unwrap();
+            let realised = measure(&sums, metric, 1.0).unwrap().value;
             let apart = libm::fabs(estimate.value - realised);
             assert!(
                 estimate.error > 0.0 && apart < 4.0 * estimate.error + 0.006,
@@ -68,12 +68,12 @@ fn a_naive_sum_over_rows_says_the_same() {
     let e = |row: &Row| map.expected(crate::observe::bin_of(row.score));
     let naive: f64 =
         rows.iter().map(|row| e(row) * (1.0 - row.score).powi(2) + (1.0 - e(row)) * row.score.powi(2)).sum();
-    let found = estimate(&sums, &world.profile, Metric::Brier).unwrap().value;
+    let found = estimate(&sums, &world.profile, Metric::Brier, (1.0, 1.0)).unwrap().value;
     // Bins keep the middle of a score.
     assert!((found - naive / 3_000.0).abs() < 0.002, "{found}");
     let hits: f64 = rows.iter().filter(|row| row.decision == Some(true)).map(e).sum();
     let positives: f64 = rows.iter().map(e).sum();
-    let recall = estimate(&sums, &world.profile, Metric::Recall).unwrap().value;
+    let recall = estimate(&sums, &world.profile, Metric::Recall, (1.0, 1.0)).unwrap().value;
     assert!((recall - hits / positives).abs() < 0.01, "{recall}");
 }
 
@@ -109,7 +109,7 @@ fn another_mix_of_classes_is_estimated_without_a_label() {
     for (factor, fires) in [(1.0, false), (1.1, false), (2.0, true), (0.4, true)] {
         let rows: Vec<Row> = mixed(&mut chance, 20_000, usual * factor);
         let sums = world.count(rows.into_iter().map(|row| Row { label: None, ..row }).collect::<Vec<_>>());
-        let estimate = label_rate(&sums, &world.profile).unwrap();
+        let (estimate, _) = label_rate(&world.context(&sums, &[]), &world.profile).unwrap();
         assert!(libm::fabs(estimate.value - usual * factor) < 4.0 * estimate.error, "{factor} {estimate:?}");
         let reading = of(&world, &sums, Indicator::LabelPriorEstimate, None);
         assert_eq!(reading.fires(), fires, "{factor}: {reading:?}");

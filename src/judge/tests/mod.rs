@@ -9,6 +9,7 @@ mod late;
 mod live;
 mod null;
 mod owners;
+mod scatter;
 mod snapshot;
 mod sound;
 mod stream;
@@ -112,13 +113,20 @@ pub(super) struct World {
 }
 
 impl World {
+    /// A baseline of one moment: it tells nothing of how windows differ.
     pub(super) fn new(rows: impl IntoIterator<Item = Row>) -> Self {
+        let moment = EventTime::from_micros_unchecked(1_700_000_000_000_000);
+        Self::over(rows.into_iter().enumerate().map(|(place, row)| (moment + Span::from_micros(place as i64), row)))
+    }
+
+    /// A baseline of rows with their times.
+    pub(super) fn over(rows: impl IntoIterator<Item = (EventTime, Row)>) -> Self {
         let mut names = FeatureNames::default();
         let mut sample = RowSample::new(100_000);
-        for (place, row) in rows.into_iter().enumerate() {
+        for (place, (time, row)) in rows.into_iter().enumerate() {
             let features = row.features(&mut names);
             sample.add(RequestKey::new(&format!("b{place}"), 0), || SampleRow {
-                time: EventTime::from_micros_unchecked(1_700_000_000_000_000 + place as i64),
+                time,
                 facts: row.facts(),
                 features,
                 content: 0,

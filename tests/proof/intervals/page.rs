@@ -7,7 +7,7 @@ use super::table::{SLACK, STATED, Short, markdown};
 use super::trial::Coverage;
 use crate::proof::lines::Line;
 
-/// Where fewer windows speak, those that do are no fair sample.
+/// Where fewer windows speak, it is those of some baselines only.
 const OFTEN: f64 = 0.9;
 /// Where more cells fall short, there is one reason for all.
 const MOST_LISTED: usize = 30;
@@ -15,16 +15,16 @@ const MOST_LISTED: usize = 30;
 /// Why intervals of a figure fall short.
 fn why(short: &Short) -> &'static str {
     if short.spoke < OFTEN {
-        return "published only in windows that happen to have 20 positives: those with more than their share";
+        return "published with some of the ten baselines only: their luck is that of the cell";
     }
     match (short.law, short.figure) {
-        ("bunches", _) => "rows of one customer are alike; the interval takes them as independent (tests do not)",
+        ("bunches", _) => "rows of one customer are alike, and a baseline with few positives hardly knows how much",
         (_, "auc") => "few positives: the estimate's law is skewed towards 1/2, and its variance is estimated too",
         (_, "log_loss" | "brier") => {
             "few positives, and each weighs much: the mean's law is skewed, its variance is mostly too small"
         }
         (_, "calibration_intercept" | "calibration_slope") => "few positives: the estimate's law is not yet normal",
-        _ => "a share with few hits: the interval is the score's, which is right on average only",
+        _ => "its interval is exact where rows are independent: how much they scatter was underestimated",
     }
 }
 
@@ -42,9 +42,11 @@ pub(crate) fn page(ns: &[u64], shares: &[f64], lines: &[Line<Coverage>], when: &
          Each cell is the share of {} to {} windows, in percent, by the share of positives (columns) and the predictions a \
          window (rows); 95 % of them get a label. **Bold**: it lies below {} % by more than two standard errors of the \
          simulation. · : never published. In brackets: in how many of the windows it was published at all, where not in \
-         all. The figures of calibration and the metrics wait for 200 labels, 20 of them of the rarer class; so they say \
-         nothing where fewer than ten positives are to be expected. Shares of inputs, decisions and labels are always published, \
-         with the score's interval, which holds a share of few hits on average over shares only.\n\n\
+         all. The figures of calibration and the metrics wait for 200 labels, and for 20 of the rarer class to be expected by \
+         the baseline's share; below that they abstain, whatever a window happened to have. Shares of inputs, decisions and \
+         labels are always published, with an exact interval. All intervals allow for the scatter between the days of the \
+         baseline, some 700 rows each; where windows have more rows, what little scatter chance showed there counts for as \
+         much more, so intervals of large windows are wider than they need be.\n\n\
          ```text\ncargo bench --bench proof -- intervals          # goes on where a killed run stood\n\
          cargo bench --bench proof -- intervals --docs   # the same, and writes this page\n```\n\n\
          Written {when} on {machine}, code `{code}`.\n",
@@ -57,7 +59,7 @@ pub(crate) fn page(ns: &[u64], shares: &[f64], lines: &[Line<Coverage>], when: &
         let (table, promised, short) = markdown(law, ns, shares, lines);
         let _ = write!(
             text,
-            "\n## {}: {}\n\nOf {promised} cells with at least ten expected hits (positives; missing, strange or unlabelled rows) {} fall short.\n\n{table}",
+            "\n## {}: {}\n\nOf {promised} cells with an interval {} fall short.\n\n{table}",
             law.name,
             law.what,
             short.len()

@@ -117,23 +117,24 @@ impl Context<'_> {
     /// By what the scatter of windows like this one is judged, for tests at these terms; `labelled` says whether they
     /// stand on labels.
     pub(super) fn scatter(&self, terms: Terms, labelled: bool) -> Scatter<'_> {
-        self.scatter_at(terms.level, labelled)
+        self.scatter_at(terms.level, labelled, self.learnt)
     }
 
-    fn scatter_at(&self, level: f64, labelled: bool) -> Scatter<'_> {
+    fn scatter_at<'b>(&'b self, level: f64, labelled: bool, learnt: Option<&'b Learnt>) -> Scatter<'b> {
         let judged = self.profile.and_then(|profile| {
             let rows = if labelled { self.sums.effective_labels()[0] } else { self.sums.flow(flow::N) as f64 };
             let size = Size { length: self.window.length(), rows, labelled };
-            Some((&**profile, judged(&profile.dispersion, self.learnt, size)?))
+            Some((&**profile, judged(&profile.dispersion, learnt, size)?))
         });
         let sums = labelled.then_some((self.sums, self.profile.map(|profile| &**profile)));
         Scatter { judged, weighted: sums, bounds: self.bounds, level }
     }
 
     /// By how much the figures of windows like this one, and of the baseline, scatter more than those of independent
-    /// events: the factors for intervals. `labelled` says by which rows a window's size goes.
+    /// events: the factors for intervals. `labelled` says by which rows a window's size goes. What was learnt from production
+    /// has no say: a figure that is told anew of one window must not depend on which others were seen before.
     pub(super) fn spread(&self, labelled: bool) -> Scatter<'_> {
-        self.scatter_at(MISSED, labelled)
+        self.scatter_at(MISSED, labelled, None)
     }
 
     /// The factor of the window for the interval of a figure; at least 1.

@@ -348,7 +348,7 @@ impl Judge {
             config: settings,
             budget: Budget::new(settings.false_alarms_per_month, settings.window, &settings.levels),
             bounds: &self.bounds,
-                learnt: Some(&learnt),
+            learnt: Some(&learnt),
         };
         let origin =
             Origin { model: Some(model), version: Some(version), window, multiple: due.multiple, as_of: due.as_of };
@@ -473,7 +473,7 @@ impl Judge {
                     alive: &[],
                     living: None,
                     bounds: &self.bounds,
-                learnt: None,
+                    learnt: None,
                 };
                 let (model, version) = (Some(key.0.as_str()), Some(key.1.as_str()));
                 let origin = Origin { model, version, window, multiple: due.multiple, as_of: due.as_of };

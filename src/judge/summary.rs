@@ -326,7 +326,10 @@ impl Labelled {
         let covered = Tally::new(count(sums.labelled_rows()), count(sums.flow(flow::N)));
         let covered = if covered.hits > covered.trials { coverage(context) } else { covered };
         // Customers whose requests come in bunches have labels in bunches: as the test of coverage has it.
-        figures.insert("coverage".to_owned(), self.figure(share(covered, context.spread(true).of_rows(Restless::Labels).0, None)));
+        figures.insert(
+            "coverage".to_owned(),
+            self.figure(share(covered, context.spread(true).of_rows(Restless::Labels).0, None)),
+        );
         self.calibration(context, &mut figures);
         let mut metrics = self.metrics(context);
         super::weighted::tell(context, &mut figures, &mut metrics);

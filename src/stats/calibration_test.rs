@@ -186,7 +186,9 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             ((state >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
         };
-        for (past, cases, chance, floor) in [(4_000, 1_000, 0.03, 0.0), (1_000, 4_000, 0.05, 0.25), (1_000, 300, 0.15, 0.1)] {
+        for (past, cases, chance, floor) in
+            [(4_000, 1_000, 0.03, 0.0), (1_000, 4_000, 0.05, 0.25), (1_000, 300, 0.15, 0.1)]
+        {
             let (rounds, level) = (3_000, 0.02);
             let moved = sigmoid(crate::stats::forecast::logit(chance) + floor);
             let mut alarms = 0;

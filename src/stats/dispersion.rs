@@ -323,7 +323,10 @@ mod tests {
         let windows = |factor: f64| Some((Windows { factor, degrees: 27 }, 10.0));
         let after = |factor: f64| effective(Shown { scale: 10.0, again: windows(factor), ..plain(1.0, 27) }, 1e-5);
         assert!(after(1.0) < 0.5 * doubtful(10.0) && after(6.0) > 6.0);
-        assert!(doubtful(10.0) > 1.0 + 10.0 * (doubtful(1.0) - 1.0), "what few rows hide costs more than in proportion");
+        assert!(
+            doubtful(10.0) > 1.0 + 10.0 * (doubtful(1.0) - 1.0),
+            "what few rows hide costs more than in proportion"
+        );
     }
 
     proptest! {

@@ -55,8 +55,16 @@ pub fn judged<'a>(known: &'a [Dispersion], learnt: Option<&'a Learnt>, size: Siz
     let Some(by) = own.filter(enough).or(shorter).or_else(longer) else {
         // Until production has shown its scatter anything is possible: only what no bunch could explain is told.
         learnt?;
-        let (calm, scale) = again.map_or((UNDECIDED, 1.0), |one| (one.calm, times(size.rows * share(one.length), one.rows)));
-        return Some(Judged { factors: &[], degrees: 0, calm, scale, own: None, again: again.map(|again| (again, 1.0)) });
+        let (calm, scale) =
+            again.map_or((UNDECIDED, 1.0), |one| (one.calm, times(size.rows * share(one.length), one.rows)));
+        return Some(Judged {
+            factors: &[],
+            degrees: 0,
+            calm,
+            scale,
+            own: None,
+            again: again.map(|again| (again, 1.0)),
+        });
     };
     // A day holds every hour, a week every day.
     let cycle =
@@ -108,7 +116,8 @@ impl Judged<'_> {
         // What never was, or always, has told nothing.
         let tells = |factors: &[u32]| factors.get(places.clone()).unwrap_or_default().iter().any(|&one| one != UNKNOWN);
         let alone = |factors: &[u32], degrees: u32| {
-            let told = tells(factors).then(|| Windows { factor: read(factors), degrees: degrees.saturating_mul(times) });
+            let told =
+                tells(factors).then(|| Windows { factor: read(factors), degrees: degrees.saturating_mul(times) });
             told.unwrap_or(Windows::NONE)
         };
         let together = |factors: &[u32], degrees: u32| {

@@ -7,8 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::measure::{calm_of, factors_of};
 use super::UNIT;
+use super::measure::{calm_of, factors_of};
 use crate::baseline::Profile;
 use crate::event::Span;
 use crate::observe::{Sums, flow};
@@ -120,7 +120,8 @@ impl Learnt {
     /// Whether its parts agree with each other, as those that were read back must.
     pub fn is_sound(&self) -> bool {
         let parts = self.entries.iter().flat_map(|one| [&one.predictions, &one.labels]);
-        let agrees = |part: &Part| part.factors.len() == part.spreads.len() && (part.windows == 0) == part.factors.is_empty();
+        let agrees =
+            |part: &Part| part.factors.len() == part.spreads.len() && (part.windows == 0) == part.factors.is_empty();
         self.entries.iter().all(|one| one.length > 0) && parts.into_iter().all(agrees)
     }
 }

@@ -175,7 +175,7 @@ impl World {
             alive,
             living: None,
             bounds: &self.bounds,
-                learnt: None,
+            learnt: None,
         }
     }
 

@@ -71,7 +71,7 @@ use delays::Delays;
 use incidents::{Incidents, Raised};
 use lives::{Lives, Origin};
 use pipeline::Pipeline;
-use reading::{Context, Reading};
+use reading::{Context, Lessons, Reading};
 use reopened::Added;
 use snapshot::Written;
 use store::{Due, Occasion, Schedule, Store};
@@ -304,7 +304,7 @@ impl Judge {
                 alive: &[],
                 living: None,
                 bounds: &self.bounds,
-                learnt: None,
+                learnt: Lessons::None,
             };
             let heading = Heading {
                 model: key.0.clone(),
@@ -332,8 +332,8 @@ impl Judge {
         let window = store.window(due.multiple, due.start);
         let Some(sums) = store.sums(due).cloned() else { return };
         let profile = self.references.of(model, version, due.start).filter(|profile| profile.layout == *sums.layout());
-        let mut learnt = std::mem::take(&mut store.scatter.learnt);
-        if let Some(profile) = &profile {
+        let mut learnt = store.scatter.by(due.occasion).map(std::mem::take).unwrap_or_default();
+        if let Some(profile) = profile.as_deref().filter(|_| !matches!(due.occasion, Occasion::Age(_))) {
             store.scatter.changed |= learnt.compare_with(profile);
         }
         let alive = store.input_lives.values();
@@ -348,7 +348,11 @@ impl Judge {
             config: settings,
             budget: Budget::new(settings.false_alarms_per_month, settings.window, &settings.levels),
             bounds: &self.bounds,
-            learnt: Some(&learnt),
+            learnt: match due.occasion {
+                Occasion::Inputs => Lessons::Predictions(&learnt),
+                Occasion::Final => Lessons::Labels(&learnt),
+                Occasion::Age(_) => Lessons::None,
+            },
         };
         let origin =
             Origin { model: Some(model), version: Some(version), window, multiple: due.multiple, as_of: due.as_of };
@@ -418,7 +422,9 @@ impl Judge {
         if let Some(profile) = lesson {
             store.scatter.changed |= learnt.note(profile, window.length(), &sums, labels);
         }
-        store.scatter.learnt = learnt;
+        if let Some(known) = store.scatter.by(due.occasion) {
+            *known = learnt;
+        }
         let (references, bare) = (&self.references, &self.bare);
         store.seen(due, clock, firing, |start| layout_of(references.of(model, version, start).as_ref(), bare));
         if is_early {
@@ -473,7 +479,7 @@ impl Judge {
                     alive: &[],
                     living: None,
                     bounds: &self.bounds,
-                    learnt: None,
+                    learnt: Lessons::None,
                 };
                 let (model, version) = (Some(key.0.as_str()), Some(key.1.as_str()));
                 let origin = Origin { model, version, window, multiple: due.multiple, as_of: due.as_of };

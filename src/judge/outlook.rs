@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::bounds::UpperBounds;
 use super::budget::Budget;
 use super::delays::Delays;
-use super::reading::{Context, Reading};
+use super::reading::{Context, Lessons, Reading};
 use super::{calibration, inputs, labels, lateness, performance, plumbing, predictions, slices, trend};
 use crate::baseline::Profile;
 use crate::config::ModelConfig;
@@ -58,7 +58,7 @@ pub fn outlook(config: &ModelConfig, profile: &Arc<Profile>, rows: u64) -> Vec<O
             alive: &[],
             living: None,
             bounds: &bounds,
-            learnt: None,
+            learnt: Lessons::None,
         };
         let mut readings = inputs::readings(&context);
         readings.extend(predictions::readings(&context));

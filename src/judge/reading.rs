@@ -88,7 +88,29 @@ pub(super) struct Context<'a> {
     /// Bounds of the baseline's shares.
     pub bounds: &'a UpperBounds,
     /// How restless production has been so far, by the reference.
-    pub learnt: Option<&'a Learnt>,
+    pub learnt: Lessons<'a>,
+}
+
+/// What of production a look may know. Looks at inputs and looks at labels each come in the order of their windows, but
+/// how they lie between each other depends on how far the two topics were read. So each knows what its own kind taught.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Lessons<'a> {
+    /// Nothing.
+    None,
+    /// What predictions of earlier windows taught.
+    Predictions(&'a Learnt),
+    /// What their labels taught.
+    Labels(&'a Learnt),
+}
+
+impl<'a> Lessons<'a> {
+    fn of(self, labelled: bool) -> Option<&'a Learnt> {
+        match self {
+            Self::Predictions(learnt) if !labelled => Some(learnt),
+            Self::Labels(learnt) if labelled => Some(learnt),
+            _ => None,
+        }
+    }
 }
 
 impl Context<'_> {
@@ -117,7 +139,7 @@ impl Context<'_> {
     /// By what the scatter of windows like this one is judged, for tests at these terms; `labelled` says whether they
     /// stand on labels.
     pub(super) fn scatter(&self, terms: Terms, labelled: bool) -> Scatter<'_> {
-        self.scatter_at(terms.level, labelled, self.learnt)
+        self.scatter_at(terms.level, labelled, self.learnt.of(labelled))
     }
 
     fn scatter_at<'b>(&'b self, level: f64, labelled: bool, learnt: Option<&'b Learnt>) -> Scatter<'b> {

@@ -18,7 +18,7 @@ use super::delays::Delays;
 use super::lives::Lives;
 use super::piece::{Key, RestoreError, RestoreProblem, json, open, parse, seal};
 use super::reopened::{Open, Seen};
-use super::store::Store;
+use super::store::{Store, Taught};
 use crate::baseline::{Learnt, References};
 use crate::config::Config;
 use crate::event::{EventTime, Window};
@@ -106,10 +106,10 @@ impl Judge {
                 let body = open.map(|open| written(open, **bare != **open.sums.layout()));
                 pieces.put(&window(multiple, start), body.as_deref());
             });
-            if store.scatter.changed && !store.scatter.learnt.is_empty() {
+            if store.scatter.changed && !store.scatter.is_empty() {
                 store.scatter.changed = false;
                 let key = Key::Scatter(model.clone(), version.clone());
-                pieces.put(&key, Some(&json(&store.scatter.learnt)));
+                pieces.put(&key, Some(&json(&(&store.scatter.predictions, &store.scatter.labels))));
             }
             if store.changed {
                 store.changed = false;
@@ -188,11 +188,11 @@ impl Judge {
                 store.delays = figures.delays;
             }
             Key::Scatter(model, version) => {
-                let learnt: Learnt = parse(body)?;
-                if !learnt.is_sound() {
+                let (predictions, labels): (Learnt, Learnt) = parse(body)?;
+                if !(predictions.is_sound() && labels.is_sound()) {
                     return Err(RestoreProblem::OtherBaseline);
                 }
-                self.store(model, version).scatter.learnt = learnt;
+                self.store(model, version).scatter = Taught { predictions, labels, changed: false };
             }
             Key::Window(model, version, multiple, start) => {
                 let open = self.read(&model, &version, start, body)?;

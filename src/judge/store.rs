@@ -99,8 +99,27 @@ impl Schedule {
 /// What its windows have taught, and whether that has changed since it was written down.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Taught {
-    pub(super) learnt: Learnt,
+    /// By predictions.
+    pub(super) predictions: Learnt,
+    /// By labels.
+    pub(super) labels: Learnt,
     pub(super) changed: bool,
+}
+
+impl Taught {
+    /// What looks of a kind know and teach; looks before labels are complete do neither.
+    pub(super) const fn by(&mut self, occasion: Occasion) -> Option<&mut Learnt> {
+        match occasion {
+            Occasion::Inputs => Some(&mut self.predictions),
+            Occasion::Final => Some(&mut self.labels),
+            Occasion::Age(_) => None,
+        }
+    }
+
+    /// Whether nothing was noted yet.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.predictions.is_empty() && self.labels.is_empty()
+    }
 }
 
 /// The windows of one model and version. Bound: the base windows of `label_window` and two windows a level; as many

@@ -3,7 +3,8 @@
 //! A baseline of a few thousand rows does not show what scatters only where there are many, and one without times shows
 //! nothing. The first windows of production do, at their own size: [`LEAST`] windows of each length, or a week of them if
 //! that is more, and none after, so that what changes later is not taken for scatter. A window that raised an alarm is
-//! not learnt from. Two parts, because labels come later: predictions, and labels.
+//! not learnt from. What predictions teach and what labels teach is kept apart: labels come later, and how much later
+//! must not matter.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,13 +30,6 @@ pub struct Learnt {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Entry {
     length: i64,
-    predictions: Part,
-    labels: Part,
-}
-
-/// One part of the figures. The factors are read from the spreads, and again after a restore.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Part {
     windows: u32,
     rows: f64,
     spreads: Vec<Spread>,
@@ -43,7 +37,7 @@ struct Part {
     calm: [u32; 2],
 }
 
-/// What the windows of one length have shown of one part.
+/// What the windows of one length have shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Again<'a> {
     /// Length, in microseconds.
@@ -84,49 +78,55 @@ impl Learnt {
     /// enough has been learnt.
     pub fn note(&mut self, profile: &Profile, length: Span, window: &Sums, labels: bool) -> bool {
         let most = LEAST.max(Span::DAY.times(7).micros() / length.micros().max(1)) as u32;
-        let place = self.entries.iter().position(|one| one.length == length.micros());
-        let place = place.unwrap_or_else(|| {
-            let empty = Entry { length: length.micros(), predictions: Part::default(), labels: Part::default() };
-            self.entries.push(empty);
+        let rows = if labels { window.effective_labels()[0] } else { window.flow(flow::N) as f64 };
+        if rows <= 0.0 || length > Span::DAY.times(7) {
+            return false;
+        }
+        let length = length.micros();
+        let known = self.entries.iter().position(|one| one.length == length);
+        let place = known.unwrap_or_else(|| {
+            self.entries.push(Entry::new(length));
             self.entries.len() - 1
         });
-        let part = if labels { &mut self.entries[place].labels } else { &mut self.entries[place].predictions };
-        let rows = if labels { window.effective_labels()[0] } else { window.flow(flow::N) as f64 };
-        let learns = part.windows < most && rows > 0.0 && length <= Span::DAY.times(7);
+        let entry = &mut self.entries[place];
+        // A restored one may be of another baseline with as many rows; its places would be others.
+        if !entry.spreads.is_empty() && entry.spreads.len() != profile.figures.length {
+            *entry = Entry::new(length);
+        }
+        let learns = entry.windows < most;
         if learns {
-            // A restored one may be of another baseline with as many rows; its places would be others.
-            if part.spreads.len() != profile.figures.length {
-                *part = Part::default();
-            }
-            part.add(profile, window, rows, labels);
+            entry.add(profile, window, rows, labels);
         }
         learns
     }
 
     /// What speaks for windows of a length: those of the same length, else of the longest shorter one.
     pub(super) fn of(&self, length: Span, labels: bool) -> Option<Again<'_>> {
-        let fit = self.entries.iter().filter(|one| one.length <= length.micros());
-        let parts = fit.map(|one| (one.length, if labels { &one.labels } else { &one.predictions }));
-        let (length, part) = parts.filter(|(_, part)| part.windows > 1).max_by_key(|(length, _)| *length)?;
+        let fit = self.entries.iter().filter(|one| one.length <= length.micros() && one.windows > 1);
+        let entry = fit.max_by_key(|one| one.length)?;
         Some(Again {
-            length,
-            factors: &part.factors,
-            degrees: part.windows - 1,
-            rows: part.rows / f64::from(part.windows),
-            calm: f64::from(part.calm[usize::from(labels)].max(1)) / UNIT,
+            length: entry.length,
+            factors: &entry.factors,
+            degrees: entry.windows - 1,
+            rows: entry.rows / f64::from(entry.windows),
+            calm: f64::from(entry.calm[usize::from(labels)].max(1)) / UNIT,
         })
     }
 
     /// Whether its parts agree with each other, as those that were read back must.
     pub fn is_sound(&self) -> bool {
-        let parts = self.entries.iter().flat_map(|one| [&one.predictions, &one.labels]);
-        let agrees =
-            |part: &Part| part.factors.len() == part.spreads.len() && (part.windows == 0) == part.factors.is_empty();
-        self.entries.iter().all(|one| one.length > 0) && parts.into_iter().all(agrees)
+        let agrees = |one: &Entry| {
+            one.length > 0 && one.factors.len() == one.spreads.len() && (one.windows == 0) == one.factors.is_empty()
+        };
+        self.entries.iter().all(agrees)
     }
 }
 
-impl Part {
+impl Entry {
+    const fn new(length: i64) -> Self {
+        Self { length, windows: 0, rows: 0.0, spreads: Vec::new(), factors: Vec::new(), calm: [500; 2] }
+    }
+
     fn add(&mut self, profile: &Profile, window: &Sums, rows: f64, labels: bool) {
         let Profile { figures, coding, map, sums, .. } = profile;
         self.windows += 1;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use super::bounds::UpperBounds;
 use super::budget::Budget;
-use super::reading::{Context, Reading};
+use super::reading::{Context, Lessons, Reading};
 use super::{calibration, inputs, labels, performance, plumbing, predictions, slices};
 use crate::baseline::{BuildSettings, Origin, Profile, RowSample, SampleRow, build};
 use crate::config::ModelConfig;
@@ -175,7 +175,7 @@ impl World {
             alive,
             living: None,
             bounds: &self.bounds,
-            learnt: None,
+            learnt: Lessons::None,
         }
     }
 

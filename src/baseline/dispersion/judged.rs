@@ -113,12 +113,20 @@ impl Judged<'_> {
         };
         // The codes of a slice are about independent of each other.
         let times = if matches!(figure, Restless::Slice(..)) { many as u32 } else { 1 };
-        // What never was, or always, has told nothing.
+        // What never was, or always, has told nothing. But bunches scatter whatever they touch: it is taken to scatter as
+        // the most restless feature does.
         let tells = |factors: &[u32]| factors.get(places.clone()).unwrap_or_default().iter().any(|&one| one != UNKNOWN);
-        let alone = |factors: &[u32], degrees: u32| {
-            let told =
-                tells(factors).then(|| Windows { factor: read(factors), degrees: degrees.saturating_mul(times) });
-            told.unwrap_or(Windows::NONE)
+        let most = |factors: &[u32]| {
+            let whole = if figure.is_labelled() { FeaturePlaces::ALL_LABELS } else { FeaturePlaces::ALL_CELLS };
+            let of = |feature: &FeaturePlaces| factors.get(feature.first + whole).map_or(1.0, |&one| told(one));
+            figures.features.iter().map(of).fold(1.0, f64::max)
+        };
+        let alone = |factors: &[u32], degrees: u32| match factors {
+            [] => Windows::NONE,
+            factors => {
+                let factor = if tells(factors) { read(factors) } else { most(factors) };
+                Windows { factor, degrees: degrees.saturating_mul(times) }
+            }
         };
         let together = |factors: &[u32], degrees: u32| {
             let (place, used) = all?;

@@ -16,7 +16,7 @@ mod show;
 pub use build::{BuildSettings, VOCABULARY_COUNT, build};
 
 pub use diff::{FeatureDiff, diff};
-pub use dispersion::{Dispersion, ENOUGH, Figures, Judged, Restless, Size, judged};
+pub use dispersion::{Dispersion, ENOUGH, Figures, Judged, Restless, Size, judged, judged_in_phase};
 pub use file::{BaselineError, read, write};
 pub use profile::{LeftOut, Origin, Profile, Strangers};
 pub use references::{References, Taught};

@@ -40,7 +40,7 @@ fn rate(context: &Context<'_>) -> Option<Reading> {
     let text = format!(
         "{} labels are positive; {}.",
         capital(&out_of(test.value, now.trials)),
-        before(test.reference, "were")
+        before(context.place(), test.reference, "were")
     );
     Some(relative(indicator, &test, now.trials, then, terms).saying(text).betting(bet, speaks))
 }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::beside::Beside;
 use super::bounds::UpperBounds;
 use super::budget::{Budget, Family};
 use super::wagers::{Bet, On};
-use crate::baseline::{Judged, Profile, Restless, Size, judged};
+use crate::baseline::{Judged, Profile, Restless, Size, judged, judged_in_phase};
 use crate::config::ModelConfig;
 use crate::event::{RequestKey, Span, Window};
 use crate::finding::Subject;
@@ -81,6 +82,8 @@ pub(super) struct Context<'a> {
     pub living: Option<&'a [Subject]>,
     /// Bounds of the baseline's shares.
     pub bounds: &'a UpperBounds,
+    /// What the sums of `profile` are, where they are not the baseline's.
+    pub beside: Option<&'a Beside>,
 }
 
 impl Context<'_> {
@@ -109,15 +112,36 @@ impl Context<'_> {
     /// By what the scatter of windows like this one is judged, for tests at these terms; `labelled` says whether they
     /// stand on labels.
     pub(super) fn scatter(&self, terms: Terms, labelled: bool) -> Scatter<'_> {
+        let rows = if labelled { self.sums.truth(truth::N) } else { self.sums.flow(flow::N) };
         let judged = self.profile.and_then(|profile| {
-            let rows = if labelled { self.sums.truth(truth::N) } else { self.sums.flow(flow::N) };
             let size = Size { length: self.window.length(), rows: rows as f64, labelled };
-            Some((&**profile, judged(&profile.dispersion, size)?))
+            Some((&**profile, self.judged(profile, size)?))
         });
-        Scatter { judged, bounds: self.bounds, level: terms.level }
+        let beside = self.beside.and_then(|beside| {
+            let size = Size { length: self.window.length(), rows: beside.rows(labelled), labelled };
+            self.judged(&beside.profile, size)
+        });
+        Scatter { judged, beside, bounds: self.bounds, level: terms.level }
     }
 
-    /// The bet of a share against the baseline's. Windows of one level bet, so that no record is counted twice.
+    /// By what windows of a size scatter. Against windows of the same phase, the cycle is no part of it.
+    fn judged<'b>(&self, profile: &'b Profile, size: Size) -> Option<Judged<'b>> {
+        let in_phase = self.beside.is_some_and(Beside::is_in_phase);
+        if in_phase { judged_in_phase(&profile.dispersion, size) } else { judged(&profile.dispersion, size) }
+    }
+
+    /// Where the reference is, as said in a sentence: "on the baseline".
+    pub(super) fn place(&self) -> &str {
+        self.beside.map_or("on the baseline", Beside::place)
+    }
+
+    /// Whether windows of this level bet together: one level alone, so that no record is counted twice, and only against
+    /// the baseline, because bets need a limit that stays where it is.
+    const fn bets(&self) -> bool {
+        self.multiple == self.budget.betting() && self.beside.is_none()
+    }
+
+    /// The bet of a share against the baseline's.
     pub(super) fn bet(
         &self,
         (family, keys): (Family, usize),
@@ -128,7 +152,7 @@ impl Context<'_> {
         terms: Terms,
     ) -> Option<Bet> {
         let (level, month) = self.budget.lasting(family, keys);
-        if self.multiple != self.budget.betting() || now.trials == 0 || then.trials == 0 {
+        if !self.bets() || now.trials == 0 || then.trials == 0 {
             return None;
         }
         // The bound of the baseline's share holds for all windows that are compared with it, or for none: it has a tenth
@@ -153,7 +177,7 @@ impl Context<'_> {
         let (level, _) = self.budget.lasting(family, keys);
         let (hits, trials) = (now.hits as f64 / terms.phi, now.trials as f64 / terms.phi);
         let on = On::Share { hits, trials, above: Some(limit), below: None };
-        (self.multiple == self.budget.betting() && now.trials > 0).then_some(Bet { on, level })
+        (self.bets() && now.trials > 0).then_some(Bet { on, level })
     }
 
     /// The bet of a p-value. `lasting` computes the one that holds together with those of other windows; it is asked only
@@ -164,7 +188,7 @@ impl Context<'_> {
         p_value: f64,
         lasting: impl FnOnce() -> Option<f64>,
     ) -> Option<Bet> {
-        if self.multiple != self.budget.betting() {
+        if !self.bets() {
             return None;
         }
         let (level, _) = self.budget.lasting(family, keys);
@@ -183,6 +207,8 @@ impl Context<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scatter<'a> {
     judged: Option<(&'a Profile, Judged<'a>)>,
+    /// The same of the windows of another reference than the baseline.
+    beside: Option<Judged<'a>>,
     bounds: &'a UpperBounds,
     level: f64,
 }
@@ -192,7 +218,10 @@ impl Scatter<'_> {
     pub(super) fn of(&self, figure: Restless) -> (f64, f64) {
         self.judged.map_or((1.0, 1.0), |(profile, judged)| {
             let raise = |shown| self.bounds.scatter(shown, self.level);
-            judged.factors(&profile.figures, &profile.layout, figure, raise)
+            let of = |judged: &Judged<'_>| judged.factors(&profile.figures, &profile.layout, figure, raise);
+            let (window, reference) = of(&judged);
+            // A reference of windows scatters as windows do.
+            (window, self.beside.map_or(reference, |beside| of(&beside).0))
         })
     }
 }

@@ -278,14 +278,8 @@ impl Look<'_> {
             none_or(test.reference),
             none_or(rest.reference)
         );
-        let reading = Reading::of_rate(
-            Indicator::SliceErrorRate,
-            self.subject(metric),
-            &test,
-            ERROR_FLOOR,
-            now.trials,
-            terms,
-        );
+        let reading =
+            Reading::of_rate(Indicator::SliceErrorRate, self.subject(metric), &test, ERROR_FLOOR, now.trials, terms);
         Some(self.exemplified(Reading { strength, p_value, text, ..reading }))
     }
 

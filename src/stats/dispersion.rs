@@ -302,7 +302,10 @@ mod tests {
         let of = |scale: f64| effective(Shown { factor: 30.0, degrees: 200, calm: 0.5, scale }, 1e-5);
         assert!(((of(10.0) - 1.0) / (of(1.0) - 1.0) / 10.0 - 1.0).abs() < 0.05, "a clear scatter grows with the rows");
         let doubtful = |scale: f64| effective(Shown { factor: 1.0, degrees: 27, calm: 0.5, scale }, 1e-5);
-        assert!(doubtful(10.0) > 1.0 + 10.0 * (doubtful(1.0) - 1.0), "what few rows hide costs more than in proportion");
+        assert!(
+            doubtful(10.0) > 1.0 + 10.0 * (doubtful(1.0) - 1.0),
+            "what few rows hide costs more than in proportion"
+        );
     }
 
     proptest! {

@@ -68,7 +68,8 @@ impl Figures {
 
     /// The places of shares of single values and groups of scores, about independent of each other.
     pub(super) fn shares(&self) -> impl Iterator<Item = usize> {
-        let cells = |one: &FeaturePlaces| one.first + FeaturePlaces::PARTS..one.first + FeaturePlaces::PARTS + one.cells;
+        let cells =
+            |one: &FeaturePlaces| one.first + FeaturePlaces::PARTS..one.first + FeaturePlaces::PARTS + one.cells;
         self.features.iter().flat_map(cells).chain(self.scores..self.scores + self.groups)
     }
 

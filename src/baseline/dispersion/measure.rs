@@ -130,7 +130,8 @@ impl<'a> Gauge<'a> {
     fn calm(&self, factors: &[u32], degrees: u32) -> [u32; 2] {
         let Scale { figures, baseline, .. } = self.scale;
         let of = |places: &mut dyn Iterator<Item = usize>, enough: &dyn Fn(&Spread) -> bool| {
-            let known = |&place: &usize| enough(&self.plain[place]) && factors.get(place).is_some_and(|&f| f != UNKNOWN);
+            let known =
+                |&place: &usize| enough(&self.plain[place]) && factors.get(place).is_some_and(|&f| f != UNKNOWN);
             let told: Vec<_> = places.filter(known).map(|place| (super::told(factors[place]), degrees)).collect();
             libm::rint(calm(&told) * UNIT).clamp(1.0, UNIT - 1.0) as u32
         };

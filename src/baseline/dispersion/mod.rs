@@ -151,6 +151,16 @@ pub struct Judged<'a> {
 
 /// The entry that speaks for windows of a size; `None` where nothing is known.
 pub fn judged(known: &[Dispersion], size: Size) -> Option<Judged<'_>> {
+    judged_by(known, size, false)
+}
+
+/// The same for windows that are compared with others of the same phase of a cycle: what differs from phase to phase is
+/// no scatter between them.
+pub fn judged_in_phase(known: &[Dispersion], size: Size) -> Option<Judged<'_>> {
+    judged_by(known, size, true)
+}
+
+fn judged_by(known: &[Dispersion], size: Size, in_phase: bool) -> Option<Judged<'_>> {
     let length = size.length.micros();
     let enough = |one: &&Dispersion| one.windows >= ENOUGH;
     let own = known.iter().find(|one| one.length == length);
@@ -160,13 +170,15 @@ pub fn judged(known: &[Dispersion], size: Size) -> Option<Judged<'_>> {
     // A day holds every hour, a week every day.
     let cycle =
         LENGTHS.iter().find(|(span, _)| span.micros() == by.length).map_or(1, |(span, phases)| span.micros() * phases);
-    let whole = length > by.length && length % cycle == 0 && by.degrees >= ENOUGH;
+    let whole = (in_phase || (length > by.length && length % cycle == 0)) && by.degrees >= ENOUGH;
     let (factors, degrees) = if whole { (&by.phased, by.degrees) } else { (&by.plain, by.windows - 1) };
     let calm = f64::from(by.calm[usize::from(whole)][usize::from(size.labelled)]) / UNIT;
     let usual = if size.labelled { by.labelled } else { by.rows };
     let share = (by.length as f64 / length as f64).min(1.0);
     let scale = if usual > 0.0 { (size.rows * share / usual).max(1.0) } else { 1.0 };
-    let own = own.filter(|one| one.length != by.length).map(|one| one.plain.as_slice());
+    let own = own.filter(|one| one.length != by.length);
+    let own =
+        own.map(|one| if in_phase && !one.phased.is_empty() { one.phased.as_slice() } else { one.plain.as_slice() });
     Some(Judged { factors, degrees, calm, scale, own })
 }
 

@@ -63,7 +63,9 @@ fn profile(days: i64, seed: u64) -> Profile {
 fn factor(profile: &Profile, length: Span, rows: f64, figure: Restless) -> (f64, f64) {
     let size = Size { length, rows, labelled: figure.is_labelled() };
     // As it was measured: nothing is added for not knowing it better.
-    judged(&profile.dispersion, size).unwrap().factors(&profile.figures, &profile.layout, figure, |shown| 1.0 + (shown.factor - 1.0) * shown.scale)
+    judged(&profile.dispersion, size)
+        .unwrap()
+        .factors(&profile.figures, &profile.layout, figure, |shown| 1.0 + (shown.factor - 1.0) * shown.scale)
 }
 
 fn place(profile: &Profile, name: &str) -> usize {

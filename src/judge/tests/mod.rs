@@ -1,6 +1,7 @@
 //! Does each reading say what the counts say? A small world of rows, counted by the code that counts production.
 
 mod asked;
+mod beside;
 mod estimated;
 mod idle;
 mod incidents;
@@ -165,6 +166,7 @@ impl World {
             alive,
             living: None,
             bounds: &self.bounds,
+            beside: None,
         }
     }
 

@@ -88,8 +88,8 @@ impl Beside {
     }
 
     /// Rows of one window of the reference, or labelled ones.
-    pub(super) const fn rows(&self, labelled: bool) -> f64 {
-        self.rows[labelled as usize]
+    pub(super) fn rows(&self, labelled: bool) -> f64 {
+        self.rows[usize::from(labelled)]
     }
 
     /// Whether windows of the same phase of a cycle are compared, so that the cycle itself is no scatter.
@@ -202,7 +202,8 @@ impl Judge {
         due: &Due,
         settings: &ModelConfig,
     ) -> Vec<(Reference, Option<Beside>)> {
-        let Some(part) = Part::of(due.occasion) else { return Vec::new() };
+        let part = Part::of(due.occasion).filter(|part| *part == Part::Inputs || self.labels);
+        let Some(part) = part else { return Vec::new() };
         let references = of_version(settings, &key.1);
         references.map(|reference| (reference.clone(), self.beside(key, due, part, reference))).collect()
     }

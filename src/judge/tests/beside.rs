@@ -5,7 +5,7 @@
 
 use std::f64::consts::TAU;
 
-use super::stream::{Driver, HOUR, START, Stream, lines};
+use super::stream::{Driver, HOUR, SILENCE, START, Stream, lines};
 use super::*;
 use crate::baseline::References;
 use crate::config::{Config, Reference};
@@ -253,10 +253,17 @@ fn an_alert_whose_reference_has_gone_ends() {
     let said = judged(&world, &config("[{version: v1}]"), &stream, || 1);
     let of_version: Vec<_> =
         alerts(&said).into_iter().filter(|alert| alert.subject.reference.as_deref() == Some("version v1")).collect();
-    assert_eq!(of_version.first().map(|alert| alert.state), Some(AlertState::Firing), "{of_version:#?}");
-    let last = of_version.last().unwrap();
-    assert_eq!(last.state, AlertState::Resolved, "{of_version:#?}");
+    let fired = of_version.iter().find(|alert| alert.state == AlertState::Firing);
+    let life: Vec<_> =
+        of_version.iter().filter(|alert| Some(&alert.fingerprint) == fired.map(|one| &one.fingerprint)).collect();
+    let last = life.last().unwrap();
+    assert_eq!(last.state, AlertState::Resolved, "{life:#?}");
     assert!(last.as_of >= time(gone).micros() && last.text.contains("nothing with version 'v1'"), "{last:#?}");
+    // None of them goes on.
+    let names: std::collections::BTreeSet<_> = of_version.iter().map(|alert| &alert.fingerprint).collect();
+    let states =
+        |name: &String| of_version.iter().rev().find(|alert| alert.fingerprint == *name).map(|alert| alert.state);
+    assert!(names.into_iter().all(|name| states(name) == Some(AlertState::Resolved)), "{of_version:#?}");
 }
 
 /// Alerts and final summaries, as sorted bytes: what must not depend on when looks were taken.
@@ -360,6 +367,9 @@ fn where_nothing_differs_no_more_readings_pass_a_level_than_it_allows() {
                 let families: std::collections::BTreeSet<&str> = low.map(|reading| reading.indicator.name()).collect();
                 families.into_iter().for_each(|name| *passed.entry(name).or_default() += 1);
             }
+            if wander <= 0.0 {
+                assert!(passed.contains_key("input.drift"), "a test that never passes proves nothing: {passed:?}");
+            }
             for (name, hits) in passed {
                 let p = binomial_upper(hits as f64, f64::from(groups), most);
                 assert!(p > 1e-4, "{reference}, wandering by {wander}, {name}: {hits} of {groups}");
@@ -405,6 +415,30 @@ fn a_restored_judge_knows_what_it_compared_with() {
             assert!(lines(rest.iter().flatten()) == lines(expected[cut..].iter().flatten()), "seed {seed}, cut {cut}");
         }
     }
+}
+
+#[test]
+fn what_came_after_a_look_is_kept_as_a_replay_keeps_it() {
+    let config = Arc::new(Config::from_yaml(STREAM).unwrap());
+    let stream = Stream::new(5, true);
+    let past = |passes_over: bool| {
+        let mut driver = Driver::new(&stream, config.clone(), passes_over);
+        stream.deltas.iter().for_each(|delta| _ = driver.take(delta));
+        let mut pieces = whole(&driver.judge);
+        pieces.retain(|key, _| key.starts_with(b"[\"past\""));
+        pieces
+    };
+    let (live, replayed) = (past(true), past(false));
+    let silent = replayed.keys().filter(|key| {
+        let key: Vec<serde_json::Value> = serde_json::from_slice(key).unwrap();
+        key[4] == 1 && SILENCE.contains(&key[5].as_i64().unwrap())
+    });
+    assert!(silent.count() > 20);
+    let names =
+        |pieces: &Pieces| pieces.keys().map(|key| String::from_utf8_lossy(key).into_owned()).collect::<Vec<_>>();
+    assert_eq!(names(&live), names(&replayed));
+    let unlike: Vec<_> = live.iter().filter(|(key, value)| replayed[*key] != **value).collect();
+    assert!(unlike.is_empty(), "{:?}", unlike.iter().map(|(key, _)| String::from_utf8_lossy(key)).collect::<Vec<_>>());
 }
 
 #[test]

@@ -44,7 +44,8 @@ impl Part {
         match self {
             Self::Inputs => matches!(statistic, Statistic::Flow | Statistic::Scores | Statistic::Codes),
             Self::Truth => {
-                matches!(statistic, Statistic::Flow | Statistic::Truth | Statistic::Negatives | Statistic::Positives)
+                let of_labels = !statistic.of_inputs() && !matches!(statistic, Statistic::Cells | Statistic::Delays);
+                of_labels || matches!(statistic, Statistic::Flow)
             }
         }
     }

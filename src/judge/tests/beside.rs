@@ -113,8 +113,16 @@ fn hours(
 }
 
 /// What a judge says that takes its looks whenever the clock has gone on so many hours.
-fn judged(world: &World, config: &Arc<Config>, stream: &[Counted], mut steps: impl FnMut() -> i64) -> Vec<Finding> {
-    let references = References::new([(*world.profile).clone()]);
+fn judged(world: &World, config: &Arc<Config>, stream: &[Counted], steps: impl FnMut() -> i64) -> Vec<Finding> {
+    judged_by(References::new([(*world.profile).clone()]), config, stream, steps)
+}
+
+fn judged_by(
+    references: References,
+    config: &Arc<Config>,
+    stream: &[Counted],
+    mut steps: impl FnMut() -> i64,
+) -> Vec<Finding> {
     let mut judge = Judge::new(config.clone(), references, true);
     let mut findings = Vec::new();
     let last = stream.last().map_or(0, |one| one.hour) + 4;
@@ -162,6 +170,10 @@ fn an_hour_unlike_itself_is_seen_where_the_baseline_sees_only_tides() {
         assert!(firing(&said, Some("same_hour_of_week")).is_empty(), "seed {seed}: {:?}", alerts(&said));
         assert!(firing(&said, None).is_empty(), "seed {seed}: {:?}", alerts(&said));
     }
+    // From one hour to the next the tide rises, which is no jump.
+    let stream = hours(&mut world, 6, (3 * WEEK_HOURS, 60), |hour| vec![("v1", Kind::at(hour, 1.5))]);
+    let said = judged(&world, &self::config("[previous]"), &stream, || 1);
+    assert!(firing(&said, Some("previous")).is_empty(), "{:?}", alerts(&said));
     // Four in ten rows of one hour of the fourth week.
     let changed = 3 * WEEK_HOURS + 3 * DAY_HOURS + 12;
     let stream = hours(&mut world, 7, (4 * WEEK_HOURS, 200), |hour| {
@@ -264,6 +276,26 @@ fn an_alert_whose_reference_has_gone_ends() {
     let states =
         |name: &String| of_version.iter().rev().find(|alert| alert.fingerprint == *name).map(|alert| alert.state);
     assert!(names.into_iter().all(|name| states(name) == Some(AlertState::Resolved)), "{of_version:#?}");
+}
+
+#[test]
+fn a_version_with_a_coding_of_its_own_is_compared_by_scores_and_truth_alone() {
+    let flat = |hour: i64| Kind::at(hour, 0.0);
+    let mut worlds = [13, 14].map(|seed| world(seed, 60, |_, hour| flat(hour)));
+    Arc::make_mut(&mut worlds[1].profile).version = "v2".into();
+    assert!(worlds[0].profile.coding != worlds[1].profile.coding);
+    let canary = Kind { moved: 0.6, blind: 0.8, ..flat(0) };
+    let mut stream = hours(&mut worlds[0], 15, (100, 200), |hour| vec![("v1", flat(hour))]);
+    stream.extend(hours(&mut worlds[1], 16, (100, 200), |_| vec![("v2", canary)]));
+    stream.sort_by_key(|one| one.hour);
+    let references = References::new(worlds.iter().map(|world| (*world.profile).clone()));
+    let said = judged_by(references, &config("[{version: v1}]"), &stream, || 1);
+    let found = firing(&said, Some("version v1"));
+    assert!(found.iter().any(|alert| alert.subject.metric.as_deref() == Some("auc")), "{found:#?}");
+    assert!(found.iter().all(|alert| alert.subject.feature.is_none()), "{found:#?}");
+    assert!(firing(&said, None).iter().any(|alert| alert.subject.feature.as_deref() == Some("x")));
+    let lacks = |summary: &Summary| summary.blind_spots.iter().any(|spot| spot.text.contains("codes them otherwise"));
+    assert!(summaries(&said).all(|summary| lacks(summary) == (summary.version == "v2")));
 }
 
 /// Alerts and final summaries, as sorted bytes: what must not depend on when looks were taken.
@@ -450,6 +482,8 @@ fn what_was_kept_and_is_damaged_is_an_error_and_never_a_panic() {
     let pieces = whole(&driver.judge);
     let past: Vec<_> = pieces.iter().filter(|(key, _)| key.starts_with(b"[\"past\"")).collect();
     assert!(past.len() > 20);
+    // Hundreds of rows, some kilobytes.
+    assert!(past.iter().map(|(_, value)| value.len()).sum::<usize>() < 4_096 * past.len());
     let restore =
         |config: &Arc<Config>, pieces: &Pieces| Judge::restore(config.clone(), stream.references.clone(), true, pieces);
     let mut chance = Chance(4);

@@ -15,7 +15,7 @@ use truthline::{config, indicator};
 
 const BEGIN: &str = "<!-- generated: begin -->\n";
 const END: &str = "<!-- generated: end -->\n";
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -26,6 +26,7 @@ const PAGES: [&str; 10] = [
     "docs/kafka.md",
     "docs/operations.md",
     "docs/records.md",
+    "docs/references.md",
 ];
 
 fn path(page: &str) -> PathBuf {
@@ -101,7 +102,11 @@ fn every_command_line_on_a_page_parses() {
 
 #[test]
 fn every_example_of_a_configuration_is_accepted() {
-    let text = page("docs/configuration.md") + &page("docs/records.md") + &page("docs/kafka.md") + &page("README.md");
+    let text = page("docs/configuration.md")
+        + &page("docs/records.md")
+        + &page("docs/kafka.md")
+        + &page("docs/references.md")
+        + &page("README.md");
     let mut seen = 0;
     for block in text.split("```yaml\n").skip(1) {
         let block = block.split("```").next().unwrap();

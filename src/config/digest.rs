@@ -92,6 +92,7 @@ fn model(model: &ModelConfig) -> Lines {
         baseline,
         claims,
         mute,
+        compare_with,
     } = model;
     let mut lines = Lines::from([
         ("task".to_owned(), format!("{task:?}")),
@@ -113,6 +114,7 @@ fn model(model: &ModelConfig) -> Lines {
         // Where the file lies does not matter; its name stands for its content.
         ("baseline".to_owned(), format!("{:?}", baseline.as_ref().and_then(|path| path.file_name()))),
         ("mute".to_owned(), format!("{mute:?}")),
+        ("compare_with".to_owned(), format!("{compare_with:?}")),
     ]);
     for (name, feature) in features.iter().filter(|(_, feature)| **feature != FeatureConfig::default()) {
         lines.insert(format!("features\u{1f}{name}"), format!("{feature:?}"));

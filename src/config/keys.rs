@@ -345,6 +345,13 @@ pub const KEYS: &[Key] = &[
         "Indicators that stay silent. A `*` stands for any text.",
     ),
     key(
+        "defaults.compare_with",
+        "list of same_hour_of_week, previous, {version: NAME}",
+        "[]",
+        "[same_hour_of_week, {version: v1}]",
+        "With what windows are compared beside the baseline: those at the same place of up to four weeks before, the one before, the same window of another version (`version:NAME` in a variable). At most 4. Each asks its questions once more, at limits divided by their number.",
+    ),
+    key(
         "models",
         "names with settings",
         "{}",

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Json;
 
 use super::reader::{Node, as_count};
+use super::reference::{self, Reference};
 use super::source;
 use super::vocabulary::{Policy, Regime};
 use crate::event::{LARGEST_WEIGHT, Span, Truth};
@@ -169,6 +170,8 @@ pub struct ModelConfig {
     pub claims: BTreeMap<String, Claim>,
     /// Patterns of indicators that stay silent.
     pub mute: Vec<String>,
+    /// With what windows are compared beside the baseline: sorted, each once.
+    pub compare_with: Vec<Reference>,
 }
 
 impl Default for ModelConfig {
@@ -195,6 +198,7 @@ impl Default for ModelConfig {
             baseline: None,
             claims: BTreeMap::new(),
             mute: Vec::new(),
+            compare_with: Vec::new(),
         }
     }
 }
@@ -264,6 +268,7 @@ pub(super) fn read(node: &Node<'_>, base: &ModelConfig) -> ModelConfig {
             .or_else(|| base.baseline.clone()),
         claims: claims(&node.child("claims"), &base.claims),
         mute: mute(&node.child("mute")).unwrap_or_else(|| base.mute.clone()),
+        compare_with: reference::read(&node.child("compare_with"), &base.compare_with, window),
     }
 }
 

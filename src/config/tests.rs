@@ -115,6 +115,37 @@ fn all_problems_are_reported_at_once_with_key_value_and_what_is_accepted() {
 }
 
 #[test]
+fn further_references_are_read_in_every_form_and_wrong_ones_are_named() {
+    let of = |text: &str| Config::from_yaml(text).unwrap().model("fraud").compare_with.clone();
+    let all = [Reference::SameHourOfWeek, Reference::Previous, Reference::Version("v1".into())];
+    assert_eq!(of(""), []);
+    assert_eq!(of("models: {fraud: {compare_with: [{version: v1}, previous, same_hour_of_week, previous]}}"), all);
+    assert_eq!(of("defaults: {compare_with: 'same_hour_of_week, previous, version:v1'}"), all);
+    assert_eq!(of("defaults: {compare_with: [{version: 3}]}"), [Reference::Version("3".into())]);
+    assert_eq!(of("defaults: {compare_with: [previous]}\nmodels: {fraud: {compare_with: []}}"), []);
+    let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["same_hour_of_week", "previous", "version v1"]);
+    for (text, parts) in [
+        ("defaults: {compare_with: [previous, yesterday]}", ["'yesterday'", "{version: NAME}"]),
+        ("defaults: {compare_with: [baseline]}", ["'baseline'", "same_hour_of_week"]),
+        ("defaults: {compare_with: [{version: ''}]}", ["version", "Accepted"]),
+        ("defaults: {compare_with: [{versions: v1}]}", ["versions", "Accepted"]),
+        ("defaults: {compare_with: 7}", ["7", "{version: NAME}"]),
+        ("defaults: {window: 5h, compare_with: [same_hour_of_week]}", ["divides a week", "5h"]),
+        (
+            "defaults: {compare_with: [same_hour_of_week]}\nmodels: {fraud: {window: 10d}}",
+            ["models.fraud.compare_with", "10d"],
+        ),
+        ("defaults: {compare_with: 'version:a,version:b,version:c,version:d,previous'}", ["at most 4", "compare_with"]),
+    ] {
+        let error = refused(text);
+        assert!(error.contains("compare_with") && parts.iter().all(|part| error.contains(part)), "{text}: {error}");
+    }
+    let changed = Config::from_yaml("defaults: {compare_with: [previous]}").unwrap();
+    assert_ne!(changed.digest(), Config::default().digest());
+}
+
+#[test]
 fn values_outside_their_range_are_refused() {
     for (text, part) in [
         ("defaults: {window: 0s}", "above 0s"),

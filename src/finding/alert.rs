@@ -73,6 +73,9 @@ pub struct Subject {
     /// Traffic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arm: Option<String>,
+    /// With what it was compared, where that is not the baseline: `same_hour_of_week`, `previous`, `version NAME`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 /// One change of an alert's state, as published.
@@ -143,8 +146,15 @@ pub fn fingerprint(indicator: &str, model: Option<&str>, version: Option<&str>, 
     if let Some(version) = version {
         labels.insert("version".into(), version.into());
     }
-    let Subject { feature, features, value, slice, metric, source, arm } = subject;
-    for (name, text) in [("feature", feature), ("value", value), ("metric", metric), ("source", source), ("arm", arm)] {
+    let Subject { feature, features, value, slice, metric, source, arm, reference } = subject;
+    for (name, text) in [
+        ("feature", feature),
+        ("value", value),
+        ("metric", metric),
+        ("source", source),
+        ("arm", arm),
+        ("reference", reference),
+    ] {
         if let Some(text) = text {
             labels.insert(name.into(), text.clone());
         }
@@ -173,11 +183,13 @@ mod tests {
     fn a_fingerprint_depends_on_what_it_is_about_and_on_nothing_else() {
         let age = Subject { feature: Some("age".into()), ..Subject::default() };
         let pay = Subject { feature: Some("pay".into()), ..Subject::default() };
+        let age_before = Subject { reference: Some("previous".into()), ..age.clone() };
         let one = fingerprint("input.drift", Some("m"), Some("v1"), &age);
         assert_eq!(one, fingerprint("input.drift", Some("m"), Some("v1"), &age));
         assert_eq!(one.len(), 16);
         for other in [
             fingerprint("input.drift", Some("m"), Some("v1"), &pay),
+            fingerprint("input.drift", Some("m"), Some("v1"), &age_before),
             fingerprint("input.drift", Some("m"), Some("v2"), &age),
             fingerprint("input.drift", None, Some("v1"), &age),
             fingerprint("input.missing_rate", Some("m"), Some("v1"), &age),

@@ -1,10 +1,11 @@
 //! At which level must one test be passed, so that a model raises no more false alarms a month than its user allows?
 //!
 //! The allowance is divided, each time equally: over families of indicators; within a family in two halves, one for single
-//! windows, one for what windows say together; over the keys of the family (features, values, slices, metrics); and
-//! the first half over the levels of windows. What is left is divided over the windows of a month of 30 days. Every test is valid at its level whatever the others do, so the expected number of false alarms adds up to
+//! windows, one for what windows say together; over the keys of the family (features, values, slices, metrics), and once
+//! more over the references where a family is asked about several; and the first half over the levels of windows. What is left is divided over the windows of a month of 30 days. Every test is valid at its level whatever the others do, so the expected number of false alarms adds up to
 //! the allowance at most. More features make each test stricter, never the model louder.
 
+use crate::config::ModelConfig;
 use crate::event::Span;
 
 /// Kinds of question that share the allowance equally.
@@ -38,6 +39,22 @@ pub enum Family {
     Plumbing,
 }
 
+impl Family {
+    /// Whether its questions are asked of references beside the baseline as well.
+    const fn is_asked_of_all(self) -> bool {
+        match self {
+            Self::Missing | Self::Range | Self::Drift | Self::Predictions | Self::Labels | Self::Performance => true,
+            Self::Unseen
+            | Self::Emerging
+            | Self::Estimates
+            | Self::Calibration
+            | Self::Slices
+            | Self::Trend
+            | Self::Plumbing => false,
+        }
+    }
+}
+
 /// Number of families.
 const FAMILIES: f64 = 13.0;
 const MONTH: Span = Span::DAY.times(30);
@@ -49,6 +66,7 @@ pub struct Budget {
     window: Span,
     levels: usize,
     betting: u32,
+    references: usize,
 }
 
 impl Budget {
@@ -57,7 +75,13 @@ impl Budget {
         // Hours follow each other: ten of one night are alike. Bets need windows that are as good as independent.
         let whole_days = levels.iter().copied().find(|&multiple| window.times(i64::from(multiple)) >= Span::DAY);
         let betting = whole_days.or_else(|| levels.last().copied()).unwrap_or(1);
-        Self { alarms_per_month, window, levels: levels.len(), betting }
+        Self { alarms_per_month, window, levels: levels.len(), betting, references: 1 }
+    }
+
+    /// That of a model with its settings, for windows that are compared with so many references beside the baseline.
+    pub fn of(settings: &ModelConfig, beside: usize) -> Self {
+        let budget = Self::new(settings.false_alarms_per_month, settings.window, &settings.levels);
+        Self { references: 1 + beside, ..budget }
     }
 
     /// How many base windows the windows span that bet: at least a day, where there are such.
@@ -79,8 +103,9 @@ impl Budget {
     }
 
     /// Half of the month's share of one question.
-    fn half(&self, _family: Family, keys: usize) -> f64 {
-        0.5 * self.alarms_per_month / (FAMILIES * keys.max(1) as f64)
+    fn half(&self, family: Family, keys: usize) -> f64 {
+        let references = if family.is_asked_of_all() { self.references } else { 1 };
+        0.5 * self.alarms_per_month / (FAMILIES * keys.max(1) as f64 * references as f64)
     }
 
     /// Windows in a month.

@@ -7,7 +7,7 @@ use super::budget::Family;
 use super::naming::{code_name, quoted, spoken, spoken_top, value_name};
 use super::predictions;
 use super::reading::{Context, Reading, count, tested};
-use super::words::{amount, before, capital, many, out_of, percent};
+use super::words::{amount, before, capital, many, none_or, out_of, percent};
 use crate::baseline::{Profile, Restless, VOCABULARY_COUNT};
 use crate::event::{RequestKey, value_hash};
 use crate::finding::Subject;
@@ -27,10 +27,16 @@ pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     for (place, feature) in profile.coding.features().iter().enumerate() {
         let look = Look { context, profile, place, feature };
         readings.extend(look.missing());
-        readings.extend(look.unseen());
+        // Another reference has no say in which values are new.
+        let against_baseline = context.beside.is_none();
+        if against_baseline {
+            readings.extend(look.unseen());
+        }
         readings.extend(look.out_of_range());
         readings.extend(look.drift());
-        readings.extend(look.emerging());
+        if against_baseline {
+            readings.extend(look.emerging());
+        }
     }
     readings
 }
@@ -110,9 +116,10 @@ impl Look<'_> {
         let figure = Restless::Missing(self.place);
         let reading = self.share(Indicator::InputMissingRate, Family::Missing, now, then, figure)?;
         let text = format!(
-            "'{}' is missing in {} rows; on the baseline {}.",
+            "'{}' is missing in {} rows; {} {}.",
             self.feature.name(),
             out_of(reading.value, reading.n),
+            self.context.place(),
             if reading.reference > 0.0 {
                 format!("it was missing in {}", percent(reading.reference))
             } else {
@@ -166,8 +173,10 @@ impl Look<'_> {
         let over = self.feature.code_over();
         let outside = |codes: &[i64]| codes[usize::from(CODE_INVALID)] + codes[usize::from(CODE_UNDER)] + codes[over];
         let (filled, baseline) = self.filled();
-        // The next value lies outside of m earlier ones with chance 2 / (m + 1).
-        let then = Tally::new((count(outside(self.then())) + 2).min(baseline), baseline);
+        let then = Tally::new(count(outside(self.then())), baseline);
+        // The range is the baseline's own: the next value lies outside of m earlier ones with chance 2 / (m + 1).
+        let then =
+            if self.context.beside.is_none() { Tally::new((then.hits + 2).min(baseline), baseline) } else { then };
         let now = Tally::new(count(outside(self.now())), filled);
         let figure = Restless::Odd(self.place);
         let reading = self.share(Indicator::InputOutOfRange, Family::Range, now, then, figure)?;
@@ -176,19 +185,27 @@ impl Look<'_> {
         let parts: Vec<String> =
             parts.iter().filter(|(_, hits)| *hits > 0).map(|(word, hits)| format!("{} {word}", many(*hits))).collect();
         let text = format!(
-            "{} of {} values of '{}' ({}) lie outside the range of the baseline{}.",
+            "{} of {} values of '{}' ({}) lie outside the range of the baseline{}{}.",
             many(now.hits),
             many(filled),
             self.feature.name(),
             percent(reading.value),
-            if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
+            if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) },
+            self.context.beside.map_or_else(String::new, |beside| {
+                format!("; {} {} did", beside.place(), none_or(reading.reference))
+            })
         );
         Some(reading.saying(text))
     }
 
     fn drift(&self) -> Option<Reading> {
         let indicator = Indicator::InputDrift;
-        let (now, then, skipped) = compared(self.feature, self.now(), self.then());
+        let (now, then, skipped) = if self.context.beside.is_none() {
+            compared(self.feature, self.now(), self.then())
+        } else {
+            // The vocabulary was chosen by the baseline's counts, not by these.
+            (drift_counts(self.feature, self.now()), drift_counts(self.feature, self.then()), 0)
+        };
         let n: u64 = now.iter().sum();
         if n < indicator.min_n() {
             return None;
@@ -214,7 +231,7 @@ impl Look<'_> {
             "The distribution of '{}' has moved: {} values are {what}, {} (PSI {}).",
             self.feature.name(),
             out_of(shift.value, n),
-            before(shift.reference, "were"),
+            before(self.context.place(), shift.reference, "were"),
             amount(psi)
         );
         let phi = self.context.phi(Restless::Feature(self.place, shift.part.later_by(skipped)));

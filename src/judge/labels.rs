@@ -39,7 +39,11 @@ fn rate(context: &Context<'_>) -> Option<Reading> {
     let test = tested(now, then, Side::Either, floor, terms, speaks)?;
     let bet = context.bet((Family::Labels, KEYS), now, then, Side::Either, floor, terms);
     let n = count(context.sums.labelled_rows());
-    let text = format!("{} labels are positive; {}.", capital(&out_of(test.value, n)), before(test.reference, "were"));
+    let text = format!(
+        "{} labels are positive; {}.",
+        capital(&out_of(test.value, n)),
+        before(context.place(), test.reference, "were")
+    );
     let counted = (now.trials, context.phi(Restless::Labels));
     let reading = relative(indicator, &test, counted, then, terms).saying(text).betting(bet, speaks);
     Some(reading.of_rows(n))

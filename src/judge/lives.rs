@@ -203,6 +203,11 @@ impl Lives {
         });
     }
 
+    /// The alerts there are, by name, with what each is about; one a level.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&str, &Subject)> {
+        self.by_level.iter().map(|((name, _), life)| (name.as_str(), &life.subject))
+    }
+
     /// What there is an alert on.
     pub(super) fn subjects(&self) -> Vec<Subject> {
         self.by_level.values().map(|life| life.subject.clone()).collect()

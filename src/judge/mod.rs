@@ -5,12 +5,14 @@
 //! only: not on when or in which pieces the sums arrived.
 //!
 //! In reading order: `clock`, `store` (which windows are due) and `reopened` (what comes after), `inputs`, `predictions`,
-//! `estimated`, `labels`, `performance`, `calibration`, `subgroups` and `slices`, `plumbing` (the questions), `delays`,
-//! `curve`, `lateness`, `provisional` and `early` (truth that comes late), `budget` (the level of
-//! each), `wagers` (what windows say together), `lives` (alerts), `pipeline`, `incidents` and `cause`, `summary`, `weighted`, `outlook`;
+//! `estimated`, `labels`, `performance`, `calibration`, `subgroups` and `slices`, `plumbing` (the questions), `past` and
+//! `beside` (references beside the baseline), `delays`, `curve`, `lateness`, `provisional` and `early` (truth that comes
+//! late), `budget` (the level of each), `wagers` (what windows say together), `lives` (alerts), `pipeline`, `incidents` and
+//! `cause`, `shown`, `weighted`, `summary`, `outlook`;
 //! `snapshot`, `piece`, `saved` and `tracked` write all of it down. `live` says what the running process sees. The judge
 //! does not know Kafka, files, tasks or the wall clock.
 
+mod beside;
 mod bounds;
 mod budget;
 mod calibration;
@@ -28,6 +30,7 @@ mod live;
 mod lives;
 mod naming;
 mod outlook;
+mod past;
 mod performance;
 mod piece;
 mod pipeline;
@@ -70,6 +73,7 @@ use curve::Curve;
 use delays::Delays;
 use incidents::{Incidents, Raised};
 use lives::{Lives, Origin};
+use past::{Keep, Part};
 use pipeline::Pipeline;
 use reading::{Context, Lessons, Reading};
 use reopened::Added;
@@ -183,7 +187,7 @@ impl Judge {
         self.note_first_inference(start);
         let key = (model.to_owned(), version.to_owned());
         if !self.models.contains_key(&key) {
-            let store = Store::new(self.schedule(self.config.model(model)));
+            let store = Store::new(self.schedule(model, version));
             self.models.insert(key.clone(), store);
         }
         let store = self.models.get_mut(&key).expect("it was just inserted");
@@ -224,8 +228,10 @@ impl Judge {
         self.late_after_idle
     }
 
-    fn schedule(&self, model: &ModelConfig) -> Schedule {
+    fn schedule(&self, model: &str, version: &str) -> Schedule {
+        let model = self.config.model(model);
         Schedule {
+            keep: Keep::new(&model.compare_with, version),
             window: model.window,
             levels: model.levels.clone(),
             ages: model.ages.clone(),
@@ -292,19 +298,23 @@ impl Judge {
             let settings = config.model(&key.0);
             let store = self.models.get_mut(&key).expect("a told window has a store");
             let firing = store.told_again(&due);
+            let window = store.window(multiple, start);
+            let lacking = self.lacking(&key, window, settings);
+            let Some(store) = self.models.get(&key) else { continue };
             let Some(sums) = store.sums(&due) else { continue };
             let profile = self.references.of(&key.0, &key.1, start).filter(|profile| profile.layout == *sums.layout());
             let context = Context {
-                window: store.window(multiple, start),
+                window,
                 multiple,
                 sums,
                 profile: profile.as_ref(),
                 config: settings,
-                budget: Budget::new(settings.false_alarms_per_month, settings.window, &settings.levels),
+                budget: Budget::of(settings, 0),
                 alive: &[],
                 living: None,
                 bounds: &self.bounds,
                 learnt: Lessons::None,
+                beside: None,
             };
             let heading = Heading {
                 model: key.0.clone(),
@@ -317,6 +327,7 @@ impl Judge {
                 late: store.late(&due),
                 capped: self.capped,
                 arrived: None,
+                lacking,
             };
             findings.push(Finding::Summary(Box::new(summary::summary(&context, heading))));
         }
@@ -328,8 +339,11 @@ impl Judge {
         let settings = config.model(model);
         let launch = self.launch(key, settings.window);
         let of_model = matches!(due.occasion, Occasion::Age(_)).then(|| self.delays_of(model)).flatten();
+        let besides = self.besides(key, due, settings);
+        let budget = Budget::of(settings, beside::of_version(settings, version).count());
+        let Some(window) = self.models.get(key).map(|store| store.window(due.multiple, due.start)) else { return };
+        let lacking = self.lacking(key, window, settings);
         let store = self.models.get_mut(key).expect("a due window has a store");
-        let window = store.window(due.multiple, due.start);
         let Some(sums) = store.sums(due).cloned() else { return };
         let profile = self.references.of(model, version, due.start).filter(|profile| profile.layout == *sums.layout());
         let mut learnt = store.scatter.by(due.occasion).map(std::mem::take).unwrap_or_default();
@@ -346,13 +360,14 @@ impl Judge {
             sums: &sums,
             profile: profile.as_ref(),
             config: settings,
-            budget: Budget::new(settings.false_alarms_per_month, settings.window, &settings.levels),
+            budget,
             bounds: &self.bounds,
             learnt: match due.occasion {
                 Occasion::Inputs => Lessons::Predictions(&learnt),
                 Occasion::Final => Lessons::Labels(&learnt),
                 Occasion::Age(_) => Lessons::None,
             },
+            beside: None,
         };
         let origin =
             Origin { model: Some(model), version: Some(version), window, multiple: due.multiple, as_of: due.as_of };
@@ -361,24 +376,12 @@ impl Judge {
                 let mut readings = inputs::readings(&context);
                 readings.extend(predictions::readings(&context));
                 readings.extend(plumbing::readings(&context));
+                readings.extend(beside::readings(&context, Part::Inputs, &besides, &store.input_lives, &origin));
                 readings
             }
             Occasion::Final if self.labels && store.may_judge(due, clock) => {
-                let coverage = if due.multiple == 1 {
-                    store.first_coverage(window, labels::coverage(&context), settings.learn)
-                } else {
-                    store.known_coverage(window)
-                };
-                if due.multiple == 1 {
-                    store.delays.add(window, &sums, settings.learn);
-                }
-                let mut readings = labels::readings(&context, coverage);
-                readings.extend(store.delays.learnt().and_then(|first| lateness::delay(&context, first)));
-                readings.extend(performance::readings(&context));
-                readings.extend(calibration::readings(&context));
-                readings.extend(slices::readings(&context));
-                store.label_lives.course.note(&context);
-                readings.extend(store.label_lives.course.readings(&context));
+                let mut readings = of_labels(&context, store);
+                readings.extend(beside::readings(&context, Part::Truth, &besides, &store.label_lives, &origin));
                 readings
             }
             Occasion::Age(_) => early::readings(&context, store, clock, &origin),
@@ -396,7 +399,13 @@ impl Judge {
         let is_quiet = !readings.iter().any(Reading::fires);
         let mut raised = raise(lives, readings, &origin, settings, &self.orders);
         if let Some((until, name)) = launch {
-            for one in raised.iter_mut().filter(|one| one.alert.starts_at < until.micros()) {
+            let since_launch = |alert: &Alert| match alert.subject.reference.as_deref() {
+                None => true,
+                // What another version does not show came with this one. What moves against its own past has changed.
+                Some(reference) => name == NEW_VERSION && reference.starts_with("version "),
+            };
+            let of_launch = |alert: &Alert| alert.starts_at < until.micros() && since_launch(alert);
+            for one in raised.iter_mut().filter(|one| of_launch(&one.alert)) {
                 one.alert.evidence.insert(name.to_owned(), true.into());
             }
         }
@@ -413,6 +422,7 @@ impl Judge {
                 late: store.late(due),
                 capped: self.capped,
                 arrived: if is_early { early::arrived(&context, store, clock, of_model.as_ref()) } else { None },
+                lacking,
             };
             findings.push(Finding::Summary(Box::new(summary::summary(&context, heading))));
         }
@@ -475,11 +485,12 @@ impl Judge {
                     sums: &sums,
                     profile: None,
                     config: settings,
-                    budget: Budget::new(settings.false_alarms_per_month, settings.window, &settings.levels),
+                    budget: Budget::of(settings, 0),
                     alive: &[],
                     living: None,
                     bounds: &self.bounds,
                     learnt: Lessons::None,
+                    beside: None,
                 };
                 let (model, version) = (Some(key.0.as_str()), Some(key.1.as_str()));
                 let origin = Origin { model, version, window, multiple: due.multiple, as_of: due.as_of };
@@ -560,6 +571,27 @@ impl Judge {
     pub fn open_windows(&self) -> usize {
         self.models.values().map(Store::len).sum()
     }
+}
+
+/// The readings of the labels of a mature window against the baseline, and against the first windows of the stream.
+fn of_labels(context: &Context<'_>, store: &mut Store) -> Vec<Reading> {
+    let (window, learn) = (context.window, context.config.learn);
+    let coverage = if context.multiple == 1 {
+        store.first_coverage(window, labels::coverage(context), learn)
+    } else {
+        store.known_coverage(window)
+    };
+    if context.multiple == 1 {
+        store.delays.add(window, context.sums, learn);
+    }
+    let mut readings = labels::readings(context, coverage);
+    readings.extend(store.delays.learnt().and_then(|first| lateness::delay(context, first)));
+    readings.extend(performance::readings(context));
+    readings.extend(calibration::readings(context));
+    readings.extend(slices::readings(context));
+    store.label_lives.course.note(context);
+    readings.extend(store.label_lives.course.readings(context));
+    readings
 }
 
 fn raise(

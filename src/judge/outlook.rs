@@ -54,11 +54,12 @@ pub fn outlook(config: &ModelConfig, profile: &Arc<Profile>, rows: u64) -> Vec<O
             sums: &sums,
             profile: Some(profile),
             config,
-            budget: Budget::new(config.false_alarms_per_month, config.window, &config.levels),
+            budget: Budget::of(config, config.compare_with.len()),
             alive: &[],
             living: None,
             bounds: &bounds,
             learnt: Lessons::None,
+            beside: None,
         };
         let mut readings = inputs::readings(&context);
         readings.extend(predictions::readings(&context));

@@ -97,11 +97,12 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
     let effect = now.value - then.value;
     let worse = if metric.higher_is_better() { -effect } else { effect };
     let text = format!(
-        "{} is {} over {} {}; on the baseline it was {}.",
+        "{} is {} over {} {}; {} it was {}.",
         title(metric),
         amount(now.value),
         many(n),
         base(metric),
+        context.place(),
         amount(then.value)
     );
     let reading = Reading {

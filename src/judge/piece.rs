@@ -4,11 +4,12 @@
 //! `["window","fraud","v1",1,1767225600000000]`. A value is a format byte, a checksum of key and body, and the body.
 //! Damaged bytes, and a value under a key that is not its own, are therefore seen before anything is made of them.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize as _, Serialize};
 use serde_json::Value as Json;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::past::Part;
 use crate::event::EventTime;
 use crate::observe::CodecError;
 
@@ -33,6 +34,8 @@ pub(super) enum Key {
     Scatter(String, String),
     /// One open window: model, version, level, start.
     Window(String, String, u32, EventTime),
+    /// What is kept of a window: model, version, part, level, start.
+    Past(String, String, Part, u32, EventTime),
     /// Alerts of one due time that are not in an incident yet.
     Waiting(EventTime),
     /// One open incident, by its number in the order of opening.
@@ -54,7 +57,7 @@ pub struct RestoreError {
 pub enum RestoreProblem {
     /// The key is none of a piece.
     #[error(
-        "its key is no key of a piece; accepted: a list that begins with clock, pipeline, flow, model, scatter, window, waiting or incident"
+        "its key is no key of a piece; accepted: a list that begins with clock, pipeline, flow, model, scatter, window, past, waiting or incident"
     )]
     Key,
     /// Written by another release.
@@ -100,6 +103,7 @@ impl Key {
             Self::Model(model, version) => json(&("model", model, version)),
             Self::Scatter(model, version) => json(&("scatter", model, version)),
             Self::Window(model, version, multiple, start) => json(&("window", model, version, multiple, start)),
+            Self::Past(model, version, part, multiple, start) => json(&("past", model, version, part, multiple, start)),
             Self::Waiting(as_of) => json(&("waiting", as_of)),
             Self::Incident(number) => json(&("incident", number)),
         }
@@ -111,6 +115,8 @@ impl Key {
         let time =
             |part: &Json| part.as_i64().and_then(|micros| EventTime::try_from(micros).ok()).ok_or(RestoreProblem::Key);
         let text = |part: &Json| part.as_str().map(str::to_owned).ok_or(RestoreProblem::Key);
+        let level =
+            |part: &Json| part.as_u64().and_then(|multiple| u32::try_from(multiple).ok()).ok_or(RestoreProblem::Key);
         let (kind, parts) = parts.split_first().ok_or(RestoreProblem::Key)?;
         match (kind.as_str().unwrap_or_default(), parts) {
             ("clock", []) => Ok(Self::Clock),
@@ -119,9 +125,11 @@ impl Key {
             ("model", [model, version]) => Ok(Self::Model(text(model)?, text(version)?)),
             ("scatter", [model, version]) => Ok(Self::Scatter(text(model)?, text(version)?)),
             ("window", [model, version, multiple, start]) => {
-                let multiple = multiple.as_u64().and_then(|multiple| u32::try_from(multiple).ok());
-                let multiple = multiple.ok_or(RestoreProblem::Key)?;
-                Ok(Self::Window(text(model)?, text(version)?, multiple, time(start)?))
+                Ok(Self::Window(text(model)?, text(version)?, level(multiple)?, time(start)?))
+            }
+            ("past", [model, version, part, multiple, start]) => {
+                let part = Part::deserialize(part).map_err(|_| RestoreProblem::Key)?;
+                Ok(Self::Past(text(model)?, text(version)?, part, level(multiple)?, time(start)?))
             }
             ("waiting", [as_of]) => Ok(Self::Waiting(time(as_of)?)),
             ("incident", [number]) => Ok(Self::Incident(number.as_u64().ok_or(RestoreProblem::Key)?)),
@@ -176,7 +184,9 @@ mod tests {
             Key::Flow(time),
             Key::Model(odd.clone(), String::new()),
             Key::Scatter(odd.clone(), "v1".into()),
-            Key::Window("fraud".into(), odd, 28, time),
+            Key::Window("fraud".into(), odd.clone(), 28, time),
+            Key::Past(odd, "v1".into(), Part::Inputs, 1, time),
+            Key::Past("fraud".into(), "v1".into(), Part::Truth, 28, time),
             Key::Waiting(time),
             Key::Incident(12),
         ]

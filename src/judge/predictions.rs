@@ -18,13 +18,21 @@ const KEYS: usize = 2;
 /// All readings of the predictions of one window.
 pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
     let Some(profile) = context.profile else { return Vec::new() };
-    let estimates = estimated::readings(context);
+    // What the truth would be is read by the baseline's own map and classes.
+    let estimates = if context.beside.is_none() { estimated::readings(context) } else { Vec::new() };
     drift(context, profile).into_iter().chain(decisions(context, profile)).chain(estimates).collect()
 }
 
 fn drift(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let indicator = Indicator::PredictionDrift;
-    let (now, then, tops) = score_groups(context.sums, &profile.sums);
+    let (now, then, tops) = match context.beside {
+        None => score_groups(context.sums, &profile.sums),
+        // The scatter of groups is known of the baseline's.
+        Some(beside) => {
+            let (now, _, tops) = score_groups(context.sums, &beside.baseline.sums);
+            (now, score_groups(&profile.sums, &beside.baseline.sums).0, tops)
+        }
+    };
     let n: u64 = now.iter().sum();
     if n < indicator.min_n() {
         return None;
@@ -46,7 +54,7 @@ fn drift(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let text = format!(
         "The distribution of the scores has moved: {} scores are {what}, {} (PSI {}).",
         out_of(shift.value, n),
-        before(shift.reference, "were"),
+        before(context.place(), shift.reference, "were"),
         amount(psi)
     );
     let phi = context.phi(Restless::Scores(shift.part));
@@ -71,7 +79,7 @@ fn decisions(context: &Context<'_>, profile: &Profile) -> Option<Reading> {
     let text = format!(
         "{} decisions are positive; {}.",
         capital(&out_of(test.value, now.trials)),
-        before(test.reference, "were")
+        before(context.place(), test.reference, "were")
     );
     let counted = (now.trials, context.phi(Restless::Decisions));
     Some(relative(indicator, &test, counted, then, terms).saying(text).betting(bet, speaks))

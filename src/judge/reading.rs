@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::beside::Beside;
 use super::bounds::UpperBounds;
 use super::budget::{Budget, Family};
 use super::wagers::{Bet, On};
@@ -89,6 +90,8 @@ pub(super) struct Context<'a> {
     pub bounds: &'a UpperBounds,
     /// How restless production has been so far, by the reference.
     pub learnt: Lessons<'a>,
+    /// What the sums of `profile` are, where they are not the baseline's.
+    pub beside: Option<&'a Beside>,
 }
 
 /// What of production a look may know. Looks at inputs and looks at labels each come in the order of their windows, but
@@ -132,8 +135,7 @@ impl Context<'_> {
 
     /// Whether the baseline tells how much windows like this one differ from each other.
     pub(super) fn knows_scatter(&self) -> bool {
-        let size = Size { length: self.window.length(), rows: 0.0, labelled: false };
-        self.profile.is_some_and(|profile| judged(&profile.dispersion, None, size).is_some())
+        self.profile.is_some_and(|profile| judged(&profile.dispersion, None, self.size(0.0, false)).is_some())
     }
 
     /// By what the scatter of windows like this one is judged, for tests at these terms; `labelled` says whether they
@@ -143,13 +145,15 @@ impl Context<'_> {
     }
 
     fn scatter_at<'b>(&'b self, level: f64, labelled: bool, learnt: Option<&'b Learnt>) -> Scatter<'b> {
-        let judged = self.profile.and_then(|profile| {
+        let own = self.profile.and_then(|profile| {
             let rows = if labelled { self.sums.effective_labels()[0] } else { self.sums.flow(flow::N) as f64 };
-            let size = Size { length: self.window.length(), rows, labelled };
-            Some((&**profile, judged(&profile.dispersion, learnt, size)?))
+            Some((&**profile, judged(&profile.dispersion, learnt, self.size(rows, labelled))?))
         });
+        let beside = self
+            .beside
+            .and_then(|beside| judged(&beside.profile.dispersion, learnt, self.size(beside.rows(labelled), labelled)));
         let sums = labelled.then_some((self.sums, self.profile.map(|profile| &**profile)));
-        Scatter { judged, weighted: sums, bounds: self.bounds, level }
+        Scatter { judged: own, beside, weighted: sums, bounds: self.bounds, level }
     }
 
     /// By how much the figures of windows like this one, and of the baseline, scatter more than those of independent
@@ -164,7 +168,24 @@ impl Context<'_> {
         self.spread(figure.is_labelled()).of(figure).0
     }
 
-    /// The bet of a share against the baseline's. Windows of one level bet, so that no record is counted twice.
+    /// What its scatter goes by. Against windows of the same phase of a cycle, the cycle is no part of it.
+    fn size(&self, rows: f64, labelled: bool) -> Size {
+        let in_phase = self.beside.is_some_and(Beside::is_in_phase);
+        Size { length: self.window.length(), rows, labelled, in_phase }
+    }
+
+    /// Where the reference is, as said in a sentence: "on the baseline".
+    pub(super) fn place(&self) -> &str {
+        self.beside.map_or("on the baseline", Beside::place)
+    }
+
+    /// Whether windows of this level bet together: one level alone, so that no record is counted twice, and only against
+    /// the baseline, because bets need a limit that stays where it is.
+    const fn bets(&self) -> bool {
+        self.multiple == self.budget.betting() && self.beside.is_none()
+    }
+
+    /// The bet of a share against the baseline's.
     pub(super) fn bet(
         &self,
         (family, keys): (Family, usize),
@@ -175,7 +196,7 @@ impl Context<'_> {
         terms: Terms,
     ) -> Option<Bet> {
         let (level, month) = self.budget.lasting(family, keys);
-        if self.multiple != self.budget.betting() || now.trials == 0 || then.trials == 0 {
+        if !self.bets() || now.trials == 0 || then.trials == 0 {
             return None;
         }
         // The bound of the baseline's share holds for all windows that are compared with it, or for none: it has a tenth
@@ -200,7 +221,7 @@ impl Context<'_> {
         let (level, _) = self.budget.lasting(family, keys);
         let (hits, trials) = (now.hits as f64 / terms.phi, now.trials as f64 / terms.phi);
         let on = On::Share { hits, trials, above: Some(limit), below: None };
-        (self.multiple == self.budget.betting() && now.trials > 0).then_some(Bet { on, level })
+        (self.bets() && now.trials > 0).then_some(Bet { on, level })
     }
 
     /// The bet of a p-value. `lasting` computes the one that holds together with those of other windows; it is asked only
@@ -211,7 +232,7 @@ impl Context<'_> {
         p_value: f64,
         lasting: impl FnOnce() -> Option<f64>,
     ) -> Option<Bet> {
-        if self.multiple != self.budget.betting() {
+        if !self.bets() {
             return None;
         }
         let (level, _) = self.budget.lasting(family, keys);
@@ -252,6 +273,8 @@ pub(super) struct Scatter<'a> {
     judged: Option<(&'a Profile, Judged<'a>)>,
     /// The window and its reference, for figures that stand on labels: their rows may have weights.
     weighted: Option<(&'a Sums, Option<&'a Profile>)>,
+    /// The same of the windows of another reference than the baseline.
+    beside: Option<Judged<'a>>,
     bounds: &'a UpperBounds,
     level: f64,
 }
@@ -275,7 +298,10 @@ impl Scatter<'_> {
     pub(super) fn of_rows(&self, figure: Restless) -> (f64, f64) {
         self.judged.map_or((1.0, 1.0), |(profile, judged)| {
             let raise = |shown| self.bounds.scatter(shown, self.level);
-            judged.factors(&profile.figures, &profile.layout, figure, raise)
+            let of = |judged: &Judged<'_>| judged.factors(&profile.figures, &profile.layout, figure, raise);
+            let (window, reference) = of(&judged);
+            // A reference of windows scatters as windows do.
+            (window, self.beside.map_or(reference, |beside| of(&beside).0))
         })
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
+use super::past::Part;
 use super::store::{Due, Occasion, Store};
 use crate::event::{EventTime, Window};
 use crate::observe::{Layout, Statistic, Sums, flow, truth};
@@ -112,11 +113,13 @@ impl Store {
         }
         let Some(open) = self.windows.get_mut(&(1, start)) else { return Added::Late(0) };
         let late = open.count(sums);
+        let (told, inputs) = (open.told.is_some(), open.inputs);
+        self.remember_late(1, start, sums);
         // What has been handed on to the levels above lacks this.
-        match (&open.told, open.inputs) {
-            (Some(_), _) => self.hand_up(start, sums, reached, layout, |_| true),
-            (None, Seen::PassedOver) => self.hand_up(start, sums, reached, layout, Statistic::of_inputs),
-            (None, Seen::NotYet | Seen::Sound) => {}
+        match (told, inputs) {
+            (true, _) => self.hand_up(start, sums, reached, layout, |_| true),
+            (false, Seen::PassedOver) => self.hand_up(start, sums, reached, layout, Statistic::of_inputs),
+            (false, Seen::NotYet | Seen::Sound) => {}
         }
         Added::Late(late)
     }
@@ -154,6 +157,19 @@ impl Store {
                 open.sums.merge_if(delta, which);
                 open.count(delta);
             }
+            self.remember_late(multiple, outer, delta);
+        }
+    }
+
+    /// Adds what came to a window after a look to what is kept of it.
+    fn remember_late(&mut self, multiple: u32, start: EventTime, delta: &Sums) {
+        let Some(open) = self.windows.get(&(multiple, start)) else { return };
+        let (told, inputs) = (open.told.is_some(), open.inputs);
+        if told || inputs == Seen::PassedOver {
+            self.remember_more(Part::Inputs, multiple, start, delta);
+        }
+        if told {
+            self.remember_more(Part::Truth, multiple, start, delta);
         }
     }
 

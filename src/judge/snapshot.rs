@@ -16,13 +16,14 @@ use super::Judge;
 use super::clock::Clock;
 use super::delays::Delays;
 use super::lives::Lives;
+use super::past::Kept;
 use super::piece::{Key, RestoreError, RestoreProblem, json, open, parse, seal};
 use super::reopened::{Open, Seen};
 use super::store::{Store, Taught};
 use crate::baseline::{Learnt, References};
 use crate::config::Config;
 use crate::event::{EventTime, Window};
-use crate::observe::Sums;
+use crate::observe::{Layout, Sums};
 use crate::stats::rate::Tally;
 
 /// The small pieces as they were written last.
@@ -111,6 +112,11 @@ impl Judge {
                 let key = Key::Scatter(model.clone(), version.clone());
                 pieces.put(&key, Some(&json(&(&store.scatter.predictions, &store.scatter.labels))));
             }
+            store.past.kept.changes(|&(part, multiple, start), kept| {
+                let coded = |kept: &Kept| u8::from(**bare != **kept.layout());
+                let body = kept.map(|kept| [&[coded(kept)], kept.bytes()].concat());
+                pieces.put(&Key::Past(model.clone(), version.clone(), part, multiple, start), body.as_deref());
+            });
             if store.changed {
                 store.changed = false;
                 pieces.put(&Key::Model(model.clone(), version.clone()), Some(&json(&figures(store))));
@@ -196,23 +202,30 @@ impl Judge {
             }
             Key::Window(model, version, multiple, start) => {
                 let open = self.read(&model, &version, start, body)?;
-                let settings = self.config.model(&model);
-                let ages = settings.ages.len();
+                let ages = self.config.model(&model).ages.len();
                 let store = self.store(model, version);
-                let levels = &store.schedule.levels;
-                let length = store.schedule.window.times(i64::from(multiple));
-                let known = multiple == 1 || levels.contains(&multiple);
-                if !known || Window::holding(start, length).start != start || open.ages_seen as usize > ages {
+                if !is_window(store, multiple, start) || open.ages_seen as usize > ages {
                     return Err(RestoreProblem::NoSuchWindow);
                 }
                 store.windows.restore((multiple, start), open);
+            }
+            Key::Past(model, version, part, multiple, start) => {
+                let (&coded, bytes) = body.split_first().ok_or(RestoreProblem::Damaged)?;
+                let layout = self.layout(coded == 1, &model, &version, start)?;
+                let kept = Kept::read(bytes, &layout)
+                    .map_err(|problem| problem.map_or(RestoreProblem::Damaged, RestoreProblem::Sums))?;
+                let store = self.store(model, version);
+                if !is_window(store, multiple, start) || !store.keeps(multiple) {
+                    return Err(RestoreProblem::NoSuchWindow);
+                }
+                store.past.kept.restore((part, multiple, start), kept);
             }
         }
         Ok(())
     }
 
     fn store(&mut self, model: String, version: String) -> &mut Store {
-        let mut store = Store::new(self.schedule(self.config.model(&model)));
+        let mut store = Store::new(self.schedule(&model, &version));
         store.changed = false;
         self.models.entry((model, version)).or_insert(store)
     }
@@ -222,12 +235,7 @@ impl Judge {
         let length = u32::from_le_bytes(*length) as usize;
         let (head, mut sums) = rest.split_at_checked(length).ok_or(RestoreProblem::Damaged)?;
         let Head { coded, inputs, ages_seen, told, again, late } = parse(head)?;
-        let layout = if coded {
-            let profile = self.references.of(model, version, start).ok_or(RestoreProblem::NoBaseline)?;
-            profile.layout.clone()
-        } else {
-            self.bare.clone()
-        };
+        let layout = self.layout(coded, model, version, start)?;
         let read = Sums::decode(&mut sums, &layout).map_err(RestoreProblem::Sums)?;
         if !sums.is_empty() {
             return Err(RestoreProblem::Damaged);
@@ -235,11 +243,21 @@ impl Judge {
         Ok(Open { sums: read, inputs, ages_seen, told, again, late })
     }
 
+    /// The places of a window's sums.
+    fn layout(&self, coded: bool, model: &str, version: &str, start: EventTime) -> Result<Arc<Layout>, RestoreProblem> {
+        if !coded {
+            return Ok(self.bare.clone());
+        }
+        let profile = self.references.of(model, version, start).ok_or(RestoreProblem::NoBaseline)?;
+        Ok(profile.layout.clone())
+    }
+
     /// Counts everything as never written down, so that the next snapshot is a full one.
     #[cfg(test)]
     pub(super) fn forget_written(&mut self) {
         for store in self.models.values_mut() {
             store.windows.forget_written();
+            store.past.kept.forget_written();
             store.changed = true;
             store.scatter.changed = true;
         }
@@ -248,6 +266,13 @@ impl Judge {
         self.incidents.forget_written();
         self.written = Written::default();
     }
+}
+
+/// Whether the store has windows of this level that begin so.
+fn is_window(store: &Store, multiple: u32, start: EventTime) -> bool {
+    let length = store.schedule.window.times(i64::from(multiple));
+    let known = multiple == 1 || store.schedule.levels.contains(&multiple);
+    known && Window::holding(start, length).start == start
 }
 
 fn figures(store: &Store) -> Figures {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::clock::Clock;
 use super::delays::Delays;
 use super::lives::Lives;
+use super::past::{Keep, Part, Past};
 use super::reopened::{KEPT_LEAST, Open, Seen};
 use super::tracked::Tracked;
 use crate::baseline::Learnt;
@@ -61,6 +62,8 @@ pub(super) struct Schedule {
     pub label_disorder: Option<Span>,
     /// How long a final look waits for a silent partition.
     pub patience: Span,
+    /// What is kept of windows that are gone.
+    pub keep: Keep,
 }
 
 /// How long final looks at a model wait for a silent partition: not at all where silence means nothing. Where it means
@@ -129,6 +132,8 @@ pub(super) struct Store {
     pub(super) schedule: Schedule,
     /// By level and start.
     pub(super) windows: Tracked<(u32, EventTime), Open>,
+    /// What later windows are compared with.
+    pub(super) past: Past,
     /// Lives of alerts on inputs and predictions.
     pub input_lives: Lives,
     /// Lives of alerts on labels.
@@ -154,6 +159,7 @@ impl Store {
         Self {
             schedule,
             windows: Tracked::default(),
+            past: Past::default(),
             input_lives: Lives::default(),
             label_lives: Lives::default(),
             early_lives: Lives::default(),
@@ -270,6 +276,9 @@ impl Store {
         layout: impl Fn(EventTime) -> Arc<Layout>,
     ) {
         self.changed = true;
+        if let Some(part) = Part::of(due.occasion) {
+            self.remember(part, due.multiple, due.start);
+        }
         let end = self.window(due.multiple, due.start).end;
         match due.occasion {
             Occasion::Inputs => {

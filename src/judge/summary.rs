@@ -57,6 +57,8 @@ pub(super) struct Heading {
     pub capped: bool,
     /// What of the labels should be in by now; `None` in a final summary, or where no mature window says.
     pub arrived: Option<Arrived>,
+    /// With what else the window should be compared and cannot; one sentence each.
+    pub lacking: Vec<String>,
 }
 
 /// Builds the summary of a window.

@@ -5,6 +5,7 @@
 //! keeps nothing for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeBounds;
 
 /// Where an entry stands towards what was written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +85,11 @@ impl<K: Ord + Clone, V> Tracked<K, V> {
     /// All entries, sorted.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
         self.entries.iter().map(|(key, (value, _))| (key, value))
+    }
+
+    /// The entries of a range of keys, sorted.
+    pub(super) fn range(&self, keys: impl RangeBounds<K>) -> impl DoubleEndedIterator<Item = (&K, &V)> {
+        self.entries.range(keys).map(|(key, (value, _))| (key, value))
     }
 
     /// How many entries there are.

@@ -108,6 +108,9 @@ pub(super) fn blind_spots(context: &Context<'_>, heading: &Heading) -> Vec<Blind
         None => spot("no_baseline", "There is no baseline for this window: nothing is compared.".into()),
         Some(profile) => of_baseline(context, profile, &mut spot),
     }
+    for text in &heading.lacking {
+        spot("no_reference", text.clone());
+    }
     if sums.flow(flow::N) > 0 && sums.get(Statistic::Arms)[1..3].iter().sum::<i64>() == 0 {
         spot(
             "no_exploration",

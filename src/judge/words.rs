@@ -69,13 +69,9 @@ pub(super) fn none_or(share: f64) -> String {
     if share > 0.0 { percent(share) } else { "none".to_owned() }
 }
 
-/// What the baseline had of something: "on the baseline 5 % were", or "none was".
-pub(super) fn before(share: f64, verb: &str) -> String {
-    if share > 0.0 {
-        format!("on the baseline {} {verb}", percent(share))
-    } else {
-        "on the baseline none was".to_owned()
-    }
+/// What a reference had of something: "on the baseline 5 % were", or "none was". `place` is where.
+pub(super) fn before(place: &str, share: f64, verb: &str) -> String {
+    if share > 0.0 { format!("{place} {} {verb}", percent(share)) } else { format!("{place} none was") }
 }
 
 /// The day of a moment in UTC: `17 Jan 2026`.
@@ -128,7 +124,7 @@ mod tests {
         let said: Vec<String> =
             [12.0, 1_234_567.891, 0.123_456_789, -45.678_901, 1e300, 1e-9].into_iter().map(bound).collect();
         assert_eq!(said, ["12", "1234568", "0.1235", "-45.68", "1.000e300", "1.000e-9"]);
-        assert_eq!(before(0.0, "were"), "on the baseline none was");
+        assert_eq!(before("on the baseline", 0.0, "were"), "on the baseline none was");
     }
 
     #[test]

@@ -113,7 +113,9 @@ fn about(lead: &Alert, lives: &[&Life<'_>]) -> Option<String> {
             && alert.subject.feature.is_some()
             && alert.subject.feature != lead.subject.feature
     });
-    let more = if lead.subject.feature.is_some() { alike.count() } else { 0 };
+    // A feature that is compared with several references is one feature.
+    let alike: std::collections::BTreeSet<_> = alike.map(|alert| &alert.subject.feature).collect();
+    let more = if lead.subject.feature.is_some() { alike.len() } else { 0 };
     (!subject.is_empty()).then(|| if more == 0 { subject } else { format!("{subject} and {more} more") })
 }
 

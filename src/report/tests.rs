@@ -157,6 +157,7 @@ fn names_from_records_are_inert() {
             metric: Some(h()),
             source: Some(h()),
             arm: Some(h()),
+            reference: Some(h()),
         };
         alert.evidence.insert(h(), serde_json::json!({ hostile: [hostile] }));
         alert.fingerprint = format!("{hostile}{}", alert.fingerprint);

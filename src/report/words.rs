@@ -213,7 +213,17 @@ pub(crate) fn subject(subject: &Subject) -> String {
     if let Some(name) = &subject.metric {
         parts.push(inside(metric(name).title));
     }
+    parts.extend(subject.reference.as_deref().map(against));
     parts.join(", ")
+}
+
+/// With what an alert's figure was compared, where that is not the baseline.
+fn against(reference: &str) -> String {
+    match reference {
+        "previous" => "against the window before".to_owned(),
+        "same_hour_of_week" => "against the weeks before".to_owned(),
+        version => format!("against {version}"),
+    }
 }
 
 /// A title inside a sentence: names keep their capital.

@@ -23,6 +23,8 @@ pub struct Size {
     pub rows: f64,
     /// Whether they are labelled ones.
     pub labelled: bool,
+    /// Whether it is compared with windows of its own phase of a cycle: what differs from phase to phase is no scatter then.
+    pub in_phase: bool,
 }
 
 /// By what the scatter of a kind of window is judged.
@@ -45,7 +47,8 @@ pub struct Judged<'a> {
 /// What speaks for windows of a size; `None` where nothing is known.
 pub fn judged<'a>(known: &'a [Dispersion], learnt: Option<&'a Learnt>, size: Size) -> Option<Judged<'a>> {
     let length = size.length.micros();
-    let again = learnt.and_then(|learnt| learnt.of(size.length, size.labelled));
+    // What production has shown includes its cycles.
+    let again = learnt.filter(|_| !size.in_phase).and_then(|learnt| learnt.of(size.length, size.labelled));
     let share = |by: i64| (by as f64 / length as f64).min(1.0);
     let times = |rows: f64, usual: f64| if usual > 0.0 { (rows / usual).max(1.0) } else { 1.0 };
     let enough = |one: &&Dispersion| one.windows >= ENOUGH;
@@ -69,12 +72,14 @@ pub fn judged<'a>(known: &'a [Dispersion], learnt: Option<&'a Learnt>, size: Siz
     // A day holds every hour, a week every day.
     let cycle =
         LENGTHS.iter().find(|(span, _)| span.micros() == by.length).map_or(1, |(span, phases)| span.micros() * phases);
-    let whole = length > by.length && length % cycle == 0 && by.degrees >= ENOUGH;
+    let whole = (size.in_phase || (length > by.length && length % cycle == 0)) && by.degrees >= ENOUGH;
     let (factors, degrees) = if whole { (&by.phased, by.degrees) } else { (&by.plain, by.windows - 1) };
     let calm = f64::from(by.calm[usize::from(whole)][usize::from(size.labelled)]) / UNIT;
     let usual = if size.labelled { by.labelled } else { by.rows };
     let scale = times(size.rows * share(by.length), usual);
-    let own = own.filter(|one| one.length != by.length).map(|one| one.plain.as_slice());
+    let own = own.filter(|one| one.length != by.length);
+    let in_phase = |one: &Dispersion| size.in_phase && !one.phased.is_empty();
+    let own = own.map(|one| if in_phase(one) { one.phased.as_slice() } else { one.plain.as_slice() });
     let again = again.map(|again| (again, times(again.rows * share(by.length) / share(again.length), usual)));
     // Once production has shown some windows of its own, its figures are the better witnesses of each other.
     let calm = again.filter(|(again, _)| again.degrees >= Again::SPEAKS).map_or(calm, |(again, _)| again.calm);

@@ -79,7 +79,7 @@ fn rows(days: i64, seed: u64, weight: impl Fn(RequestKey) -> Weight) -> (Feature
 }
 
 fn factor(profile: &Profile, length: Span, rows: f64, figure: Restless) -> (f64, f64) {
-    let size = Size { length, rows, labelled: figure.is_labelled() };
+    let size = Size { length, rows, labelled: figure.is_labelled(), in_phase: false };
     // As it was measured: nothing is added for not knowing it better.
     judged(&profile.dispersion, None, size)
         .unwrap()
@@ -202,10 +202,10 @@ fn more_rows_a_window_show_more_of_the_excess_and_fewer_no_less() {
 #[test]
 fn rows_of_one_moment_tell_nothing() {
     let profile = profile(28, 5);
-    assert!(judged(&[], None, Size { length: Span::DAY, rows: 1.0, labelled: false }).is_none());
+    assert!(judged(&[], None, Size { length: Span::DAY, rows: 1.0, labelled: false, in_phase: false }).is_none());
     let few: Vec<Dispersion> = profile.dispersion.iter().filter(|one| one.windows < ENOUGH).cloned().collect();
     assert_eq!(few.len(), 1);
-    assert!(judged(&few, None, Size { length: Span::DAY, rows: 1.0, labelled: false }).is_none());
+    assert!(judged(&few, None, Size { length: Span::DAY, rows: 1.0, labelled: false, in_phase: false }).is_none());
 }
 
 /// A world of 600 rows a day is learnt from its days, one by one; the baseline's rows are all of one moment.
@@ -216,7 +216,7 @@ fn production_teaches_what_a_baseline_of_one_moment_cannot_tell() {
     let bunch = Restless::Feature(place(&world, "bunch"), Part::Cell(1));
     let mut learnt = Learnt::default();
     learnt.compare_with(&world);
-    let size = Size { length: Span::DAY, rows: 600.0, labelled: false };
+    let size = Size { length: Span::DAY, rows: 600.0, labelled: false, in_phase: false };
     let of = |learnt: &Learnt, figure| {
         let raise = |shown| crate::stats::dispersion::effective(shown, 1e-5);
         judged(&[], Some(learnt), size).unwrap().factors(&world.figures, &world.layout, figure, raise)

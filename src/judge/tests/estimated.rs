@@ -133,6 +133,7 @@ fn a_changed_relation_leaves_a_gap_between_estimate_and_truth() {
         late: 0,
         capped: false,
         arrived: None,
+        lacking: Vec::new(),
     };
     for changed in [false, true] {
         let rows = (0..20_000).map(|_| {

@@ -1,6 +1,7 @@
 //! Does each reading say what the counts say? A small world of rows, counted by the code that counts production.
 
 mod asked;
+mod beside;
 mod estimated;
 mod idle;
 mod incidents;
@@ -176,6 +177,7 @@ impl World {
             living: None,
             bounds: &self.bounds,
             learnt: Lessons::None,
+            beside: None,
         }
     }
 

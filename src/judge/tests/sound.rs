@@ -99,6 +99,7 @@ proptest! {
                 late: 0,
                 capped: false,
                 arrived: (!is_final).then(arrived),
+                lacking: Vec::new(),
             };
             let json = serde_json::to_value(summary(&world.context(&sums, &[]), heading)).unwrap();
             let optional = [

@@ -48,6 +48,7 @@ fn told(world: &World, sums: &Sums) -> Summary {
         late: 0,
         capped: false,
         arrived: None,
+        lacking: Vec::new(),
     };
     summary(&world.context(sums, &[]), heading)
 }

@@ -399,15 +399,7 @@ impl Judge {
         let is_quiet = !readings.iter().any(Reading::fires);
         let mut raised = raise(lives, readings, &origin, settings, &self.orders);
         if let Some((until, name)) = launch {
-            let since_launch = |alert: &Alert| match alert.subject.reference.as_deref() {
-                None => true,
-                // What another version does not show came with this one. What moves against its own past has changed.
-                Some(reference) => name == NEW_VERSION && reference.starts_with("version "),
-            };
-            let of_launch = |alert: &Alert| alert.starts_at < until.micros() && since_launch(alert);
-            for one in raised.iter_mut().filter(|one| of_launch(&one.alert)) {
-                one.alert.evidence.insert(name.to_owned(), true.into());
-            }
+            began_at_launch(&mut raised, until, name);
         }
         let firing = if due.occasion == Occasion::Inputs { Vec::new() } else { store.firing_at(due) };
         if due.occasion != Occasion::Inputs {
@@ -611,6 +603,19 @@ fn raise(
         }
     }
     raised
+}
+
+/// Says of what began before a version was old that it began with it.
+fn began_at_launch(raised: &mut [Raised], until: EventTime, name: &str) {
+    let since_launch = |alert: &Alert| match alert.subject.reference.as_deref() {
+        None => true,
+        // What another version does not show came with this one. What moves against its own past has changed.
+        Some(reference) => name == NEW_VERSION && reference.starts_with("version "),
+    };
+    let of_launch = |alert: &Alert| alert.starts_at < until.micros() && since_launch(alert);
+    for one in raised.iter_mut().filter(|one| of_launch(&one.alert)) {
+        one.alert.evidence.insert(name.to_owned(), true.into());
+    }
 }
 
 /// Revisions are numbered by age; the final one comes after all ages.

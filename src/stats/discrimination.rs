@@ -8,7 +8,7 @@
 //! positives that a window happened not to have are those that score low, and `DeLong`'s variance knows only of those it
 //! had (at 20 positives and an area of 0.97 it holds the truth in 80 % of windows, not 95). So it is taken on the logit
 //! scale, where it is skewed as the estimate is, and `DeLong`'s variance leans on that of Hanley and `McNeil` as if that had
-//! been seen in [`LEAN`] cases of the smaller class.
+//! been seen in 20 cases of the smaller class.
 //!
 //! Testing an area far out is delicate: with few positives neither the normal law nor the variance estimate can be
 //! trusted at 1e-6. [`auc_worse`] therefore uses two regimes, by the size of the smaller class:

@@ -412,7 +412,7 @@ fn where_nothing_differs_no_more_readings_pass_a_level_than_it_allows() {
 
 const STREAM: &str = "
 topics: {inferences: {out_of_order: 1h}, labels: {out_of_order: 30m}}
-defaults: {window: 1d, label_window: 3d, early: 1h, false_alarms_per_month: 20, compare_with: [same_hour_of_week, previous, {version: v1}]}
+defaults: {window: 1d, label_window: 3d, early: 1h, false_alarms_per_month: 500, compare_with: [same_hour_of_week, previous, {version: v1}]}
 models: {m: {}, plain: {}, quiet: {labels: implicit_negative}, alone: {}}
 ";
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::indicator::{Indicator, Metric};
 use crate::judge::estimated::{estimate, label_rate};
-use crate::judge::summary::{Heading, summary};
+use crate::judge::summary::summary;
 use crate::observe::metrics::measure;
 
 fn logistic(x: f64) -> f64 {
@@ -122,19 +122,6 @@ fn another_mix_of_classes_is_estimated_without_a_label() {
 fn a_changed_relation_leaves_a_gap_between_estimate_and_truth() {
     let mut chance = Chance(35);
     let mut world = world(&mut chance);
-    let heading = || Heading {
-        model: "m".into(),
-        version: "v1".into(),
-        revision: 0,
-        as_of: 0,
-        is_final: true,
-        labels: true,
-        firing: Vec::new(),
-        late: 0,
-        capped: false,
-        arrived: None,
-        lacking: Vec::new(),
-    };
     for changed in [false, true] {
         let rows = (0..20_000).map(|_| {
             let row = case(&mut chance, -2.0);

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use super::bounds::UpperBounds;
 use super::budget::Budget;
 use super::reading::{Context, Lessons, Reading};
+use super::summary::Heading;
 use super::{calibration, inputs, labels, performance, plumbing, predictions, slices};
 use crate::baseline::{BuildSettings, Origin, Profile, RowSample, SampleRow, build};
 use crate::config::ModelConfig;
@@ -111,6 +112,23 @@ pub(super) struct World {
     pub budget: Budget,
     pub multiple: u32,
     bounds: UpperBounds,
+}
+
+/// The heading of a final summary.
+fn heading() -> Heading {
+    Heading {
+        model: "m".into(),
+        version: "v1".into(),
+        revision: 0,
+        as_of: 0,
+        is_final: true,
+        labels: true,
+        firing: Vec::new(),
+        late: 0,
+        capped: false,
+        arrived: None,
+        lacking: Vec::new(),
+    }
 }
 
 impl World {

@@ -6,7 +6,7 @@ use super::*;
 use crate::baseline::Restless;
 use crate::finding::{Figure, Summary};
 use crate::indicator::Indicator;
-use crate::judge::summary::{Heading, summary};
+use crate::judge::summary::summary;
 use crate::stats::interval::share;
 
 /// Rows of a customer, who has one score, one truth and one age; and rows a day.
@@ -31,20 +31,7 @@ fn world(chance: &mut Chance) -> World {
 }
 
 fn told(world: &World, sums: &Sums) -> Summary {
-    let heading = Heading {
-        model: "m".into(),
-        version: "v1".into(),
-        revision: 0,
-        as_of: 0,
-        is_final: true,
-        labels: true,
-        firing: Vec::new(),
-        late: 0,
-        capped: false,
-        arrived: None,
-        lacking: Vec::new(),
-    };
-    summary(&world.context(sums, &[]), heading)
+    summary(&world.context(sums, &[]), heading())
 }
 
 fn figures(summary: &Summary) -> BTreeMap<&str, &Figure> {

@@ -6,7 +6,7 @@ use super::*;
 use crate::event::Window;
 use crate::judge::curve::Arrived;
 use crate::judge::lives::{Lives, Origin};
-use crate::judge::summary::{Heading, summary};
+use crate::judge::summary::summary;
 
 fn row() -> impl Strategy<Value = Row> {
     let number = prop_oneof![
@@ -88,19 +88,8 @@ proptest! {
             prop_assert!(json["value"].is_number());
         }
         for (is_final, labels) in [(true, true), (false, true), (true, false)] {
-            let heading = Heading {
-                model: "m".into(),
-                version: "v".into(),
-                revision: 0,
-                as_of: 0,
-                is_final,
-                labels,
-                firing: Vec::new(),
-                late: 0,
-                capped: false,
-                arrived: (!is_final).then(arrived),
-                lacking: Vec::new(),
-            };
+            let arrived = (!is_final).then(arrived);
+            let heading = Heading { is_final, labels, arrived, ..heading() };
             let json = serde_json::to_value(summary(&world.context(&sums, &[]), heading)).unwrap();
             let optional = [
                 "value", "interval", "coverage", "expected_coverage", "reference", "psi", "distance", "mean",

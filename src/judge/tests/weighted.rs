@@ -5,7 +5,7 @@ use super::*;
 use crate::baseline::Restless;
 use crate::finding::{Figure, Summary};
 use crate::indicator::{Indicator, Metric};
-use crate::judge::summary::{Heading, summary};
+use crate::judge::summary::summary;
 use crate::observe::metrics::confusion;
 use crate::observe::{flow, truth};
 use crate::stats::interval::wilson;
@@ -37,20 +37,7 @@ fn plain(row: &Row) -> Row {
 }
 
 fn told(world: &World, sums: &Sums) -> Summary {
-    let heading = Heading {
-        model: "m".into(),
-        version: "v1".into(),
-        revision: 0,
-        as_of: 0,
-        is_final: true,
-        labels: true,
-        firing: Vec::new(),
-        late: 0,
-        capped: false,
-        arrived: None,
-        lacking: Vec::new(),
-    };
-    summary(&world.context(sums, &[]), heading)
+    summary(&world.context(sums, &[]), heading())
 }
 
 /// Wilson's interval by what the figure says that its rows are worth.

@@ -166,15 +166,19 @@ pub fn effective(shown: Shown, level: f64) -> f64 {
         *weight = libm::exp(*weight - most);
         sum += *weight;
     }
-    let largest = weights[THOUGHT].0;
     // What weighs nothing is not asked for its tail.
-    let tail = |z: f64| -> f64 {
-        let heavy = weights.iter().filter(|(_, weight)| *weight > 1e-6 * level * sum);
-        heavy.map(|&(root, weight)| weight / sum * normal_sf(z / root)).sum()
-    };
+    let mut heavy = [(0.0, 0.0); THOUGHT + 1];
+    let mut count = 0;
+    for &(root, weight) in weights.iter().filter(|(_, weight)| *weight > 1e-4 * level * sum) {
+        heavy[count] = (root, weight / sum);
+        count += 1;
+    }
+    let heavy = &heavy[..count];
+    let tail = |z: f64| -> f64 { heavy.iter().map(|&(root, weight)| weight * normal_sf(z / root)).sum() };
     let normal = normal_isf(level);
-    let (mut low, mut high) = (normal, normal * largest);
-    for _ in 0..40 {
+    let (mut low, mut high) = (normal, normal * heavy.last().map_or(1.0, |&(root, _)| root));
+    // To a millionth; the larger end, so that rounding never makes a test sharper.
+    while high - low > 1e-6 * normal {
         let middle = 0.5 * (low + high);
         if tail(middle) > level {
             low = middle;

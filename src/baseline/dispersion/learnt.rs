@@ -31,6 +31,8 @@ pub struct Learnt {
 struct Entry {
     length: i64,
     windows: u32,
+    /// Windows behind the factors, which are read anew with each quarter more of them.
+    told: u32,
     rows: f64,
     spreads: Vec<Spread>,
     factors: Vec<u32>,
@@ -96,18 +98,21 @@ impl Learnt {
         let learns = entry.windows < most;
         if learns {
             entry.add(profile, window, rows, labels);
+            if entry.windows == most || entry.windows >= entry.told + (entry.told / 4).max(1) {
+                entry.read(profile);
+            }
         }
         learns
     }
 
     /// What speaks for windows of a length: those of the same length, else of the longest shorter one.
     pub(super) fn of(&self, length: Span, labels: bool) -> Option<Again<'_>> {
-        let fit = self.entries.iter().filter(|one| one.length <= length.micros() && one.windows > 1);
+        let fit = self.entries.iter().filter(|one| one.length <= length.micros() && one.told > 1);
         let entry = fit.max_by_key(|one| one.length)?;
         Some(Again {
             length: entry.length,
             factors: &entry.factors,
-            degrees: entry.windows - 1,
+            degrees: entry.told - 1,
             rows: entry.rows / f64::from(entry.windows),
             calm: f64::from(entry.calm[usize::from(labels)].max(1)) / UNIT,
         })
@@ -116,7 +121,7 @@ impl Learnt {
     /// Whether its parts agree with each other, as those that were read back must.
     pub fn is_sound(&self) -> bool {
         let agrees = |one: &Entry| {
-            one.length > 0 && one.factors.len() == one.spreads.len() && (one.windows == 0) == one.factors.is_empty()
+            one.length > 0 && one.factors.len() == one.spreads.len() && one.told <= one.windows && (one.told == 0) == one.factors.is_empty()
         };
         self.entries.iter().all(agrees)
     }
@@ -124,7 +129,7 @@ impl Learnt {
 
 impl Entry {
     const fn new(length: i64) -> Self {
-        Self { length, windows: 0, rows: 0.0, spreads: Vec::new(), factors: Vec::new(), calm: [500; 2] }
+        Self { length, windows: 0, told: 0, rows: 0.0, spreads: Vec::new(), factors: Vec::new(), calm: [500; 2] }
     }
 
     fn add(&mut self, profile: &Profile, window: &Sums, rows: f64, labels: bool) {
@@ -137,6 +142,11 @@ impl Entry {
                 self.spreads[place].add(value, weight);
             }
         });
+    }
+
+    fn read(&mut self, profile: &Profile) {
+        let Profile { figures, sums, .. } = profile;
+        self.told = self.windows;
         self.factors = factors_of(figures, sums, self.spreads.chunks_exact(1));
         self.calm = calm_of(figures, sums, &self.spreads, &self.factors, self.windows - 1);
     }

@@ -19,8 +19,9 @@ use truthline::judge::outlook;
 use truthline::story::Chance;
 
 const SEEDS: u64 = 3;
-/// A change of so many times the smallest that one day would show…
-const CLEAR: f64 = 2.0;
+/// A change of so many times the smallest that one day would show by the baseline alone (the days of production before it
+/// have a say in how much is scatter: by luck they may ask for half as much again)…
+const CLEAR: f64 = 3.0;
 /// …is found within so many days, when the rows of one of them are unlucky.
 const DAYS: f64 = 2.0;
 /// Minutes of disorder, in days.

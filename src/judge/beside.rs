@@ -178,6 +178,7 @@ fn quiet(reference: &Reference, lives: &Lives, origin: &Origin<'_>) -> Vec<Readi
             interval: None,
             n: 0,
             phi: 1.0,
+            is_share: false,
             p_value: 1.0,
             level: 0.0,
             smallest_detectable: None,

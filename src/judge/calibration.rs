@@ -54,6 +54,7 @@ fn reading(indicator: Indicator, value: f64, (error, phi): (f64, f64), reference
         interval: Some([value - reach, value + reach]),
         n: 0,
         phi,
+        is_share: false,
         p_value,
         level: 0.0,
         smallest_detectable: None,

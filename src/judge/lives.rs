@@ -253,7 +253,17 @@ fn together(reading: &Reading, won: &Won) -> Reading {
     let effect = won.value - reading.reference;
     // What won lies beyond the floor; the mean of windows of unlike size may fall short of it by a hair.
     let strength = won.strength.max(1.0);
-    Reading { value: won.value, effect, strength, n: won.n, interval: None, evidence, text, ..reading.clone() }
+    Reading {
+        value: won.value,
+        effect,
+        strength,
+        n: won.n,
+        interval: None,
+        is_share: false,
+        evidence,
+        text,
+        ..reading.clone()
+    }
 }
 
 fn turn(firing: &mut BTreeSet<String>, name: &str, fires: bool) {
@@ -303,7 +313,7 @@ fn alert(
         reference: Some(finite(reading.reference)),
         effect: Some(finite(reading.effect)),
         floor: Some(finite(reading.floor)),
-        interval: reading.interval.filter(|interval| interval.iter().all(|bound| bound.is_finite())),
+        interval: reading.interval().filter(|interval| interval.iter().all(|bound| bound.is_finite())),
         n: reading.n,
         effective_n: reading.n as f64 / reading.phi,
         p_value: Some(finite(reading.p_value)),
@@ -343,6 +353,7 @@ mod tests {
             interval: None,
             n: 100,
             phi: 1.0,
+            is_share: false,
             p_value,
             level: 1e-4,
             smallest_detectable: None,

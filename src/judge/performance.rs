@@ -117,6 +117,7 @@ fn reading(context: &Context<'_>, metric: Metric) -> Option<Reading> {
         interval,
         n: now.n,
         phi,
+        is_share: false,
         p_value,
         level: terms.level,
         smallest_detectable,

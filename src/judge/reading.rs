@@ -42,8 +42,10 @@ pub(super) struct Reading {
     pub floor: f64,
     /// How large the effect is in floors; 1 is just worth an alert. Decides severity, rank and when an alert ends.
     pub strength: f64,
-    /// 95 % interval of the figure.
+    /// 95 % interval of the figure; see [`Reading::interval`].
     pub interval: Option<[f64; 2]>,
+    /// Whether the figure is a share of its events: its interval costs as much as a test, and is worked out for alerts only.
+    pub is_share: bool,
     /// Events behind it.
     pub n: u64,
     /// By how much the figures of windows like this one scatter more than those of independent events; the interval
@@ -316,7 +318,6 @@ impl Reading {
         (n, phi): (u64, f64),
         terms: Terms,
     ) -> Self {
-        let interval = crate::stats::interval::share(test.value * n as f64, n as f64, phi, 0.05);
         Self {
             indicator,
             subject,
@@ -325,7 +326,8 @@ impl Reading {
             effect: test.value - test.reference,
             floor,
             strength: if floor > 0.0 { (test.value - test.reference).abs() / floor } else { 0.0 },
-            interval: interval.map(|interval| [interval.low, interval.high]),
+            interval: None,
+            is_share: true,
             n,
             phi,
             p_value: test.p_value,
@@ -362,6 +364,13 @@ impl Reading {
     #[must_use]
     pub(super) fn betting(self, bet: Option<Bet>, speaks: bool) -> Self {
         Self { bet, speaks, ..self }
+    }
+
+    /// The 95 % interval of the figure.
+    pub(super) fn interval(&self) -> Option<[f64; 2]> {
+        let of_share = || crate::stats::interval::share(self.value * self.n as f64, self.n as f64, self.phi, 0.05);
+        let worked_out = || of_share().map(|interval| [interval.low, interval.high]);
+        self.interval.or_else(|| if self.is_share { worked_out() } else { None })
     }
 
     /// The same told of rows, where the events that were counted have weights: as sure as before.

@@ -246,6 +246,7 @@ impl Look<'_> {
                 interval: interval.map(|interval| [interval.low, interval.high]),
                 n,
                 phi,
+                is_share: false,
                 p_value,
                 level: terms.level,
                 smallest_detectable: self.smallest(n, terms),

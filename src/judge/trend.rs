@@ -116,6 +116,7 @@ fn reading(
         floor,
         strength: if counts { (libm::fabs(trend.change) / floor).min(1e6) } else { 0.0 },
         interval: Some([end - reach, end + reach]),
+        is_share: false,
         n,
         // The scatter of the windows is inside the error of the line.
         phi: 1.0,

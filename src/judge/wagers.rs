@@ -215,6 +215,7 @@ mod tests {
             interval: None,
             n: trials,
             phi: 1.0,
+            is_share: false,
             p_value: 1.0,
             level,
             smallest_detectable: None,

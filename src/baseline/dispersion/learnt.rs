@@ -121,7 +121,10 @@ impl Learnt {
     /// Whether its parts agree with each other, as those that were read back must.
     pub fn is_sound(&self) -> bool {
         let agrees = |one: &Entry| {
-            one.length > 0 && one.factors.len() == one.spreads.len() && one.told <= one.windows && (one.told == 0) == one.factors.is_empty()
+            one.length > 0
+                && one.factors.len() == one.spreads.len()
+                && one.told <= one.windows
+                && (one.told == 0) == one.factors.is_empty()
         };
         self.entries.iter().all(agrees)
     }

@@ -113,7 +113,7 @@ fn another_mix_of_classes_is_estimated_without_a_label() {
         assert!(libm::fabs(estimate.value - usual * factor) < 4.0 * estimate.error, "{factor} {estimate:?}");
         let reading = of(&world, &sums, Indicator::LabelPriorEstimate, None);
         assert_eq!(reading.fires(), fires, "{factor}: {reading:?}");
-        let [low, high] = reading.interval.unwrap();
+        let [low, high] = reading.interval().unwrap();
         assert!(low < usual * factor && usual * factor < high || factor > 1.0, "{factor} {low} {high}");
     }
 }

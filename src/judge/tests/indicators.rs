@@ -41,7 +41,7 @@ fn check(reading: &Reading) {
     assert!(is(reading.effect, reading.value - reading.reference), "{name}: effect is figure less reference");
     assert!(reading.floor > 0.0 && reading.strength >= 0.0, "{name}: {} {}", reading.floor, reading.strength);
     assert!((0.0..=1.0).contains(&reading.p_value), "{name}: {}", reading.p_value);
-    if let Some([low, high]) = reading.interval {
+    if let Some([low, high]) = reading.interval() {
         assert!(low <= reading.value + 1e-9 && reading.value <= high + 1e-9, "{name}: {low} {} {high}", reading.value);
     }
     if reading.fires() {

@@ -98,7 +98,7 @@ fn an_interval_is_that_of_counts_over_the_factor_in_figures_and_in_readings() {
         assert_eq!(shown.interval, Some([expected.low, expected.high]), "{name}");
         assert!((shown.effective_n - n / phi).abs() < 1e-9, "{name}");
         let reading = readings.iter().find(|reading| reading.indicator == indicator).unwrap();
-        let [low, high] = reading.interval.unwrap();
+        let [low, high] = reading.interval().unwrap();
         assert!((low - expected.low).abs() < 1e-9 && (high - expected.high).abs() < 1e-9, "{name}");
         assert!((reading.phi - phi).abs() < 1e-12);
     }

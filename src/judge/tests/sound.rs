@@ -79,7 +79,7 @@ proptest! {
             }
             prop_assert!(reading.p_value > 0.0 && reading.p_value <= 1.0, "{reading:?}");
             prop_assert!(reading.floor > 0.0 && reading.strength >= 0.0, "{reading:?}");
-            prop_assert!(reading.interval.is_none_or(|[low, high]| low.is_finite() && high.is_finite() && low <= high), "{reading:?}");
+            prop_assert!(reading.interval().is_none_or(|[low, high]| low.is_finite() && high.is_finite() && low <= high), "{reading:?}");
             prop_assert!(reading.smallest_detectable.is_none_or(f64::is_finite), "{reading:?}");
             (reading.p_value, reading.strength, reading.speaks) = (0.0, 9.0, true);
             let alert = lives.take(&reading, &origin).unwrap();

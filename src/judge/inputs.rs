@@ -18,7 +18,7 @@ use crate::observe::{
     UNKNOWN_CELLS, flow,
 };
 use crate::stats::distribution::{self, Part};
-use crate::stats::rate::{Floor, Side, Tally, rate_above};
+use crate::stats::rate::{Floor, RateTest, Side, Tally, rate_above};
 
 /// All readings of the inputs of one window.
 pub(super) fn readings(context: &Context<'_>) -> Vec<Reading> {
@@ -290,10 +290,17 @@ impl Look<'_> {
         let limit = (EMERGING_RATIO * known.max(largest)).max(indicator.floor()).min(1.0);
         let (now, speaks) = (Tally::new(hits.min(n), n), n >= indicator.min_n());
         let bet = self.context.bet_above((Family::Emerging, keys), now, limit, terms);
-        let test = rate_above(now, limit, terms)?;
+        // Most values of most windows are where they were: their bet is all that counts, and costs a tenth of the rest.
+        let is_idle = self.context.living.is_some() && now.share()? < limit && !self.is_alive(name);
+        let (test, phi) = if is_idle {
+            let (value, reference) = (now.share()?, limit);
+            (RateTest { p_value: 1.0, value, reference, effect: 0.0, smallest_detectable: None }, 1.0)
+        } else {
+            (rate_above(now, limit, terms)?, self.context.phi(figure))
+        };
         let then = before as f64 / m as f64;
         let subject = Subject { value: Some(name.to_owned()), ..self.subject() };
-        let counted = (n, self.context.phi(figure));
+        let counted = (n, phi);
         let reading = Reading::of_rate(indicator, subject, &test, indicator.floor(), counted, terms);
         let past = if before == 0 { "it never occurred".to_owned() } else { format!("it made up {}", percent(then)) };
         let (value, feature) = (capital(&quoted(name)), self.feature.name());

@@ -21,6 +21,9 @@ pub struct Figures {
     pub(super) means: usize,
     pub(super) cells: usize,
     pub(super) length: usize,
+    /// Whether the baseline had cases of it, for shares of single values and labels of single codes. What was new in
+    /// production is no scatter of what was there.
+    pub(super) had: Vec<bool>,
 }
 
 /// Where the figures of a feature stand: missing values, all cells as one, the labels of all codes as one, then the parts.
@@ -63,7 +66,18 @@ impl Figures {
         let rates = scores + looks(groups, true);
         let means = rates + 2 + SHARES.len();
         let cells = means + MEANS.len() + 2;
-        Self { features, scores, groups, rates, means, cells, length: cells + layout.cells() }
+        let length = cells + layout.cells();
+        let mut had = vec![false; length];
+        for (place, (feature, places)) in coding.features().iter().zip(&features).enumerate() {
+            let parts = places.first + FeaturePlaces::PARTS;
+            for (cell, hits) in drift_counts(feature, baseline.codes(place)).into_iter().enumerate() {
+                had[parts + cell] = hits > 0;
+            }
+            for code in 0..feature.codes() {
+                had[cells + layout.cells_of(place).start + code] = baseline.cell(place, code).v > 0;
+            }
+        }
+        Self { features, scores, groups, rates, means, cells, length, had }
     }
 
     /// The places of shares of single values, about independent of each other.

@@ -166,17 +166,17 @@ pub(super) fn factors_of<'a>(
     for (feature, places) in figures.features.iter().enumerate() {
         let &FeaturePlaces { first, cells, used, labelled, .. } = places;
         let parts = first + FeaturePlaces::PARTS;
-        factors[first + FeaturePlaces::ALL_CELLS] = mean(&factors[parts..parts + cells], used);
+        factors[first + FeaturePlaces::ALL_CELLS] = mean(&factors, &figures.had, parts..parts + cells, used);
         let codes = baseline.layout().cells_of(feature);
         let codes = figures.cells + codes.start..figures.cells + codes.end;
-        factors[first + FeaturePlaces::ALL_LABELS] = mean(&factors[codes], labelled);
+        factors[first + FeaturePlaces::ALL_LABELS] = mean(&factors, &figures.had, codes, labelled);
     }
     factors
 }
 
-/// The mean factor of figures of which `used` tell something.
-fn mean(factors: &[u32], used: u32) -> u32 {
-    let known = factors.iter().filter(|&&one| one != UNKNOWN);
-    let excess: i64 = known.map(|&one| i64::from(one) - UNIT as i64).sum();
+/// The mean factor of the figures at some places, of which `used` were on the baseline.
+fn mean(factors: &[u32], had: &[bool], places: std::ops::Range<usize>, used: u32) -> u32 {
+    let known = places.filter(|&place| had[place] && factors[place] != UNKNOWN).map(|place| factors[place]);
+    let excess: i64 = known.map(|one| i64::from(one) - UNIT as i64).sum();
     u32::try_from(UNIT as i64 + excess / i64::from(used.max(1))).unwrap_or(UNKNOWN)
 }
